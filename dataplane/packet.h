@@ -1,0 +1,59 @@
+// From a frame to the UDP payload meant for us, or the reason why there is none: Ethernet, up to
+// two VLAN tags, IPv4 with options, IPv6 with extension headers, UDP, checksums. Called by a worker
+// for every frame; knows neither endpoints nor time. Pure, noexcept, reads nothing beyond `length`.
+// Cost: the plain case (untagged, no options, checksums offloaded) is a dozen loads.
+#pragma once
+
+#include "dataplane/frame.h"
+
+#include <flatline/drop_reason.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <vector>
+
+namespace flatline {
+
+using MacAddress = std::array<std::uint8_t, 6>;
+using IpAddress = std::array<std::uint8_t, 16>;  // IPv4 as ::ffff:a.b.c.d
+
+// What a port answers to. Filled at start, read by its workers.
+struct PortIdentity {
+  MacAddress mac{};
+  std::uint16_t udp_port = 0;
+  bool promiscuous = false;          // take frames whatever their destination MAC
+  std::vector<IpAddress> addresses;  // empty: any IP destination, and no ARP or ND answers
+};
+
+enum class PacketClass : std::uint8_t {
+  kDatagram,    // UDP to our port: `payload` is its content
+  kArpRequest,  // for one of our addresses: the responder's
+  kNeighbourSolicitation,
+  kEcho4,
+  kEcho6,
+};
+
+struct Packet {
+  PacketClass kind = PacketClass::kDatagram;
+  bool is_ipv6 = false;
+  std::uint16_t l3_offset = 0;  // of the IP or ARP header
+  std::uint16_t l4_offset = 0;  // of the UDP or ICMP header
+  std::uint16_t l4_length = 0;  // of the UDP or ICMP message, header included
+  std::span<const std::byte> payload;
+};
+
+[[nodiscard]] std::expected<Packet, DropReason> ParsePacket(const Frame& frame,
+                                                            const PortIdentity& identity) noexcept;
+
+// Source of a UDP datagram that parsed.
+struct DatagramSource {
+  IpAddress ip{};
+  std::uint16_t udp_port = 0;
+};
+
+[[nodiscard]] DatagramSource SourceOf(const Frame& frame, const Packet& packet) noexcept;
+
+}  // namespace flatline

@@ -1,0 +1,78 @@
+// The subscriber's side of the delivery stream: connect, hear every record once and in order,
+// resume by itself after a break. Used by subscribers, the command line and the generator's judge;
+// single-threaded, one per thread. Assumes a record handed to the callback has been dealt with when
+// the callback returns: the position moves then, and a reconnection resumes behind it. Blocking is
+// bounded by the timeout given to Poll. Costs one buffer of 256 KiB; records are handed out where
+// they were received.
+#pragma once
+
+#include <flatline/command_ring.h>
+#include <flatline/delivery.h>
+#include <flatline/time.h>
+
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace flatline {
+
+struct Subscription {
+  std::string address;  // "unix:/run/flatline/control.sock", "127.0.0.1:17997", "[::1]:17997"
+  RequestKind start = RequestKind::kSubscribeNow;
+  std::uint64_t sequence = 0;  // for kSubscribeFrom
+  std::uint8_t liveness_mask = 0xFF;
+  bool want_health = true;
+  std::vector<Group> groups;  // empty: all
+};
+
+class Client {
+ public:
+  // Records in order: transitions, blind intervals, resets, snapshot rows and their brackets, gaps.
+  // Hello and bookmarks are dealt with inside (they move `sequence()`). A kSnapshotBegin that was
+  // not asked for follows a gap that could not be resumed from when `resnapshot` is set.
+  using OnRecords = std::function<void(std::span<const DeliveryRecord>)>;
+
+  explicit Client(Subscription subscription);
+  ~Client();
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  // Waits up to `timeout` for records and hands them out. Connects and reconnects as needed, with
+  // jittered back-off. Returns how many were handed out; an error only for what trying again cannot
+  // mend (refused request, bad address, another version).
+  [[nodiscard]] std::expected<std::size_t, std::string> Poll(Duration timeout,
+                                                             const OnRecords& on_records);
+
+  // The last sequence accounted for: what to subscribe from after a restart of the subscriber.
+  [[nodiscard]] std::uint64_t sequence() const noexcept;
+  [[nodiscard]] bool connected() const noexcept;
+  // How often the connection was made anew.
+  [[nodiscard]] std::uint64_t reconnections() const noexcept;
+  // For callers with an event loop of their own: the socket, or -1.
+  [[nodiscard]] int descriptor() const noexcept;
+
+ private:
+  struct Connection;
+  std::unique_ptr<Connection> connection_;
+};
+
+struct AdminResult {
+  EndpointId id = kNoEndpoint;
+  CommandStatus status = CommandStatus::kDone;
+};
+
+// Carries out the entries over control's Unix socket, in order, in batches; calls `on_result` for
+// each.
+[[nodiscard]] std::expected<void, std::string> Administer(
+    const std::string& socket_path,
+    std::span<const AdminEntry> entries,
+    Duration timeout,
+    const std::function<void(const AdminResult&)>& on_result);
+
+}  // namespace flatline

@@ -1,0 +1,95 @@
+// The configuration of the whole appliance, one TOML file for all its programs: plain data, with
+// the defaults that hold where the file is silent. Loaded once at start by each program
+// (control/config/ has the implementation). Strict: an unknown key, a bad unit or a contradiction
+// is an error with file, line, column and what to write instead. Source of every key:
+// control/packaging/flatline.toml, the commented example.
+#pragma once
+
+#include <flatline/delivery.h>
+#include <flatline/heartbeat.h>
+#include <flatline/profile.h>
+#include <flatline/time.h>
+
+#include <array>
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace flatline {
+
+enum class IdleMode : std::uint8_t { kAdaptive, kPoll };
+
+enum class HugepageMode : std::uint8_t { kAuto, kOff, kRequired };
+
+enum class Enrolment : std::uint8_t { kOpen, kClosed };
+
+// [[port]]: one DPDK device.
+struct PortConfig {
+  std::string device;                  // "0000:3b:00.0", or a vdev "net_memif0,role=server,…"
+  std::vector<std::string> addresses;  // "10.0.0.1", "fd00::1": those we answer to; empty: any
+  std::uint16_t udp_port = kHeartbeatPort;
+  std::uint16_t queues = 0;  // 0: one for each worker, as far as the device has them
+  std::uint16_t descriptors = 4096;
+  bool promiscuous = false;
+};
+
+// [dataplane]
+struct DataplaneConfig {
+  std::uint64_t endpoints = 1'000'000;  // capacity, fixed at start
+  std::uint32_t workers = 1;
+  std::vector<std::uint32_t>
+      cores;  // one for each worker; empty: not pinned, the scheduler's choice
+  IdleMode idle = IdleMode::kAdaptive;
+  HugepageMode hugepages = HugepageMode::kAuto;
+  std::uint64_t memory = std::uint64_t{256} << 20;  // for DPDK's buffers, bytes
+  Enrolment enrolment = Enrolment::kOpen;
+  ProfileId default_profile = 5;             // node
+  Duration stall{10'000'000};                // a turn longer than this is a blind interval
+  std::uint32_t transition_ring = 1U << 16;  // entries for each worker, power of two
+};
+
+// [control]
+struct ControlConfig {
+  std::vector<std::string> listen{"127.0.0.1:17997"};  // TCP
+  std::string socket = "/run/flatline/control.sock";   // Unix: subscribers and administration
+  std::string journal = "/var/lib/flatline/journal";   // directory
+  std::uint64_t segment = std::uint64_t{64} << 20;     // bytes, a multiple of 4096
+  std::uint64_t retain = std::uint64_t{1} << 30;       // bytes of journal kept
+  Duration bookmark{1'000'000'000};                    // to an idle subscriber
+  std::uint32_t subscribers = 1024;                    // at most
+};
+
+struct Config {
+  std::string instance = "flatline";      // names the region and DPDK's files
+  std::string region_directory = "auto";  // auto: hugetlbfs where it has room, else /dev/shm
+  std::string region_group;               // group that may join the region; empty: the dataplane's
+  DataplaneConfig dataplane;
+  std::vector<PortConfig> ports;
+  ControlConfig control;
+  std::array<Profile, kMaxProfiles> profiles{};  // by id; built-in ones filled in
+};
+
+// The defaults, with the built-in profiles.
+[[nodiscard]] Config DefaultConfig();
+
+// The file as a Config, or every error in it, one a line: "file:line:column: what, what to do".
+[[nodiscard]] std::expected<Config, std::string> LoadConfig(const std::string& path);
+
+// The same from text; `name` stands for the file in messages.
+[[nodiscard]] std::expected<Config, std::string> ParseConfig(std::string_view text,
+                                                             const std::string& name);
+
+// The whole configuration as TOML that loads to the same: `--print-effective`.
+[[nodiscard]] std::string PrintConfig(const Config& config);
+
+// "1s", "250ms", "10us"; "64M", "1G": as in the file. The error says which units there are.
+[[nodiscard]] std::expected<Duration, std::string> ParseDuration(std::string_view text);
+[[nodiscard]] std::expected<std::uint64_t, std::string> ParseBytes(std::string_view text);
+
+// Where the region of this configuration is, by what exists: the file if a region is there, else
+// where the dataplane would make it.
+[[nodiscard]] std::string RegionPath(const Config& config);
+
+}  // namespace flatline

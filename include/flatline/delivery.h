@@ -1,0 +1,112 @@
+// The stream to subscribers, over TCP or a Unix socket: what they send, and what they are sent.
+// Everything that flatline sends is a record of 64 bytes, little-endian; transitions are sent as
+// they stand in the journal, byte for byte. A subscriber sends one request of 64 bytes, then its
+// groups. Written by control, read by client libraries; a stranger can write one from
+// include/README.md. Bounds: sequences begin at 1 and have no holes; a record whose CRC is wrong
+// was never sent by us.
+#pragma once
+
+#include <flatline/endpoint.h>
+#include <flatline/liveness.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace flatline {
+
+inline constexpr std::uint16_t kDeliveryPort = 17997;
+inline constexpr std::uint32_t kDeliveryVersion = 1;
+
+enum class RecordKind : std::uint8_t {
+  // In the journal, with a sequence number of their own:
+  kLiveness = 1,  // from, to: Liveness
+  kHealth = 2,    // from, to: Health
+  kBlind = 3,     // an interval of `silence_ns` up to `at_ns` in which the detector could not hear
+  kReset = 4,     // the dataplane began with an empty table: all that was known is void
+  // Only on the connection; `sequence` is that of the last record accounted for:
+  kHello = 16,          // first of all: `sequence` is the newest, `silence_ns` the oldest retained
+  kBookmark = 17,       // nothing for you up to `sequence`
+  kGap = 18,            // the journal no longer reaches back: lost are (`silence_ns`, `sequence`]
+  kSnapshotBegin = 19,  // rows as of `sequence` follow
+  kSnapshotRow = 20,    // one endpoint: `to` is its Liveness, `health` its health
+  kSnapshotEnd = 21,    // the tail from `sequence` + 1 follows; `silence_ns` counts the rows
+  kError = 22,          // DeliveryError in `reason`, text behind; then the connection closes
+  // Answers to administration, on the Unix socket:
+  kCommandResult = 23,  // `endpoint`, CommandStatus in `reason`
+};
+
+struct DeliveryRecord {
+  std::uint64_t sequence = 0;
+  std::int64_t at_ns = 0;  // wall clock of the decision, ns since the epoch
+  EndpointId endpoint = kNoEndpoint;
+  std::int64_t silence_ns = 0;  // the evidence: hearing time since the last heartbeat
+  std::uint32_t incarnation = 0;
+  std::uint32_t heartbeat_sequence = 0;  // of the last heartbeat heard
+  Group group = kNoGroup;
+  std::uint32_t ring_position = 0;  // low half of its place in the worker's ring
+  ProfileId profile = kDefaultProfile;
+  RecordKind kind = RecordKind::kLiveness;
+  std::uint8_t from = 0;
+  std::uint8_t to = 0;
+  std::uint8_t reason = 0;  // Reason; for kError a DeliveryError
+  Health health = Health::kUnknown;
+  std::uint8_t worker = 0;
+  std::uint32_t generation = 0;  // low half of the region's generation in seconds
+  std::uint32_t crc = 0;         // CRC32C of the 60 bytes before
+};
+
+static_assert(sizeof(DeliveryRecord) == 64);
+static_assert(std::is_trivially_copyable_v<DeliveryRecord>);
+
+// A kError record carries up to 40 bytes of text, zero-padded, from offset 8 (`at_ns`) on.
+inline constexpr std::size_t kErrorTextOffset = 8;
+inline constexpr std::size_t kErrorTextSize = 40;
+
+enum class DeliveryError : std::uint8_t {
+  kBadRequest = 1,      // not a request of ours, or of another version
+  kFutureSequence = 2,  // asks to resume from a sequence that was never given out
+  kTooManyGroups = 3,
+  kTooManySubscribers = 4,
+  kTooSlow = 5,       // the snapshot outlived what may change meanwhile; ask again
+  kNotPermitted = 6,  // administration over TCP
+  kNoDataplane = 7,   // there is no region to ask
+};
+
+enum class RequestKind : std::uint8_t {
+  kSubscribeFrom = 1,      // the records after `sequence`
+  kSubscribeNow = 2,       // the records after the newest
+  kSubscribeSnapshot = 3,  // every endpoint as it is, then the records after
+  kAdminister = 4,  // `count` entries of AdminEntry follow; answered one by one. Unix socket only
+};
+
+inline constexpr std::uint32_t kMaxFilterGroups = 1024;
+inline constexpr std::uint32_t kMaxAdminEntries = 1U << 16;  // in one request; ask again for more
+
+struct DeliveryRequest {
+  std::array<char, 4> magic{'F', 'L', 'S', 'B'};
+  std::uint32_t version = kDeliveryVersion;
+  RequestKind kind = RequestKind::kSubscribeNow;
+  std::uint8_t liveness_mask = 0xFF;  // bit n: transitions to Liveness n (and rows of it)
+  std::uint8_t want_health = 1;       // changes of health too
+  std::uint8_t reserved0 = 0;
+  std::uint32_t count = 0;     // of groups (4 bytes each) or AdminEntry that follow; no groups:
+                               // every group
+  std::uint64_t sequence = 0;  // kSubscribeFrom: the last one that the subscriber has
+  std::array<std::uint8_t, 40> reserved{};
+};
+
+static_assert(sizeof(DeliveryRequest) == 64);
+
+struct AdminEntry {
+  EndpointId id = kNoEndpoint;
+  Group group = kNoGroup;
+  ProfileId profile = kDefaultProfile;
+  std::uint8_t command = 0;  // CommandKind
+  std::uint8_t reserved = 0;
+};
+
+static_assert(sizeof(AdminEntry) == 16);
+
+}  // namespace flatline

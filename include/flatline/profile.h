@@ -1,0 +1,61 @@
+// A profile: a named timing class that endpoints belong to, and the ones that are built in.
+// Read from the configuration, copied into the region, used by the detector.
+// Bounds: the timeout and the confirmation are each between 1 ms and 24 hours.
+#pragma once
+
+#include <flatline/endpoint.h>
+#include <flatline/time.h>
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace flatline {
+
+struct Profile {
+  std::array<char, 32> name{};  // zero-terminated; empty where the id is not in use
+  Duration interval{};          // between two heartbeats
+  Duration timeout{};           // interval × threshold: alive -> suspect after this silence
+  Duration confirmation{};      // suspect -> dead after this much more
+  std::uint32_t threshold = 0;
+  std::uint32_t reserved = 0;
+
+  [[nodiscard]] constexpr bool in_use() const noexcept { return name[0] != '\0'; }
+};
+
+static_assert(sizeof(Profile) == 64);
+
+inline constexpr Duration kLeastTimeout{1'000'000};
+inline constexpr Duration kMostTimeout{86'400'000'000'000};
+
+constexpr Profile MakeProfile(std::string_view name,
+                              Duration interval,
+                              std::uint32_t threshold,
+                              Duration confirmation) noexcept {
+  Profile out;
+  for (std::size_t i = 0; i < name.size() && i + 1 < out.name.size(); ++i) {
+    out.name[i] = name[i];
+  }
+  out.interval = interval;
+  out.timeout = interval * threshold;
+  out.confirmation = confirmation;
+  out.threshold = threshold;
+  return out;
+}
+
+constexpr Duration Milliseconds(std::int64_t ms) noexcept {
+  return Duration{ms * 1'000'000};
+}
+
+// Ids 1 to 5, in this order. Confirmation is one more interval. Own profiles begin at 16.
+inline constexpr std::array<Profile, 5> kBuiltInProfiles{
+    MakeProfile("leader-election", Milliseconds(100), 3, Milliseconds(100)),
+    MakeProfile("database", Milliseconds(1'000), 3, Milliseconds(1'000)),
+    MakeProfile("mesh", Milliseconds(5'000), 3, Milliseconds(5'000)),
+    MakeProfile("monitoring", Milliseconds(30'000), 3, Milliseconds(30'000)),
+    MakeProfile("node", Milliseconds(10'000), 4, Milliseconds(10'000))};
+inline constexpr ProfileId kFirstBuiltInProfile = 1;
+inline constexpr ProfileId kFirstOwnProfile = 16;
+
+}  // namespace flatline

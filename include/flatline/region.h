@@ -1,0 +1,207 @@
+// The region: the one file of shared memory between the two processes, and the layout of it.
+// The dataplane formats it (Format) and adopts it after a restart (Adopt), control and the tools
+// join it (Join); who may write which section is said on each. Offsets are derived from the shape,
+// never stored by hand; magic and version come first and are checked before anything else is
+// believed. It holds facts only: the index and the wheel are derived from the records, and private.
+// A region is a hostile file until Validate has passed. Cost: mapping once, no allocation after.
+//
+//   | header | control's indices | commands, results | progress, counters, heads | transitions
+//   | records | groups | source addresses |            each section on a `page` boundary
+#pragma once
+
+#include <flatline/command_ring.h>
+#include <flatline/counters.h>
+#include <flatline/endpoint.h>
+#include <flatline/profile.h>
+#include <flatline/record.h>
+#include <flatline/time.h>
+#include <flatline/transition_ring.h>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <span>
+#include <string>
+
+namespace flatline {
+
+inline constexpr std::uint64_t kRegionMagic = 0x454E494C54414C46ULL;  // "FLATLINE"
+inline constexpr std::uint32_t kRegionVersion = 1;
+inline constexpr std::uint32_t kBlockSlots = 64;  // slots share a profile, and a wheel entry, by 64
+
+// What the offsets derive from. All powers of two where so named.
+struct RegionShape {
+  std::uint32_t workers = 1;
+  std::uint32_t slots_per_worker = kBlockSlots;  // multiple of kBlockSlots; worker w owns the slots
+                                                 // [w × slots_per_worker, (w + 1) × …)
+  std::uint32_t transition_capacity = 1U << 16;  // power of two, per worker
+  std::uint32_t command_capacity = 1U << 14;     // power of two, per worker
+  std::uint32_t page = 4096;                     // 4096, or 2 MiB on hugetlbfs
+
+  constexpr bool operator==(const RegionShape&) const = default;
+
+  [[nodiscard]] constexpr std::uint64_t slots() const noexcept {
+    return std::uint64_t{workers} * slots_per_worker;
+  }
+};
+
+//   formatting ----> live ----> stopped        (killed: `live` with a turn that stays old)
+//                     ^            |
+//                     +--- Adopt --+
+enum class RegionState : std::uint32_t { kFormatting = 0, kLive = 1, kStopped = 2 };
+
+struct RegionHeader {
+  std::uint64_t magic = 0;
+  std::uint32_t version = 0;
+  std::atomic<RegionState> state{RegionState::kFormatting};
+  RegionShape shape{};
+  std::uint32_t reserved = 0;
+  std::uint64_t bytes = 0;       // of the whole file, as derived from the shape
+  std::uint64_t generation = 0;  // wall clock of the Format, ns: another one is another fleet
+  std::uint64_t hash_key = 0;    // of HashEndpoint, drawn at Format
+  std::uint64_t capacity = 0;    // endpoints, as configured; the slots are a few more
+  std::atomic<std::uint32_t> dataplane_pid{0};
+  std::atomic<std::uint32_t> adoptions{0};
+  std::atomic<std::int64_t> started_ns{0};  // Instant of this process's first turn
+  std::atomic<std::int64_t> blind_total_ns{
+      0};                                   // hearing time = monotonic time − this; leader writes
+  std::atomic<std::int64_t> horizon_ns{0};  // HearingInstant up to which all is heard; leader
+  std::atomic<std::int64_t> deaf_since_ns{0};  // Instant since when a port is deaf; 0: hearing
+  std::atomic<std::uint32_t> enrolment_closed{0};
+  std::atomic<std::uint32_t> default_profile{0};
+  std::array<char, 32> build{};  // version of the dataplane that formatted or adopted it
+  std::array<Profile, kMaxProfiles> profiles{};
+};
+
+// One worker's signs of life, on a line of its own. Worker writes, everyone reads.
+struct alignas(64) WorkerProgress {
+  std::atomic<std::uint64_t> turns{0};
+  std::atomic<std::int64_t> turn_ns{0};     // Instant at which the running turn began
+  std::atomic<std::int64_t> drained_ns{0};  // Instant up to which its queues are known to be empty
+  std::atomic<std::int64_t> published_ns{0};  // every transition decided before is in the ring
+  std::atomic<std::int32_t> thread_id{0};     // of the poll thread, for /proc
+  std::atomic<std::int32_t> cpu{-1};
+};
+
+// Control's side, the only section that control writes beside the commands.
+struct alignas(64) ControlSection {
+  std::array<RingTail, kMaxWorkers> transition_tails{};
+  std::array<RingHead, kMaxWorkers> command_heads{};
+  std::array<RingTail, kMaxWorkers> result_tails{};
+  std::atomic<std::uint32_t> control_pid{0};
+  std::atomic<std::int64_t> control_turn_ns{0};
+};
+
+// The dataplane's ends of the same rings, and its signs of life.
+struct alignas(64) DataplaneSection {
+  std::array<RingHead, kMaxWorkers> transition_heads{};
+  std::array<RingTail, kMaxWorkers> command_tails{};
+  std::array<RingHead, kMaxWorkers> result_heads{};
+  std::array<WorkerProgress, kMaxWorkers> progress{};
+  std::array<PublishedCounters, kMaxWorkers> counters{};
+};
+
+// Byte offsets of the sections. Derived, so that the two processes cannot disagree.
+struct RegionLayout {
+  std::uint64_t control;      // ControlSection, then the commands: control writes
+  std::uint64_t commands;     // Command[workers][command_capacity]
+  std::uint64_t dataplane;    // DataplaneSection: dataplane writes from here on
+  std::uint64_t results;      // CommandResult[workers][command_capacity]
+  std::uint64_t transitions;  // Transition[workers][transition_capacity]
+  std::uint64_t records;      // EndpointRecord[slots]
+  std::uint64_t groups;       // std::atomic<Group>[slots]
+  std::uint64_t addresses;    // SourceAddress[slots]
+  std::uint64_t bytes;
+
+  static constexpr RegionLayout Of(const RegionShape& shape) noexcept {
+    const auto up = [&](std::uint64_t offset) {
+      return (offset + shape.page - 1) / shape.page * shape.page;
+    };
+    RegionLayout out{};
+    out.control = up(sizeof(RegionHeader));
+    out.commands = out.control + sizeof(ControlSection);
+    out.dataplane =
+        up(out.commands + std::uint64_t{shape.workers} * shape.command_capacity * sizeof(Command));
+    out.results = out.dataplane + sizeof(DataplaneSection);
+    out.transitions = up(out.results + std::uint64_t{shape.workers} * shape.command_capacity *
+                                           sizeof(CommandResult));
+    out.records = up(out.transitions +
+                     std::uint64_t{shape.workers} * shape.transition_capacity * sizeof(Transition));
+    out.groups = up(out.records + shape.slots() * sizeof(EndpointRecord));
+    out.addresses = up(out.groups + shape.slots() * sizeof(std::atomic<Group>));
+    out.bytes = up(out.addresses + shape.slots() * sizeof(SourceAddress));
+    return out;
+  }
+};
+
+// A mapped region: typed views of the sections. A view neither owns nor unmaps the memory. Whether
+// a section may be written depends on how it was mapped.
+class RegionView {
+ public:
+  RegionView(std::byte* base, const RegionShape& shape) noexcept
+      : base_(base), shape_(shape), layout_(RegionLayout::Of(shape)) {}
+
+  [[nodiscard]] RegionHeader& header() const noexcept { return *As<RegionHeader>(0); }
+
+  [[nodiscard]] ControlSection& control() const noexcept {
+    return *As<ControlSection>(layout_.control);
+  }
+
+  [[nodiscard]] DataplaneSection& dataplane() const noexcept {
+    return *As<DataplaneSection>(layout_.dataplane);
+  }
+
+  [[nodiscard]] std::span<Command> commands(unsigned worker) const noexcept {
+    return {As<Command>(layout_.commands) + std::size_t{worker} * shape_.command_capacity,
+            shape_.command_capacity};
+  }
+
+  [[nodiscard]] std::span<CommandResult> results(unsigned worker) const noexcept {
+    return {As<CommandResult>(layout_.results) + std::size_t{worker} * shape_.command_capacity,
+            shape_.command_capacity};
+  }
+
+  [[nodiscard]] std::span<Transition> transitions(unsigned worker) const noexcept {
+    return {As<Transition>(layout_.transitions) + std::size_t{worker} * shape_.transition_capacity,
+            shape_.transition_capacity};
+  }
+
+  // All slots of all workers.
+  [[nodiscard]] std::span<EndpointRecord> records() const noexcept {
+    return {As<EndpointRecord>(layout_.records), shape_.slots()};
+  }
+
+  [[nodiscard]] std::span<std::atomic<Group>> groups() const noexcept {
+    return {As<std::atomic<Group>>(layout_.groups), shape_.slots()};
+  }
+
+  [[nodiscard]] std::span<SourceAddress> addresses() const noexcept {
+    return {As<SourceAddress>(layout_.addresses), shape_.slots()};
+  }
+
+  [[nodiscard]] const RegionShape& shape() const noexcept { return shape_; }
+
+  [[nodiscard]] const RegionLayout& layout() const noexcept { return layout_; }
+
+  [[nodiscard]] std::byte* base() const noexcept { return base_; }
+
+ private:
+  template <typename T>
+  [[nodiscard]] T* As(std::uint64_t offset) const noexcept {
+    return reinterpret_cast<T*>(base_ + offset);
+  }
+
+  std::byte* base_;
+  RegionShape shape_;
+  RegionLayout layout_;
+};
+
+// Whether `file_bytes` bytes at `header` can be a region of ours that is safe to map and to index;
+// else one line with what was needed, what was found and what to do. `path` is for the message.
+[[nodiscard]] std::expected<RegionShape, std::string> ValidateRegion(const RegionHeader& header,
+                                                                     std::uint64_t file_bytes,
+                                                                     const std::string& path);
+
+}  // namespace flatline
