@@ -29,6 +29,8 @@ namespace flatline {
 
 inline constexpr std::uint64_t kRegionMagic = 0x454E494C54414C46ULL;  // "FLATLINE"
 inline constexpr std::uint32_t kRegionVersion = 1;
+inline constexpr std::uint32_t kSmallPage = 4096;
+inline constexpr std::uint32_t kHugePage = 2U << 20;
 inline constexpr std::uint32_t kBlockSlots = 64;  // slots share a profile, and a wheel entry, by 64
 
 // What the offsets derive from. All powers of two where so named.
@@ -38,7 +40,7 @@ struct RegionShape {
                                                  // [w × slots_per_worker, (w + 1) × …)
   std::uint32_t transition_capacity = 1U << 16;  // power of two, per worker
   std::uint32_t command_capacity = 1U << 14;     // power of two, per worker
-  std::uint32_t page = 4096;                     // 4096, or 2 MiB on hugetlbfs
+  std::uint32_t page = kSmallPage;               // or kHugePage, on hugetlbfs
 
   constexpr bool operator==(const RegionShape&) const = default;
 
@@ -71,6 +73,7 @@ struct RegionHeader {
   std::atomic<std::int64_t> deaf_since_ns{0};  // Instant since when a port is deaf; 0: hearing
   std::atomic<std::uint32_t> enrolment_closed{0};
   std::atomic<std::uint32_t> default_profile{0};
+  std::array<char, 40> boot{};   // boot_id of the kernel: its monotonic clock is what stamps mean
   std::array<char, 32> build{};  // version of the dataplane that formatted or adopted it
   std::array<Profile, kMaxProfiles> profiles{};
 };
@@ -198,10 +201,76 @@ class RegionView {
   RegionLayout layout_;
 };
 
+namespace region {
+
+inline std::string Complaint(const std::string& path,
+                             const std::string& needed,
+                             const std::string& found,
+                             const std::string& remedy) {
+  return path + ": needed " + needed + ", found " + found + "; " + remedy;
+}
+
+// What is wrong with a shape, or empty. Nothing is computed from a shape before this has passed.
+inline std::string FaultIn(const RegionShape& shape) {
+  const auto is_power_of_two = [](std::uint32_t n) { return n != 0 && (n & (n - 1)) == 0; };
+  if (shape.workers == 0 || shape.workers > kMaxWorkers) {
+    return std::to_string(shape.workers) + " workers";
+  }
+  if (shape.slots_per_worker == 0 || shape.slots_per_worker % kBlockSlots != 0 ||
+      shape.slots() >= kNoSlot) {
+    return std::to_string(shape.slots_per_worker) + " slots a worker";
+  }
+  if (!is_power_of_two(shape.transition_capacity) || !is_power_of_two(shape.command_capacity)) {
+    return "rings of " + std::to_string(shape.transition_capacity) + " and " +
+           std::to_string(shape.command_capacity) + " entries";
+  }
+  if (shape.page != kSmallPage && shape.page != kHugePage) {
+    return "pages of " + std::to_string(shape.page) + " bytes";
+  }
+  return {};
+}
+
+}  // namespace region
+
 // Whether `file_bytes` bytes at `header` can be a region of ours that is safe to map and to index;
 // else one line with what was needed, what was found and what to do. `path` is for the message.
-[[nodiscard]] std::expected<RegionShape, std::string> ValidateRegion(const RegionHeader& header,
-                                                                     std::uint64_t file_bytes,
-                                                                     const std::string& path);
+// `header` is read only where the file is long enough to hold one. The shape returned is a copy: a
+// header that changes afterwards changes nothing. For the dataplane, control and the tools alike.
+[[nodiscard]] inline std::expected<RegionShape, std::string> ValidateRegion(
+    const RegionHeader& header, std::uint64_t file_bytes, const std::string& path) {
+  const auto fail = [&](const std::string& needed,
+                        const std::string& found,
+                        const std::string& remedy) -> std::expected<RegionShape, std::string> {
+    return std::unexpected(region::Complaint(path, needed, found, remedy));
+  };
+  const std::string start = "start the dataplane";
+  const std::string remove = "if it is not in use, remove it and start the dataplane";
+  if (file_bytes < sizeof(RegionHeader)) {
+    return fail("a region", std::to_string(file_bytes) + " bytes", start);
+  }
+  if (header.magic != kRegionMagic) {
+    return fail("a region of flatline", "another kind of file", remove);
+  }
+  if (header.version != kRegionVersion) {
+    return fail("version " + std::to_string(kRegionVersion) + " of the region",
+                "version " + std::to_string(header.version),
+                "run programs of one release, or remove the file and start the dataplane");
+  }
+  const RegionState state = header.state.load(std::memory_order_acquire);
+  if (state != RegionState::kLive && state != RegionState::kStopped) {
+    return fail("a finished region",
+                "one that is still being formatted",
+                "try again, or start the dataplane if none runs");
+  }
+  const RegionShape shape = header.shape;
+  if (const std::string fault = region::FaultIn(shape); !fault.empty()) {
+    return fail("a sound shape", fault, remove);
+  }
+  const std::uint64_t bytes = RegionLayout::Of(shape).bytes;
+  if (header.bytes != bytes || file_bytes != bytes) {
+    return fail(std::to_string(bytes) + " bytes", std::to_string(file_bytes), remove);
+  }
+  return shape;
+}
 
 }  // namespace flatline
