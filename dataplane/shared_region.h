@@ -8,9 +8,12 @@
 //                                       with 2 MiB pages where there is room, else /dev/shm
 #pragma once
 
+#include "dataplane/region_file.h"
+
 #include <flatline/config.h>
 #include <flatline/region.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <string>
@@ -26,31 +29,29 @@ class SharedRegion {
                                                                      bool cold,
                                                                      WallInstant wall);
 
-  SharedRegion(SharedRegion&& other) noexcept;
-  SharedRegion& operator=(SharedRegion&&) = delete;
-  SharedRegion(const SharedRegion&) = delete;
-  SharedRegion& operator=(const SharedRegion&) = delete;
-
-  // Unmaps, lets go of the lock. The file stays, for the successor and for the tools.
-  ~SharedRegion();
-
   [[nodiscard]] const RegionView& view() const noexcept { return view_; }
 
-  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  [[nodiscard]] const std::string& path() const noexcept { return file_.path(); }
 
   [[nodiscard]] bool adopted() const noexcept { return adopted_; }
 
   [[nodiscard]] bool on_hugepages() const noexcept { return view_.shape().page == kHugePage; }
 
-  // Says that this dataplane ended on purpose. The last thing done before destruction.
+  // Says that this dataplane ended on purpose: the last thing done before destruction. The file
+  // stays, for a successor and for the tools.
   void MarkStopped() noexcept;
 
  private:
-  SharedRegion(const RegionView& view, std::string path, int descriptor, bool adopted) noexcept;
+  SharedRegion(RegionFile file, const RegionView& view, bool adopted) noexcept;
 
+  static std::expected<SharedRegion, std::string> Adopt(RegionFile file, const Config& config);
+  static std::expected<SharedRegion, std::string> Format(const std::string& path,
+                                                         const Config& config,
+                                                         WallInstant wall);
+  static void Abandon(RegionFile& file) noexcept;
+
+  RegionFile file_;
   RegionView view_;
-  std::string path_;
-  int descriptor_;  // keeps the lock
   bool adopted_;
 };
 

@@ -1,0 +1,185 @@
+// The region file's life: made, adopted, refused, replaced. In a directory of the test's own.
+#include "dataplane/shared_region.h"
+
+#include <flatline/config.h>
+#include <flatline/region.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <sys/stat.h>
+
+#include <gtest/gtest.h>
+
+namespace flatline {
+namespace {
+
+constexpr WallInstant kWall{Duration{1'700'000'000'000'000'000}};
+
+class SharedRegionTest : public testing::Test {
+ protected:
+  SharedRegionTest() {
+    std::string name = "/dev/shm/flatline-worker-test-XXXXXX";
+    directory_ = ::mkdtemp(name.data());
+    config_.region_directory = directory_;
+    config_.instance = "t";
+    config_.dataplane.endpoints = 1000;
+    config_.dataplane.transition_ring = 64;
+    config_.profiles[5] = kBuiltInProfiles[4];
+  }
+
+  ~SharedRegionTest() override { std::filesystem::remove_all(directory_); }
+
+  [[nodiscard]] std::string path() const { return directory_ + "/flatline-t"; }
+
+  // The error of an Open that must fail.
+  [[nodiscard]] std::string Refusal(bool cold = false) const {
+    const auto region = SharedRegion::Open(config_, cold, kWall);
+    return region ? std::string{"was not refused"} : region.error();
+  }
+
+  std::string directory_;
+  Config config_;
+};
+
+TEST_F(SharedRegionTest, FormatsWhatValidates) {
+  const auto region = SharedRegion::Open(config_, false, kWall);
+  ASSERT_TRUE(region.has_value()) << region.error();
+  EXPECT_FALSE(region->adopted());
+  EXPECT_EQ(region->path(), path());
+  const RegionHeader& header = region->view().header();
+  EXPECT_TRUE(ValidateRegion(header, std::filesystem::file_size(path()), path()).has_value());
+  EXPECT_EQ(header.state.load(), RegionState::kLive);
+  EXPECT_EQ(header.generation, 1'700'000'000'000'000'000U);
+  EXPECT_EQ(header.capacity, 1000U);
+  EXPECT_NE(header.hash_key, 0U);
+  EXPECT_STREQ(header.profiles[5].name.data(), "node");
+  struct stat status{};
+  ASSERT_EQ(::stat(path().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0660U) << "whatever the umask";
+}
+
+TEST_F(SharedRegionTest, AdoptsWhatItsPredecessorLeft) {
+  std::uint64_t key = 0;
+  {
+    auto first = SharedRegion::Open(config_, false, kWall);
+    ASSERT_TRUE(first.has_value());
+    key = first->view().header().hash_key;
+    first->view().records()[3].id.store(77);
+    first->MarkStopped();
+  }
+  config_.profiles[16] = MakeProfile("own", Milliseconds(50), 3, Milliseconds(50));
+  const auto second = SharedRegion::Open(config_, false, kWall + Duration{1});
+  ASSERT_TRUE(second.has_value()) << second.error();
+  EXPECT_TRUE(second->adopted());
+  const RegionHeader& header = second->view().header();
+  EXPECT_EQ(header.hash_key, key);
+  EXPECT_EQ(header.generation, 1'700'000'000'000'000'000U) << "the same fleet";
+  EXPECT_EQ(header.adoptions.load(), 1U);
+  EXPECT_EQ(header.state.load(), RegionState::kLive);
+  EXPECT_EQ(second->view().records()[3].id.load(), 77U);
+  EXPECT_STREQ(header.profiles[16].name.data(), "own");
+}
+
+TEST_F(SharedRegionTest, RefusesASecondDataplane) {
+  const auto first = SharedRegion::Open(config_, false, kWall);
+  ASSERT_TRUE(first.has_value());
+  EXPECT_NE(Refusal().find("another dataplane"), std::string::npos) << Refusal();
+  EXPECT_NE(Refusal(true).find("another dataplane"), std::string::npos) << "cold or not";
+  EXPECT_EQ(first->view().header().state.load(), RegionState::kLive) << "and leaves it in peace";
+}
+
+TEST_F(SharedRegionTest, RefusesAnotherShape) {
+  ASSERT_TRUE(SharedRegion::Open(config_, false, kWall).has_value());
+  config_.dataplane.workers = 2;
+  EXPECT_NE(Refusal().find("needed 2 workers"), std::string::npos) << Refusal();
+  EXPECT_NE(Refusal().find("--cold"), std::string::npos) << "says what to do";
+  config_.dataplane.workers = 1;
+  config_.dataplane.endpoints = 1001;
+  EXPECT_NE(Refusal().find("for 1000 endpoints"), std::string::npos) << Refusal();
+}
+
+TEST_F(SharedRegionTest, ColdReplacesTheFile) {
+  auto first = SharedRegion::Open(config_, false, kWall);
+  ASSERT_TRUE(first.has_value());
+  struct stat before{};
+  ASSERT_EQ(::stat(path().c_str(), &before), 0);
+  {
+    const SharedRegion ends = std::move(*first);
+  }
+  config_.dataplane.workers = 2;
+  const auto second = SharedRegion::Open(config_, true, kWall + Duration{1});
+  ASSERT_TRUE(second.has_value()) << second.error();
+  EXPECT_FALSE(second->adopted());
+  EXPECT_EQ(second->view().shape().workers, 2U);
+  EXPECT_EQ(second->view().header().generation, 1'700'000'000'000'000'001U);
+}
+
+TEST_F(SharedRegionTest, FormatsAnewWhatWasNeverFinished) {
+  ASSERT_TRUE(SharedRegion::Open(config_, false, kWall).has_value());
+  {
+    std::fstream file(path(), std::ios::in | std::ios::out | std::ios::binary);
+    const auto state = static_cast<std::uint32_t>(RegionState::kFormatting);
+    file.seekp(offsetof(RegionHeader, state));
+    file.write(reinterpret_cast<const char*>(&state), sizeof(state));
+  }
+  const auto region = SharedRegion::Open(config_, false, kWall);
+  ASSERT_TRUE(region.has_value()) << region.error();
+  EXPECT_FALSE(region->adopted());
+  {
+    std::ofstream(directory_ + "/flatline-empty");
+  }
+  config_.instance = "empty";
+  EXPECT_TRUE(SharedRegion::Open(config_, false, kWall).has_value());
+}
+
+TEST_F(SharedRegionTest, FormatsAnewAfterAReboot) {
+  {
+    const auto region = SharedRegion::Open(config_, false, kWall);
+    ASSERT_TRUE(region.has_value());
+    region->view().header().boot[0] = '!';
+  }
+  const auto region = SharedRegion::Open(config_, false, kWall);
+  ASSERT_TRUE(region.has_value()) << region.error();
+  EXPECT_FALSE(region->adopted()) << "stamps of another boot mean nothing";
+}
+
+TEST_F(SharedRegionTest, RefusesAFileThatIsNotARegion) {
+  std::ofstream(path()) << std::string(1U << 16, 'x');
+  EXPECT_NE(Refusal().find("another kind of file"), std::string::npos) << Refusal();
+  EXPECT_TRUE(std::filesystem::exists(path())) << "and leaves it alone";
+}
+
+TEST_F(SharedRegionTest, RefusesATableThatDoesNotFit) {
+  config_.dataplane.endpoints = 4'000'000'000;
+  const std::string error = Refusal();
+  EXPECT_NE(error.find(" MiB free in /dev/shm"), std::string::npos) << error;
+  EXPECT_NE(error.find("dataplane.endpoints"), std::string::npos) << error;
+  EXPECT_FALSE(std::filesystem::exists(path()));
+}
+
+TEST_F(SharedRegionTest, RefusesAGroupThatDoesNotExist) {
+  config_.region_group = "no-such-group-here";
+  EXPECT_NE(Refusal().find("no-such-group-here"), std::string::npos) << Refusal();
+  EXPECT_FALSE(std::filesystem::exists(path())) << "nothing half-made is left";
+}
+
+TEST_F(SharedRegionTest, RefusesADirectoryThatDoesNotExist) {
+  config_.region_directory = directory_ + "/nowhere";
+  EXPECT_NE(Refusal().find("needed "), std::string::npos) << Refusal();
+}
+
+TEST(ShapeFor, HasRoomForAllEndpointsAndTheImbalanceOfTheHash) {
+  DataplaneConfig config;
+  config.endpoints = 1'000'000;
+  config.workers = 4;
+  const RegionShape shape = ShapeFor(config, kHugePage);
+  EXPECT_EQ(shape.page, kHugePage);
+  EXPECT_EQ(shape.slots_per_worker % kBlockSlots, 0U);
+  EXPECT_GE(shape.slots_per_worker, 250'000U + 1'732U) << "four deviations of 433";
+  EXPECT_LE(shape.slots(), 1'030'000U) << "and hardly more than that";
+}
+
+}  // namespace
+}  // namespace flatline
