@@ -1,0 +1,46 @@
+// What worker 0 does for all workers each turn: takes the reports of blindness, moves the horizon
+// to what the slowest worker has heard, publishes both in the region's header, and puts blind
+// intervals on the stream. Lives on worker 0's core. Assumes that a worker publishes its drained_ns
+// after its report of what came before, which is why drained_ns is read first here. No lock, no
+// allocation. Cost: one cache line per worker and port.
+#pragma once
+
+#include "dataplane/blindness.h"
+#include "dataplane/hearing_clock.h"
+#include "dataplane/port_watch.h"
+#include "dataplane/tally.h"
+
+#include <flatline/region.h>
+#include <flatline/time.h>
+#include <flatline/transition_ring.h>
+
+#include <memory>
+#include <vector>
+
+namespace flatline {
+
+class Leader {
+ public:
+  // Reports of the workers, by worker; the ring is worker 0's.
+  Leader(const RegionView& region,
+         std::vector<BlindReports*> reports,
+         PortWatch& ports,
+         TransitionProducer& ring,
+         const HearingClock& clock) noexcept;
+
+  void Turn(Instant now, Tally& tally) noexcept;
+
+ private:
+  [[nodiscard]] Hearing SlowestWorker() const noexcept;
+  void TakeReports(Instant now) noexcept;
+  void Publish() noexcept;
+  void Announce(Tally& tally) noexcept;
+
+  RegionView region_;
+  std::vector<BlindReports*> reports_;
+  PortWatch* ports_;
+  TransitionProducer* ring_;
+  HearingClock clock_;
+};
+
+}  // namespace flatline
