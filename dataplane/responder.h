@@ -20,7 +20,8 @@ namespace flatline {
                                               std::span<std::byte, kReplyRoom> room) noexcept;
 
 // A UDP datagram with `payload` back to the sender of `packet`; IPv4 options and IPv6 extension
-// headers are not repeated. Length of the frame.
+// headers are not repeated. Length of the frame, or 0 where it must not be answered (a group's or
+// nobody's address at either end) or does not fit the room.
 [[nodiscard]] std::uint32_t BuildDatagramReply(const Frame& frame,
                                                const Packet& packet,
                                                const PortIdentity& identity,

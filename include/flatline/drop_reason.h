@@ -21,7 +21,7 @@ namespace flatline {
   X(kBadIpChecksum, "bad-ip-checksum", "the IPv4 header checksum is wrong")                  \
   X(kFragment, "fragment", "an IPv4 or IPv6 fragment")                                       \
   X(kBadExtension, "bad-extension", "an IPv6 extension chain that is malformed or too long") \
-  X(kNotUdp, "not-udp", "an IP protocol that we do not speak")                               \
+  X(kNotUdp, "not-udp", "an IP protocol or control message that we do not speak")            \
   X(kBadUdpLength, "bad-udp-length", "the UDP length does not fit the packet")               \
   X(kBadUdpChecksum, "bad-udp-checksum", "the UDP checksum is wrong, or absent over IPv6")   \
   X(kWrongPort, "wrong-port", "UDP to a port on which nobody listens")                       \

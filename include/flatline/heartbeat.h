@@ -11,12 +11,10 @@
 #include <flatline/drop_reason.h>
 #include <flatline/endpoint.h>
 #include <flatline/liveness.h>
+#include <flatline/wire.h>
 
-#include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <expected>
 #include <span>
 
@@ -60,29 +58,6 @@ struct Heartbeat {
 
   constexpr bool operator==(const Heartbeat&) const = default;
 };
-
-namespace wire {
-
-template <typename Integer>
-constexpr Integer Load(const std::byte* at) noexcept {
-  std::array<std::byte, sizeof(Integer)> raw{};
-  for (std::size_t i = 0; i < sizeof(Integer); ++i) {
-    raw[i] = at[i];
-  }
-  return std::byteswap(std::bit_cast<Integer>(raw));
-}
-
-template <typename Integer>
-constexpr void Store(std::byte* at, Integer value) noexcept {
-  const auto raw = std::bit_cast<std::array<std::byte, sizeof(Integer)>>(std::byteswap(value));
-  for (std::size_t i = 0; i < sizeof(Integer); ++i) {
-    at[i] = raw[i];
-  }
-}
-
-static_assert(std::endian::native == std::endian::little, "flatline runs on little-endian hosts");
-
-}  // namespace wire
 
 // The heartbeat in a UDP payload, or why it does not count. Bytes behind the stated payload are the
 // room of the authentication tag and allowed only with its flag.
