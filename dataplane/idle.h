@@ -1,7 +1,7 @@
 // What a poll core does between two turns: nothing while there is work, then pauses, then short
-// sleeps, so that an idle appliance costs little power and still wakes within kLongestNap.
+// sleeps, so that an idle appliance costs little power and still wakes within kNap.
 // One per worker, asked after every turn. Pure: says what to do, the loop does it.
-// Bounds: a nap is at most kLongestNap, far below any `stall`. Cost: a counter.
+// Bounds: a nap is at most kNap, far below any `stall`. Cost: a counter.
 #pragma once
 
 #include <flatline/config.h>
@@ -19,7 +19,7 @@ class Idle {
   // about 5 µs of turning and 50 µs of pausing, so that a busy port never naps.
   static constexpr std::uint32_t kTurnsBeforePause = 50;
   static constexpr std::uint32_t kTurnsBeforeNap = 500;
-  static constexpr Duration kLongestNap{50'000};
+  static constexpr Duration kNap{50'000};
 
   explicit Idle(IdleMode mode) noexcept : mode_(mode) {}
 

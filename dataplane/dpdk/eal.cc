@@ -133,8 +133,10 @@ std::expected<EalPlan, std::string> PlanEal(const Config& config,
     plan.arguments.emplace_back("--no-telemetry");
   }
   if (!Settles(extra, kLogOptions)) {
-    plan.arguments.emplace_back("--log-level=*:warning");
-    plan.arguments.emplace_back("--log-level=flatline:info");
+    // of several patterns that match a type EAL takes the first
+    for (const char* level : {"flatline:info", "pmd.net.memif:error", "*:warning"}) {
+      plan.arguments.push_back(std::string("--log-level=") + level);
+    }
   }
   plan.arguments.insert(plan.arguments.end(), extra.begin(), extra.end());
   return plan;

@@ -86,8 +86,12 @@ rte_eth_conf Negotiate(const std::string& name, const rte_eth_dev_info& info, bo
 
 }  // namespace
 
-Port::Port(std::uint16_t id, const Request& request, std::string name) noexcept
-    : id_(id), name_(std::move(name)), gate_(request.gate) {}
+Port::Port(std::uint16_t id, const Request& request, const DeviceString& device)
+    : id_(id), name_(device.name), gate_(request.gate) {
+  if (device.IsDriver("net_af_packet") || device.IsDriver("net_af_xdp")) {
+    kernel_interface_ = device.Argument("iface").value_or("");
+  }
+}
 
 std::expected<std::unique_ptr<Port>, std::string> Port::Create(const Request& request) {
   const auto device = DeviceString::Parse(request.config.device);
@@ -103,7 +107,7 @@ std::expected<std::unique_ptr<Port>, std::string> Port::Create(const Request& re
         device->is_pci ? "check the address (lspci -D), bind it to vfio-pci (dpdk-devbind.py)"
                        : "check its arguments; the driver's own line above says what it missed"));
   }
-  std::unique_ptr<Port> port(new Port(id, request, device->name));
+  std::unique_ptr<Port> port(new Port(id, request, *device));
   if (const auto up = port->SetUp(request); !up) {
     return std::unexpected(up.error());
   }
@@ -136,9 +140,7 @@ std::expected<void, std::string> Port::SetUp(const Request& request) {
   if (const int code = rte_eth_dev_configure(id_, count, count, &conf); code != 0) {
     return Failed(name_, fmt::format("does not take {} queues", count), code);
   }
-  const auto driver = std::string_view(info.driver_name);
-  const bool kernel_backed = driver == "net_af_packet" || driver == "net_af_xdp";
-  if (const auto up = SetUpQueues(request, count, kernel_backed); !up) {
+  if (const auto up = SetUpQueues(request, count); !up) {
     return up;
   }
   identity_.udp_port = request.config.udp_port;
@@ -147,9 +149,7 @@ std::expected<void, std::string> Port::SetUp(const Request& request) {
   return Start(request.config);
 }
 
-std::expected<void, std::string> Port::SetUpQueues(const Request& request,
-                                                   std::uint16_t count,
-                                                   bool kernel_backed) {
+std::expected<void, std::string> Port::SetUpQueues(const Request& request, std::uint16_t count) {
   std::uint16_t receive = request.config.descriptors;
   std::uint16_t transmit = kTransmitDescriptors;
   if (const int code = rte_eth_dev_adjust_nb_rx_tx_desc(id_, &receive, &transmit); code != 0) {
@@ -180,7 +180,7 @@ std::expected<void, std::string> Port::SetUpQueues(const Request& request,
     }
     const QueueId id{.port = id_, .queue = q, .worker = q};
     queues_.push_back(std::unique_ptr<Queue>(
-        new Queue{.rx = {id, gate_, kernel_backed}, .tx = {id, gate_, pool_}}));
+        new Queue{.rx = {id, gate_, !kernel_interface_.empty()}, .tx = {id, gate_, pool_}}));
   }
   return {};
 }
@@ -206,7 +206,7 @@ std::expected<void, std::string> Port::Start(const PortConfig& config) {
   }
   std::ranges::copy(mac.addr_bytes, identity_.mac.begin());
   Log(LogLevel::kNotice,
-      "port {}: {} queues, MAC {:02x}",
+      "port {}: queues {}, MAC {:02x}",
       name_,
       queues_.size(),
       fmt::join(identity_.mac, ":"));

@@ -5,6 +5,7 @@
 // Cost: buffers for all descriptors, taken here; nothing later.
 #pragma once
 
+#include "dataplane/dpdk/device_string.h"
 #include "dataplane/dpdk/poll_gate.h"
 #include "dataplane/dpdk/rx_queue.h"
 #include "dataplane/dpdk/tx_queue.h"
@@ -58,17 +59,20 @@ class Port {
 
   [[nodiscard]] PollGate* gate() const noexcept { return gate_; }
 
+  // The interface of this host behind the port, where the driver does not watch its carrier.
+  [[nodiscard]] const std::string& kernel_interface() const noexcept { return kernel_interface_; }
+
  private:
-  Port(std::uint16_t id, const Request& request, std::string name) noexcept;
+  Port(std::uint16_t id, const Request& request, const DeviceString& device);
 
   [[nodiscard]] std::expected<void, std::string> SetUp(const Request& request);
   [[nodiscard]] std::expected<void, std::string> SetUpQueues(const Request& request,
-                                                             std::uint16_t count,
-                                                             bool kernel_backed);
+                                                             std::uint16_t count);
   [[nodiscard]] std::expected<void, std::string> Start(const PortConfig& config);
 
   std::uint16_t id_;
   std::string name_;
+  std::string kernel_interface_;  // empty: none
   PollGate* gate_;
   rte_mempool* pool_ = nullptr;
   PortIdentity identity_;

@@ -1,0 +1,210 @@
+#include "dataplane/dpdk/dataplane.h"
+
+#include "dataplane/dpdk/device_string.h"
+#include "dataplane/dpdk/device_watch.h"
+#include "dataplane/dpdk/eal.h"
+#include "dataplane/dpdk/log.h"
+#include "dataplane/dpdk/memif_relay.h"
+#include "dataplane/dpdk/poll_loop.h"
+#include "dataplane/dpdk/port.h"
+#include "dataplane/dpdk/tsc_clock.h"
+#include "dataplane/engine.h"
+#include "dataplane/shared_region.h"
+
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <memory>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <utility>
+#include <vector>
+
+#include <rte_ethdev.h>
+
+namespace flatline::dpdk {
+namespace {
+
+// Everything about the configured devices.
+struct Devices {
+  std::vector<std::string> arguments;               // as EAL gets them, by port
+  std::vector<std::unique_ptr<MemifRelay>> relays;  // by port; null where none is needed
+  std::vector<std::unique_ptr<Port>> ports;
+};
+
+// Signals become readable; blocked before any thread is made, so that all inherit it.
+class StopSignals {
+ public:
+  StopSignals() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    descriptor_ = Descriptor(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  }
+
+  [[nodiscard]] int descriptor() const noexcept { return descriptor_.get(); }
+
+ private:
+  Descriptor descriptor_;
+};
+
+WallInstant WallNow() {
+  return WallInstant{std::chrono::system_clock::now().time_since_epoch()};
+}
+
+// Devices as EAL is to have them, with a relay before each net_memif.
+std::expected<void, std::string> PrepareDevices(const Config& config, Devices& devices) {
+  for (std::size_t i = 0; i < config.ports.size(); ++i) {
+    auto device = DeviceString::Parse(config.ports[i].device);
+    if (!device) {
+      return std::unexpected(device.error());
+    }
+    std::unique_ptr<MemifRelay> relay;
+    if (device->IsDriver("net_memif")) {
+      auto made = MemifRelay::Create(*device, config.instance, i);
+      if (!made) {
+        return std::unexpected(made.error());
+      }
+      relay = std::move(*made);
+    }
+    devices.relays.push_back(std::move(relay));
+    devices.arguments.push_back(device->Text());
+  }
+  return {};
+}
+
+MemifRelay::Driver DriverOf(const Port& port) {
+  const std::uint16_t id = port.id();
+  return {.link_is_up =
+              [id] {
+                rte_eth_link link{};
+                return rte_eth_link_get_nowait(id, &link) == 0 &&
+                       link.link_status == RTE_ETH_LINK_UP;
+              },
+          .restart =
+              [id] {
+                if (rte_eth_dev_stop(id) != 0 || rte_eth_dev_start(id) != 0) {
+                  Log(LogLevel::kError, "port {}: does not start again", id);
+                }
+              }};
+}
+
+std::expected<void, std::string> OpenPorts(const Config& config, Devices& devices) {
+  for (std::size_t i = 0; i < config.ports.size(); ++i) {
+    MemifRelay* relay = devices.relays[i].get();
+    auto port = Port::Create({.config = config.ports[i],
+                              .index = i,
+                              .workers = config.dataplane.workers,
+                              .gate = relay == nullptr ? nullptr : &relay->gate()});
+    if (!port) {
+      return std::unexpected(port.error());
+    }
+    if (relay != nullptr) {
+      relay->Start(DriverOf(**port));
+    }
+    devices.ports.push_back(std::move(*port));
+  }
+  return {};
+}
+
+void AttachPorts(const Devices& devices, Engine& engine) {
+  for (std::size_t i = 0; i < devices.ports.size(); ++i) {
+    const auto& queues = devices.ports[i]->queues();
+    for (unsigned worker = 0; worker < queues.size(); ++worker) {
+      engine.Attach(worker,
+                    {.source = &queues[worker]->rx,
+                     .sink = &queues[worker]->tx,
+                     .identity = &devices.ports[i]->identity(),
+                     .port = static_cast<std::uint8_t>(i)});
+    }
+  }
+}
+
+void WatchUntilStopped(DeviceWatch& watch, TscClock& clock, const StopSignals& stop) {
+  std::array<pollfd, 2> wait{pollfd{.fd = stop.descriptor(), .events = POLLIN, .revents = 0},
+                             pollfd{.fd = watch.link_event(), .events = POLLIN, .revents = 0}};
+  while (wait[0].revents == 0) {
+    (void)poll(wait.data(), wait.size(), DeviceWatch::kIntervalMilliseconds);
+    watch.Look(clock.Now());
+  }
+}
+
+std::expected<void, std::string> RunEngine(const Config& config,
+                                           const RegionView& region,
+                                           const Eal& eal,
+                                           const Devices& devices,
+                                           const StopSignals& stop) {
+  TscClock clock;
+  auto engine = Engine::Create(region, {.stall = config.dataplane.stall}, clock.Now());
+  if (!engine) {
+    return std::unexpected(engine.error());
+  }
+  AttachPorts(devices, **engine);
+  DeviceWatch watch(devices.ports, (*engine)->port_watch(), clock.Now());
+  PollLoops loops(**engine, region, config.dataplane.idle);
+  if (const auto launched = loops.Launch(eal.worker_lcores()); !launched) {
+    return launched;
+  }
+  Log(LogLevel::kNotice,
+      "hearing: {} workers, {} ports",
+      config.dataplane.workers,
+      devices.ports.size());
+  WatchUntilStopped(watch, clock, stop);
+  Log(LogLevel::kNotice, "told to stop");
+  return {};
+}
+
+// Peers are sent away before their device goes, and devices before EAL.
+void CloseDevices(Devices& devices) {
+  for (const auto& relay : devices.relays) {
+    if (relay != nullptr) {
+      relay->Stop();
+    }
+  }
+  devices.ports.clear();
+}
+
+std::expected<void, std::string> RunOn(const SharedRegion& region,
+                                       const Config& config,
+                                       const Options& options,
+                                       const StopSignals& stop) {
+  Devices devices;
+  if (const auto prepared = PrepareDevices(config, devices); !prepared) {
+    return prepared;
+  }
+  auto plan = PlanEal(config, devices.arguments, LookAtHost(), options.eal_arguments);
+  if (!plan) {
+    return std::unexpected(plan.error());
+  }
+  const auto eal = Eal::Start(config, std::move(*plan));
+  if (!eal) {
+    return std::unexpected(eal.error());
+  }
+  auto outcome = OpenPorts(config, devices);
+  if (outcome) {
+    outcome = RunEngine(config, region.view(), *eal, devices, stop);
+  }
+  CloseDevices(devices);
+  return outcome;
+}
+
+}  // namespace
+
+std::expected<void, std::string> RunDataplane(const Config& config, const Options& options) {
+  const StopSignals stop;
+  auto region = SharedRegion::Open(config, options.cold, WallNow());
+  if (!region) {
+    return std::unexpected(region.error());
+  }
+  Log(LogLevel::kNotice,
+      "region {}: {}",
+      region->path(),
+      region->adopted() ? "adopted" : "formatted");
+  const auto outcome = RunOn(*region, config, options, stop);
+  region->MarkStopped();
+  return outcome;
+}
+
+}  // namespace flatline::dpdk

@@ -1,0 +1,55 @@
+// The watch over the devices: asks each port for its link and its losses, and tells the engine when
+// it cannot have heard. Run by the main thread, every kInterval and at once when a driver says that
+// a link changed. Cold. Some drivers (af_packet, af_xdp) believe their link to be up whatever
+// happens, so there the kernel is asked for the interface's carrier.
+// Assumes ports that outlive it. Cost: a few driver calls for each port and poll.
+#pragma once
+
+#include "dataplane/dpdk/memif_channel.h"
+#include "dataplane/dpdk/port.h"
+#include "dataplane/port_watch.h"
+
+#include <flatline/time.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace flatline::dpdk {
+
+class DeviceWatch {
+ public:
+  static constexpr int kIntervalMilliseconds = 100;
+
+  // `at`: now. Says at once which ports have no link.
+  DeviceWatch(std::span<const std::unique_ptr<Port>> ports, PortWatch& engine, Instant at);
+  ~DeviceWatch();
+  DeviceWatch(const DeviceWatch&) = delete;
+  DeviceWatch& operator=(const DeviceWatch&) = delete;
+
+  // One look at all ports.
+  void Look(Instant now);
+
+  // Readable when a driver has said that a link changed.
+  [[nodiscard]] int link_event() const noexcept { return event_.get(); }
+
+ private:
+  struct Watched {
+    const Port* port = nullptr;
+    std::uint64_t lost = 0;      // as of the last look
+    std::uint64_t closings = 0;  // of its gate, as of the last look
+    bool up = true;
+    Instant up_at{};  // when it was last known to be up
+    Instant looked{};
+  };
+
+  void LookAt(Watched& watched, std::uint8_t index, Instant now);
+
+  PortWatch& engine_;
+  Descriptor event_;
+  int fd_ = -1;  // of event_, at an address that drivers may keep
+  std::vector<Watched> ports_;
+};
+
+}  // namespace flatline::dpdk
