@@ -1,0 +1,31 @@
+// What one worker hands to another: a heartbeat that only the owner of its endpoint may act on (the
+// first of an endpoint, a revival, a restart, a change of health, a leave). Pushed by the worker
+// that received it before it publishes its drained_ns, taken by the owner after it has read the
+// horizon and before it judges, so that no verdict overtakes it. One ring for each pair of workers;
+// a full one refuses, is counted, and the endpoint's next heartbeat tries again.
+#pragma once
+
+#include "dataplane/spsc_ring.h"
+
+#include <flatline/endpoint.h>
+#include <flatline/heartbeat.h>
+#include <flatline/record.h>
+#include <flatline/time.h>
+
+#include <cstddef>
+
+namespace flatline {
+
+struct Handoff {
+  Heartbeat heartbeat;
+  Stamp stamp = 0;         // when it was received
+  Group group = kNoGroup;  // from its payload
+  SourceAddress source;
+};
+
+using HandoffRing = SpscRing<Handoff>;
+
+// At 64 frames a burst, as many bursts as a turn may take from a queue, twice.
+inline constexpr std::size_t kHandoffs = 2048;
+
+}  // namespace flatline
