@@ -2,9 +2,8 @@
 
 #include <cerrno>
 #include <cstring>
-#include <utility>
-
 #include <fmt/format.h>
+#include <utility>
 
 namespace flatline::generator {
 

@@ -1,14 +1,12 @@
 #include "bench/generator/heartbeat_frame.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
+#include <arpa/inet.h>
 #include <bit>
 #include <charconv>
 #include <cstring>
-#include <span>
-
 #include <fmt/format.h>
+#include <span>
 
 namespace flatline::generator {
 
@@ -60,9 +58,8 @@ std::expected<std::uint32_t, std::string> SourcesOf(std::string_view prefix_leng
   const char* end = prefix_length.data() + prefix_length.size();
   if (!prefix_length.empty() &&
       (std::from_chars(prefix_length.data(), end, length).ptr != end || length > bits)) {
-    return std::unexpected(fmt::format("needed a prefix length of at most {}, found '{}'",
-                                       bits,
-                                       prefix_length));
+    return std::unexpected(
+        fmt::format("needed a prefix length of at most {}, found '{}'", bits, prefix_length));
   }
   const unsigned host_bits = std::min(bits - length, 24U);
   return host_bits < 2 ? 1 : (1U << host_bits) - 2;
@@ -143,7 +140,8 @@ void FrameTemplate::LayUdp(const FrameAddresses& addresses) {
   wire::Store<std::uint16_t>(udp + 2, addresses.target_port);
   wire::Store<std::uint16_t>(udp + 4, kUdp + kGeneratedPayload);
   // The pseudo header repeats the length, and has the protocol.
-  udp_sum_ = SumOf(udp, kUdp) + std::byteswap(static_cast<std::uint16_t>(kUdp + kGeneratedPayload)) +
+  udp_sum_ = SumOf(udp, kUdp) +
+             std::byteswap(static_cast<std::uint16_t>(kUdp + kGeneratedPayload)) +
              std::byteswap(std::uint16_t{IPPROTO_UDP});
 }
 

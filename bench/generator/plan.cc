@@ -76,13 +76,13 @@ Plan::Plan(const std::vector<Event>& events, const Fleet& fleet) {
         continue;
       }
       std::vector<Index> chosen;
-      ForEachSelected(event.who, fleet, i + 1, &claims, [&](Index index) {
-        chosen.push_back(index);
-      });
+      ForEachSelected(
+          event.who, fleet, i + 1, &claims, [&](Index index) { chosen.push_back(index); });
       for (std::size_t n = 0; n < chosen.size(); ++n) {
         claims.Add(chosen[n]);
         const double part = static_cast<double>(n) / static_cast<double>(chosen.size());
-        const Elapsed turn{static_cast<std::int64_t>(part * static_cast<double>(event.over.count()))};
+        const Elapsed turn{
+            static_cast<std::int64_t>(part * static_cast<double>(event.over.count()))};
         Unfold(event, event.at + turn, chosen[n]);
       }
     }

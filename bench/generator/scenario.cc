@@ -5,7 +5,6 @@
 #include <flatline/profile.h>
 
 #include <algorithm>
-
 #include <fmt/format.h>
 
 namespace flatline::generator {
@@ -64,7 +63,8 @@ std::expected<void, std::string> ValidateSelector(const Selector& who,
 std::expected<Cohort, std::string> CohortOfProfile(std::string_view name) {
   for (std::size_t i = 0; i < kBuiltInProfiles.size(); ++i) {
     const Profile& profile = kBuiltInProfiles[i];
-    if (name == profile.name.data()) {
+    const auto end = std::ranges::find(profile.name, '\0');
+    if (name == std::string_view(profile.name.begin(), end)) {
       Cohort out;
       out.profile = name;
       out.profile_id = static_cast<ProfileId>(kFirstBuiltInProfile + i);
@@ -94,11 +94,12 @@ std::expected<void, std::string> ValidateScenario(const Scenario& scenario) {
     endpoints += cohort.endpoints;
   }
   if (endpoints > kMostEndpoints || scenario.racks > endpoints) {
-    return std::unexpected(fmt::format("needed at most {} endpoints and no more racks than them, "
-                                       "found {} endpoints in {} racks",
-                                       kMostEndpoints,
-                                       endpoints,
-                                       scenario.racks));
+    return std::unexpected(
+        fmt::format("needed at most {} endpoints and no more racks than them, "
+                    "found {} endpoints in {} racks",
+                    kMostEndpoints,
+                    endpoints,
+                    scenario.racks));
   }
   if (scenario.run_for.count() < 0 || scenario.run_for > kLongestRun) {
     return std::unexpected("needed a run of at most 4 h, found a longer one");

@@ -12,7 +12,8 @@ Schedule::Schedule(const Fleet& fleet, std::size_t cohort)
       spacing_(static_cast<double>(cohort_.interval.count()) /
                static_cast<double>(cohort_.endpoints)),
       offset_(static_cast<double>(seed_ >> 11) * 0x1p-53 * spacing_),
-      calendar_(std::bit_ceil(static_cast<std::size_t>(cohort_.jitter.count() >> kTickShift) + 3)) {}
+      calendar_(std::bit_ceil(static_cast<std::size_t>(cohort_.jitter.count() >> kTickShift) + 3)) {
+}
 
 Elapsed Schedule::NominalAt(std::uint32_t round, Index position) const noexcept {
   const auto phase = static_cast<std::int64_t>(static_cast<double>(position) * spacing_ + offset_);
@@ -25,12 +26,13 @@ Elapsed Schedule::DueAt(std::uint32_t round, Index position) const noexcept {
     return nominal;
   }
   const double drawn = static_cast<double>(Draw(seed_, position, round) >> 11) * 0x1p-53;
-  return nominal + Elapsed{static_cast<std::int64_t>(
-                       drawn * static_cast<double>(cohort_.jitter.count()))};
+  return nominal +
+         Elapsed{static_cast<std::int64_t>(drawn * static_cast<double>(cohort_.jitter.count()))};
 }
 
 Index Schedule::IndexAt(std::uint32_t round, Index position) const noexcept {
-  const Index within = round == 0 && shuffles_ ? static_cast<Index>(shuffled_.At(position)) : position;
+  const Index within =
+      round == 0 && shuffles_ ? static_cast<Index>(shuffled_.At(position)) : position;
   return cohort_.first + within;
 }
 

@@ -98,8 +98,7 @@ std::optional<Traffic::Due> Traffic::Admit(const Beat& beat, Elapsed due, Truth&
 Schedule* Traffic::Earliest(Elapsed now) {
   Schedule* earliest = nullptr;
   for (Schedule& schedule : schedules_) {
-    if (!schedule.Due(now).empty() &&
-        (earliest == nullptr || schedule.due() < earliest->due())) {
+    if (!schedule.Due(now).empty() && (earliest == nullptr || schedule.due() < earliest->due())) {
       earliest = &schedule;
     }
   }
@@ -132,16 +131,15 @@ void Traffic::Write(std::byte* room,
                     const Truth& truth) const noexcept {
   const Index index = due.beat.index;
   const Slot handle = handles_.empty() ? kNoSlot : handles_[index];
-  const FrameFields fields{
-      .id = fleet_->IdOf(index),
-      .sent_ns = static_cast<std::uint64_t>(options_.epoch_ns + now.count()),
-      .incarnation = options_.incarnation + truth.Of(index).restarts,
-      .sequence = due.beat.round + 1,
-      .handle = handle,
-      .index = index,
-      .rack = fleet_->RackOf(index),
-      .kind = due.is_leave ? HeartbeatKind::kLeave : HeartbeatKind::kHeartbeat,
-      .wants_acknowledgement = options_.wants_handles && handle == kNoSlot};
+  const FrameFields fields{.id = fleet_->IdOf(index),
+                           .sent_ns = static_cast<std::uint64_t>(options_.epoch_ns + now.count()),
+                           .incarnation = options_.incarnation + truth.Of(index).restarts,
+                           .sequence = due.beat.round + 1,
+                           .handle = handle,
+                           .index = index,
+                           .rack = fleet_->RackOf(index),
+                           .kind = due.is_leave ? HeartbeatKind::kLeave : HeartbeatKind::kHeartbeat,
+                           .wants_acknowledgement = options_.wants_handles && handle == kNoSlot};
   templates_[fleet_->CohortOf(index)].Write(room, fields);
 }
 
@@ -163,8 +161,8 @@ void Traffic::Account(std::size_t accepted, Elapsed now) {
   waiting_.erase(waiting_.begin(), end);
   if (options_.rate_limit > 0) {
     const double nanoseconds = static_cast<double>(accepted) * kSecond / options_.rate_limit;
-    next_allowed_ = std::max(next_allowed_, now - kTick) +
-                    Elapsed{static_cast<std::int64_t>(nanoseconds)};
+    next_allowed_ =
+        std::max(next_allowed_, now - kTick) + Elapsed{static_cast<std::int64_t>(nanoseconds)};
   }
 }
 

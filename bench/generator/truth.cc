@@ -40,6 +40,9 @@ void Truth::Clear(Index index, std::uint8_t flags) noexcept {
 void Truth::Restart(Index index) noexcept {
   Life life = Of(index);
   ++life.restarts;
+  if (life.Is(kMuted)) {
+    life.flags |= kDied;
+  }
   life.flags &= static_cast<std::uint8_t>(~(kMuted | kLeaving));
   Store(index, life);
 }
