@@ -193,12 +193,14 @@ Eal::~Eal() {
   if (!owns_) {
     return;
   }
+  const std::string runtime_directory = rte_eal_get_runtime_dir();
   rte_pdump_uninit();
   rte_eal_cleanup();
+  std::error_code error;
+  std::filesystem::remove_all(runtime_directory, error);
   if (pages_prefix_.empty()) {
     return;
   }
-  std::error_code error;
   const std::filesystem::path prefix(pages_prefix_);
   for (const auto& entry : std::filesystem::directory_iterator(prefix.parent_path(), error)) {
     if (entry.path().filename().string().starts_with(prefix.filename().string())) {

@@ -49,7 +49,7 @@ class Eal {
   Eal(const Eal&) = delete;
   Eal& operator=(const Eal&) = delete;
 
-  // Ports must be closed. Removes the hugepages' files, which EAL leaves.
+  // Ports must be closed. Removes what EAL leaves: the hugepages' files, its directory in /run.
   ~Eal();
 
   // The lcores to run workers on, one each.
