@@ -2,11 +2,12 @@
 // knows that nobody is inside. For drivers that free under a poller's feet what a burst uses
 // (net_memif, when its peer leaves). Pollers are workers, each with an index of its own; the keeper
 // is one thread. Assumes that a burst ends: Close waits for it.
-// Cost: one full fence and two stores to a private line for each burst; Close, one burst at most.
+// Cost: one exchange and two stores on a private line for each burst; Close, one burst at most.
 //
-// Why it holds: a poller stores `inside`, fences, loads `open`; the keeper stores `open`, fences,
-// loads `inside`. In the one order of the two fences either the poller's comes first, and the
-// keeper sees it inside and waits, or the keeper's, and the poller sees the gate closed.
+// Why it holds: a poller stores `inside`, then loads `queues`; the keeper stores `queues`, then
+// loads `inside`; all four are in one total order (seq_cst). So either the poller's store comes
+// before the keeper's load, and the keeper waits for it, or the keeper's store comes before the
+// poller's load, and the poller finds the gate closed.
 #pragma once
 
 #include <flatline/command_ring.h>
@@ -44,12 +45,11 @@ class PollGate {
 
   // Keeper: when it returns, no poller is inside and none will be before the next Open.
   void Close() noexcept {
-    receive_queues_.store(0, std::memory_order_relaxed);
-    transmit_queues_.store(0, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
+    receive_queues_.store(0, std::memory_order_seq_cst);
+    transmit_queues_.store(0, std::memory_order_seq_cst);
     closings_.fetch_add(1, std::memory_order_relaxed);
     for (const Poller& poller : pollers_) {
-      while (poller.inside.load(std::memory_order_acquire)) {
+      while (poller.inside.load(std::memory_order_seq_cst)) {
         std::this_thread::yield();
       }
     }
@@ -72,9 +72,8 @@ class PollGate {
   static bool Enter(Poller& poller,
                     const std::atomic<unsigned>& open_queues,
                     unsigned queue) noexcept {
-    poller.inside.store(true, std::memory_order_relaxed);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (queue < open_queues.load(std::memory_order_acquire)) [[likely]] {
+    poller.inside.store(true, std::memory_order_seq_cst);
+    if (queue < open_queues.load(std::memory_order_seq_cst)) [[likely]] {
       return true;
     }
     poller.inside.store(false, std::memory_order_release);

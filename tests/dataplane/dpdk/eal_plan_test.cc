@@ -1,8 +1,8 @@
 #include "dataplane/dpdk/eal.h"
 
 #include <algorithm>
-
 #include <fmt/ranges.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -66,7 +66,9 @@ TEST(EalPlanTest, HugepagesRequiredAndShortIsAnErrorThatCounts) {
   ASSERT_FALSE(plan);
   EXPECT_THAT(plan.error(), HasSubstr("needed 256 MiB"));
   EXPECT_THAT(plan.error(), HasSubstr("found 12 MiB"));
-  EXPECT_THAT(PlanEal(config, {}, {.cpus = "0"}, {}).error(), HasSubstr("run setup"));
+  HostMemory none;
+  none.cpus = "0";
+  EXPECT_THAT(PlanEal(config, {}, none, {}).error(), HasSubstr("run setup"));
 }
 
 TEST(EalPlanTest, HugepagesOffAreLeftAlone) {

@@ -4,13 +4,13 @@
 #include <array>
 #include <atomic>
 #include <cstring>
+#include <fmt/format.h>
 #include <optional>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace flatline::dpdk {
@@ -73,7 +73,7 @@ class MemifRelayTest : public ::testing::Test {
 
   // Two rings to the server, one back, and the last word; the driver's link comes up.
   void Complete() {
-    for (const std::uint16_t flags : {1, 1, 0}) {
+    for (const std::uint16_t flags : std::array<std::uint16_t, 3>{1, 1, 0}) {
       ASSERT_TRUE(Message(MemifKind::kAddRing, flags).Send(peer_));
       ASSERT_EQ(Next(driver_), MemifKind::kAddRing);
     }
@@ -148,7 +148,7 @@ TEST_F(MemifRelayTest, NonsenseEndsTheSessionAndTheNextPeerIsServed) {
 }
 
 TEST_F(MemifRelayTest, ThePrivateSocketIsInADirectoryOfOurOwn) {
-  struct stat about {};
+  struct stat about{};
   ASSERT_EQ(stat(inside_.path.substr(0, inside_.path.rfind('/')).c_str(), &about), 0);
   EXPECT_EQ(about.st_mode & 0777U, 0700U);
   relay_.reset();

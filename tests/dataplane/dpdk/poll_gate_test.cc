@@ -40,10 +40,12 @@ TEST(PollGateTest, CountsItsClosings) {
 TEST(PollGateTest, NobodyIsInsideWhileTheKeeperTearsDown) {
   constexpr int kRounds = 2'000;
   PollGate gate;
+
   struct Pair {
     long first = 0;
     long second = 0;
   } rings;
+
   std::atomic<bool> stop{false};
   std::atomic<long> entered{0};
   std::atomic<bool> torn{false};

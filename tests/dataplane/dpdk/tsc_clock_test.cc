@@ -20,7 +20,8 @@ TEST(TickScaleTest, KnowsTheRateAfterTwoSamples) {
   TickScale scale(Sample(0));
   scale.Anchor(Sample(2'000'000));
   EXPECT_NEAR(static_cast<double>(scale.At(Sample(7'000'000).ticks).time_since_epoch().count()),
-              7'000'000, 2);
+              7'000'000,
+              2);
   EXPECT_NEAR(static_cast<double>(scale.TicksIn(Duration{1'000'000})), 3'000'000, 2);
 }
 
@@ -45,8 +46,8 @@ TEST(TickScaleTest, FollowsARateThatDrifts) {
     scale.Anchor({.ticks = Sample(ms * 1'000'000).ticks, .at = At(ns)});
   }
   const Instant read = scale.At(Sample(5'005'000'000).ticks);
-  EXPECT_NEAR(static_cast<double>(read.time_since_epoch().count()),
-              static_cast<double>(ns + 5'001'000), 5);
+  EXPECT_NEAR(
+      static_cast<double>(read.time_since_epoch().count()), static_cast<double>(ns + 5'001'000), 5);
 }
 
 TEST(TickScaleTest, ASampleFromThePastChangesNothing) {
