@@ -34,8 +34,8 @@ std::int64_t WallOffset() noexcept {
 
 }  // namespace
 
-RunClock::RunClock() noexcept
-    : start_ns_(Read(CLOCK_MONOTONIC)), epoch_ns_(start_ns_ + WallOffset()) {}
+RunClock::RunClock(Duration lead) noexcept
+    : start_ns_(Read(CLOCK_MONOTONIC) + lead.count()), epoch_ns_(start_ns_ + WallOffset()) {}
 
 Elapsed RunClock::Now() const noexcept {
   return Elapsed{Read(CLOCK_MONOTONIC) - start_ns_};

@@ -1,6 +1,6 @@
 // The run's clock: CLOCK_MONOTONIC since the run began, and the wall clock of that beginning. Read
-// by the loops of main and of the judge's thread only; everything else is told the time. Assumes
-// the other processes are on this host. Cost: one vDSO call.
+// by the loops of run and of the judge's thread only; everything else is told the time. Assumes
+// that the other processes are on this host. Cost: one vDSO call.
 #pragma once
 
 #include "bench/generator/fleet.h"
@@ -11,7 +11,8 @@ namespace flatline::generator {
 
 class RunClock {
  public:
-  RunClock() noexcept;
+  // The run begins after `lead`: until then, Now is negative.
+  explicit RunClock(Duration lead) noexcept;
 
   [[nodiscard]] Elapsed Now() const noexcept;
 

@@ -11,6 +11,10 @@ namespace flatline::generator {
 
 namespace {
 
+double ToSeconds(Elapsed time) {
+  return std::chrono::duration<double>(time).count();
+}
+
 std::expected<void, std::string> ValidateCohort(const Cohort& cohort) {
   if (cohort.endpoints == 0) {
     return std::unexpected("needed a cohort of at least one endpoint, found 0; say endpoints");
@@ -106,6 +110,12 @@ std::expected<void, std::string> ValidateScenario(const Scenario& scenario) {
   }
   const std::uint64_t racks = MakeFleet(scenario).racks();
   for (const Event& event : scenario.events) {
+    if (event.at + event.over + event.lasting > scenario.run_for) {
+      return std::unexpected(fmt::format(
+          "needed every event within the run of {} s, found one at {} s; run for longer",
+          ToSeconds(scenario.run_for),
+          ToSeconds(event.at + event.over + event.lasting)));
+    }
     if (auto valid = ValidateSelector(event.who, endpoints, racks); !valid) {
       return valid;
     }
