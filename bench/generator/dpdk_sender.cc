@@ -76,6 +76,7 @@ std::vector<std::string> EalArguments(const DpdkOptions& options, const cpu_set_
   out.emplace_back("--no-telemetry");
   if (!Says(extra, "--log-level")) {
     out.emplace_back("--log-level=*:error");
+    out.emplace_back("--log-level=pmd.net.memif:critical");  // it would report each attempt
   }
   out.insert(out.end(), extra.begin(), extra.end());
   return out;
@@ -118,7 +119,6 @@ std::expected<void, std::string> StartPort(std::uint16_t port, rte_mempool* pool
   then([&] { return rte_eth_dev_adjust_nb_rx_tx_desc(port, &receive, &transmit); });
   then([&] { return rte_eth_rx_queue_setup(port, kQueue, receive, socket, nullptr, pool); });
   then([&] { return rte_eth_tx_queue_setup(port, kQueue, transmit, socket, nullptr); });
-  then([&] { return rte_eth_dev_start(port); });
   if (status < 0) {
     return std::unexpected(
         fmt::format("port: needed one queue each way, found: {}; is the device right, and free?",
@@ -127,10 +127,17 @@ std::expected<void, std::string> StartPort(std::uint16_t port, rte_mempool* pool
   return {};
 }
 
+// Both a memif client and a link need the other side, which may come later than we.
 std::expected<void, std::string> AwaitLink(std::uint16_t port, const DpdkOptions& options) {
   const auto deadline = std::chrono::steady_clock::now() + options.link_timeout;
+  bool started = false;
   rte_eth_link link{};
-  while (rte_eth_link_get_nowait(port, &link) < 0 || link.link_status != RTE_ETH_LINK_UP) {
+  while (true) {
+    started = started || rte_eth_dev_start(port) == 0;
+    if (started && rte_eth_link_get_nowait(port, &link) == 0 &&
+        link.link_status == RTE_ETH_LINK_UP) {
+      return {};
+    }
     if (std::chrono::steady_clock::now() > deadline) {
       return std::unexpected(fmt::format(
           "port: needed the link of {} up within {} s, found it down; is the other side running, "
@@ -138,9 +145,8 @@ std::expected<void, std::string> AwaitLink(std::uint16_t port, const DpdkOptions
           options.device,
           std::chrono::duration_cast<std::chrono::seconds>(options.link_timeout).count()));
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
-  return {};
 }
 
 class DpdkSender : public Sender {
