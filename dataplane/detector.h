@@ -1,0 +1,190 @@
+// Every rule of liveness, in one place and pure: what the silence of an endpoint means at the
+// horizon (Judge), and what a heartbeat means for the record it found (Consider). Called by any
+// worker, by value, with time as an argument; changes nothing itself: the shard does (shard.h), as
+// the owner of the record. Assumes profiles that were checked when loaded: timeout and confirmation
+// within 24 hours each. Cost: a few comparisons, no memory beyond 512 bytes of timings.
+//
+// Stamps lie on a circle of 78 hours. Of it the 4.9 hours ahead of the horizon count as the future
+// and all else as the past, so the longest silence that a profile can ask for (48 hours) fits.
+#pragma once
+
+#include <flatline/drop_reason.h>
+#include <flatline/heartbeat.h>
+#include <flatline/profile.h>
+#include <flatline/record.h>
+#include <flatline/time.h>
+
+#include <array>
+#include <cstdint>
+#include <limits>
+
+namespace flatline {
+
+// A profile in stamp units, each rounded up.
+struct Timing {
+  std::uint32_t timeout = 0;       // of silence until suspect
+  std::uint32_t confirmation = 0;  // of more silence until dead
+};
+
+// The last stamp that the horizon has passed for certain: stamps round up, so this rounds down, and
+// no deadline is missed early.
+constexpr Stamp HorizonStamp(HearingInstant horizon) noexcept {
+  return static_cast<Stamp>(horizon.time_since_epoch().count() >> kStampShift);
+}
+
+inline constexpr std::uint32_t kFutureStamps = 1U << 28;  // 4.9 hours
+
+// How long before `horizon` the stamp is, in stamp units; negative where it is ahead.
+constexpr std::int64_t AgeOf(Stamp stamp, Stamp horizon) noexcept {
+  const std::uint32_t behind = horizon - stamp;
+  return behind > std::numeric_limits<std::uint32_t>::max() - kFutureStamps
+             ? std::int64_t{behind} - (std::int64_t{1} << 32)
+             : std::int64_t{behind};
+}
+
+// What an endpoint should be as of the horizon.
+struct Judgement {
+  Liveness liveness = Liveness::kUnknown;  // as it is, or the next step from there
+  Reason reason = Reason::kNone;           // of that step; kNone: none is due
+  std::int64_t wait = 0;                   // where none is due: stamp units until one can be
+};
+
+inline constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
+
+// A record as it was at one instant, as far as a heartbeat is concerned.
+struct RecordView {
+  EndpointState state;
+  Heard heard;
+  std::uint32_t incarnation = 0;
+};
+
+// The record as it is now. `heard` is read before `incarnation`, which the owner writes first in a
+// restart: who then replaces exactly this `heard` (StampForeign) cannot put the sequence of an
+// earlier life over the first one of the next.
+inline RecordView View(const EndpointRecord& record) noexcept {
+  RecordView out;
+  out.heard = Heard::Unpack(record.heard.load(std::memory_order_acquire));
+  out.incarnation = record.incarnation.load(std::memory_order_acquire);
+  out.state = EndpointState::Unpack(record.state.load(std::memory_order_relaxed));
+  return out;
+}
+
+// What a heartbeat of this id asks for.
+struct Consideration {
+  // It counts, and the record's stamp moves: anybody may do it, at once.
+  bool stamps = false;
+  // The owner must hear of it, because it changes what is known (liveness, health, incarnation,
+  // profile). Where `stamps` is set too, stamping comes first: should the owner not hear of it in
+  // time (its ring is full), no verdict is wrong, for it reads the stamp again before it judges.
+  bool concerns_owner = false;
+  // Neither: it is dropped for this.
+  DropReason drop = DropReason::kOldSequence;
+};
+
+// What the record becomes by a heartbeat that concerns the owner. One transition at most: where
+// liveness and health change together, the one of liveness carries the new health.
+struct Change {
+  enum class Kind : std::uint8_t { kNone, kQuiet, kLiveness, kHealth };
+
+  Kind kind = Kind::kNone;  // kQuiet: nobody is told (a later life of one that had left, leaves)
+  Reason reason = Reason::kNone;
+  EndpointState next;
+};
+
+// Whether the heartbeat comes from another worker's ring. If so, that worker may have stored its
+// sequence already: the same one is then not old.
+enum class Arrived : std::uint8_t { kFromNetwork, kFromWorker };
+
+class Detector {
+ public:
+  // `profiles` by id. `default_profile` stands in for a record whose profile is not in use.
+  Detector(const std::array<Profile, kMaxProfiles>& profiles, ProfileId default_profile) noexcept;
+
+  // alive -> suspect at stamp + timeout; suspect -> dead at that + confirmation; suspect -> alive
+  // where the stamp is younger than the timeout; unknown -> dead at stamp (of the enrolment) +
+  // timeout + confirmation. Dead and left ones wait for a heartbeat. One step at a time: judge
+  // again after it has been made.
+  [[nodiscard]] Judgement Judge(const EndpointState& state,
+                                Stamp heard,
+                                Stamp horizon) const noexcept;
+
+  // The sentence on each line of tests/dataplane/detector_test.cc. Kinds other than heartbeat and
+  // leave are dropped as kUnknownKind.
+  [[nodiscard]] Consideration Consider(const RecordView& record,
+                                       const Heartbeat& heartbeat,
+                                       Arrived arrived) const noexcept;
+
+  // Owner: what a heartbeat that concerns it changes. Profile moves are not in it (WantedProfile).
+  [[nodiscard]] Change Decide(const RecordView& record, const Heartbeat& heartbeat) const noexcept;
+
+  // The profile an endpoint is to be in: the one it asks for, where that is configured, else the
+  // one it has. An unknown wish from a known endpoint is no reason to call it dead.
+  [[nodiscard]] ProfileId WantedProfile(ProfileId has, ProfileId asked) const noexcept {
+    return asked != kDefaultProfile && Knows(asked) ? asked : has;
+  }
+
+  [[nodiscard]] bool Knows(ProfileId profile) const noexcept {
+    return profile < kMaxProfiles && ((in_use_ >> profile) & 1U) != 0;
+  }
+
+  [[nodiscard]] ProfileId default_profile() const noexcept { return default_profile_; }
+
+  [[nodiscard]] const Timing& TimingOf(ProfileId profile) const noexcept {
+    return timings_[profile < kMaxProfiles ? profile : kDefaultProfile];
+  }
+
+ private:
+  [[nodiscard]] bool IsRoutine(const RecordView& record, const Heartbeat& heartbeat) const noexcept;
+
+  std::array<Timing, kMaxProfiles> timings_{};
+  std::uint64_t in_use_ = 0;
+  ProfileId default_profile_;
+};
+
+// How stamps get into records.
+
+// `arrival` after a gap of `gap` stamp units, as RFC 6298 does it: the mean takes an eighth of the
+// error, the mean deviation a quarter of its own.
+constexpr Arrival Smooth(const Arrival& arrival, std::int32_t gap) noexcept {
+  const std::int64_t measured = gap > 0 ? gap : 0;
+  if (arrival.interval == 0) {
+    return {static_cast<std::uint32_t>(measured), static_cast<std::uint32_t>(measured / 2)};
+  }
+  const std::int64_t error = measured - std::int64_t{arrival.interval};
+  const std::int64_t size = error < 0 ? -error : error;
+  return {static_cast<std::uint32_t>(std::int64_t{arrival.interval} + error / 8),
+          static_cast<std::uint32_t>(std::int64_t{arrival.deviation} +
+                                     (size - std::int64_t{arrival.deviation}) / 4)};
+}
+
+// By the owner of the record, after Consider said `stamps`. Plain stores: the line is written once.
+inline void StampOwn(EndpointRecord& record,
+                     const RecordView& seen,
+                     std::uint32_t sequence,
+                     Stamp stamp) noexcept {
+  record.heard.store(Heard{stamp, sequence}.Pack(), std::memory_order_relaxed);
+  const Arrival arrival = Arrival::Unpack(record.arrival.load(std::memory_order_relaxed));
+  record.arrival.store(Smooth(arrival, StampDifference(stamp, seen.heard.stamp)).Pack(),
+                       std::memory_order_relaxed);
+}
+
+// The same by any other worker, as of `seen`. False where somebody stored something else in the
+// meantime: View and Consider again.
+inline bool StampForeign(EndpointRecord& record,
+                         const RecordView& seen,
+                         std::uint32_t sequence,
+                         Stamp stamp) noexcept {
+  std::uint64_t expected = seen.heard.Pack();
+  if (!record.heard.compare_exchange_strong(expected,
+                                            Heard{stamp, sequence}.Pack(),
+                                            std::memory_order_acq_rel,
+                                            std::memory_order_relaxed)) {
+    return false;
+  }
+  const Arrival arrival = Arrival::Unpack(record.arrival.load(std::memory_order_relaxed));
+  record.arrival.store(Smooth(arrival, StampDifference(stamp, seen.heard.stamp)).Pack(),
+                       std::memory_order_relaxed);
+  return true;
+}
+
+}  // namespace flatline

@@ -1,0 +1,163 @@
+// One shard of the table with everything its owner does to it: index, slots, wheel and detector
+// together, and the order in which they change. Hears heartbeats that are more than a stamp,
+// carries out enrolment and retirement, visits what the wheel says is due. Called by the owning
+// worker alone, with time as an argument; others only read the index and stamp. All memory is taken
+// in Create, everything after is noexcept. Cost: a visit of a block reads 64 records (32 lines).
+//
+// Publish, then change: a record changes only after its transition is in the ring; where the ring
+// is full nothing changes, and the visit is made again. So after a kill at most one transition, the
+// last in the ring, may be told and not made: Reapply makes it.
+//
+// The wheel holds one entry for each block with somebody to watch (unknown, alive, suspect), due at
+// the earliest deadline in the block and never later than one timeout from its last visit. A
+// heartbeat therefore never needs to move it, nor does one that makes an endpoint alive.
+#pragma once
+
+#include "dataplane/detector.h"
+#include "dataplane/endpoint_index.h"
+#include "dataplane/endpoint_table.h"
+#include "dataplane/handoff.h"
+#include "dataplane/tally.h"
+#include "dataplane/timing_wheel.h"
+
+#include <flatline/command_ring.h>
+#include <flatline/endpoint.h>
+#include <flatline/region.h>
+#include <flatline/time.h>
+#include <flatline/transition.h>
+#include <flatline/transition_ring.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace flatline {
+
+// The times of one turn, read once.
+struct Moment {
+  Instant now{};             // stands on transitions
+  HearingInstant hearing{};  // of `now`
+  HearingInstant horizon{};  // read before the hand-over rings were drained
+};
+
+// What became of a heartbeat.
+struct HearOutcome {
+  bool counted = false;
+  Slot slot = kNoSlot;                  // where counted
+  ProfileId profile = kDefaultProfile;  // where counted: for the acknowledgement
+  std::optional<DropReason> drop = {};  // where not counted, unless the ring was full
+};
+
+class Shard {
+ public:
+  // Shard `number` of a region. Takes its options, profiles and hash key from the header, and
+  // adopts the records that are there: index and slots are rebuilt, a record that cannot be
+  // (another shard's id, an id twice, a liveness that does not exist) is cleared, and every block
+  // with somebody to watch is due at once. Linear in the slots of the shard.
+  [[nodiscard]] static std::expected<std::unique_ptr<Shard>, std::string> Create(
+      const RegionView& region, unsigned number, HearingInstant now);
+
+  // The last transition in this worker's ring, at adoption only: made if it was told and not made.
+  void Reapply(const Transition& transition) noexcept;
+
+  // A heartbeat or leave that found no record by its handle or by the index, or that Consider says
+  // concerns the owner; from the network or from another worker. Looks it up, enrols it where
+  // enrolment is open, stamps, and publishes what changes. Counts heartbeats and leaves that count,
+  // drops, enrolments, transitions.
+  HearOutcome Hear(const Handoff& heard,
+                   Arrived arrived,
+                   const Moment& moment,
+                   TransitionProducer& ring,
+                   Tally& tally) noexcept;
+
+  // A command of control. Nullopt: the ring is full, try again at the next housekeeping.
+  [[nodiscard]] std::optional<CommandResult> Execute(const Command& command,
+                                                     const Moment& moment,
+                                                     TransitionProducer& ring,
+                                                     Tally& tally) noexcept;
+
+  // Judges what is due up to the horizon, `budget` steps of the wheel at most (a block visited, or
+  // brought down a level). True: something due was left, for want of budget or of room in the ring.
+  bool Expire(const Moment& moment,
+              std::size_t budget,
+              TransitionProducer& ring,
+              Tally& tally) noexcept;
+
+  // Once a turn, before Hear and Execute: slots whose quarantine is over become free.
+  void Reclaim(const Moment& moment) noexcept;
+
+  // The gauges: endpoints by liveness.
+  void CountInto(Tally& tally) const noexcept;
+
+  [[nodiscard]] const EndpointIndex& index() const noexcept { return index_; }
+
+  [[nodiscard]] const EndpointTable& table() const noexcept { return table_; }
+
+  [[nodiscard]] const TimingWheel& wheel() const noexcept { return wheel_; }
+
+  [[nodiscard]] const Detector& detector() const noexcept { return detector_; }
+
+  // Private memory taken, the region's apart.
+  [[nodiscard]] std::size_t bytes() const noexcept {
+    return index_.bytes() + table_.bytes() + wheel_.bytes();
+  }
+
+ private:
+  // A change on its way: what is needed to tell it and to make it.
+  struct Verdict {
+    Slot slot = kNoSlot;
+    Reason reason = Reason::kNone;
+    EndpointState next;
+    std::uint32_t incarnation = 0;
+    std::uint32_t sequence = 0;
+    Duration silence{};
+  };
+
+  struct Turn;  // moment, ring and tally of the call
+
+  Shard(const RegionView& region,
+        unsigned number,
+        EndpointIndex index,
+        EndpointTable table,
+        TimingWheel wheel) noexcept;
+
+  [[nodiscard]] std::uint64_t HashOf(EndpointId id) const noexcept {
+    return HashEndpoint(id, hash_key_);
+  }
+
+  void Adopt(HearingInstant now) noexcept;
+  [[nodiscard]] bool IsAdoptable(const EndpointRecord& record, Slot slot) const noexcept;
+
+  [[nodiscard]] std::expected<Slot, DropReason> Admit(const Handoff& heard, Turn& turn) noexcept;
+  HearOutcome HearKnown(const Handoff& heard, Slot slot, Arrived arrived, Turn& turn) noexcept;
+  [[nodiscard]] bool Make(const Change& change,
+                          const Handoff& heard,
+                          Slot slot,
+                          Turn& turn) noexcept;
+  [[nodiscard]] Slot Enter(const Newcomer& newcomer) noexcept;
+  [[nodiscard]] Slot Move(Slot slot, ProfileId profile, Turn& turn) noexcept;
+  void Leave(Slot slot) noexcept;
+  void Watch(Slot slot) noexcept;
+
+  [[nodiscard]] CommandStatus Enrol(const Command& command, Turn& turn, Slot& slot) noexcept;
+  [[nodiscard]] bool Retire(Slot slot, Turn& turn) noexcept;
+
+  [[nodiscard]] bool VisitBlock(std::uint32_t block, Turn& turn) noexcept;
+  [[nodiscard]] bool JudgeRecord(Slot slot, Turn& turn, std::int64_t& wait) noexcept;
+  void PullBack(EndpointRecord& record, Turn& turn) noexcept;
+  [[nodiscard]] bool Publish(const Verdict& verdict, Turn& turn) noexcept;
+
+  RegionView region_;
+  unsigned number_;
+  std::uint64_t hash_key_;
+  bool enrolment_closed_;
+  Detector detector_;
+  EndpointIndex index_;
+  EndpointTable table_;
+  TimingWheel wheel_;
+};
+
+}  // namespace flatline
