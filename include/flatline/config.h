@@ -88,8 +88,8 @@ struct Config {
 [[nodiscard]] std::expected<Duration, std::string> ParseDuration(std::string_view text);
 [[nodiscard]] std::expected<std::uint64_t, std::string> ParseBytes(std::string_view text);
 
-// Where the region of this configuration is, by what exists: the file if a region is there, else
-// where the dataplane would make it.
+// Where the region of this configuration is: the file that exists, else where to expect one. For
+// those who join it: where it is made is the dataplane's choice, by what has room.
 [[nodiscard]] std::string RegionPath(const Config& config);
 
 }  // namespace flatline

@@ -1,0 +1,93 @@
+#include "control/config/contradictions.h"
+
+#include "control/config/units.h"
+#include "control/config/value.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace flatline {
+namespace {
+
+constexpr std::uint64_t kSegmentUnit = 4096;
+
+// Of the key where it is written, else of its table, else the file's first line.
+Place PlaceOfKey(const toml::table& root, std::string_view table, std::string_view key) {
+  const toml::node* section = root.get(table);
+  if (section == nullptr) {
+    return Place{};
+  }
+  const toml::node* node = section->is_table() ? section->as_table()->get(key) : nullptr;
+  return PlaceOf(node != nullptr ? *node : *section);
+}
+
+// The name by which EAL knows the device: a vdev's arguments are no part of it.
+std::string_view DeviceName(std::string_view device) {
+  return device.substr(0, device.find(','));
+}
+
+void CheckDataplane(const toml::table& root, const DataplaneConfig& config, Complaints& out) {
+  if (!config.cores.empty() && config.cores.size() != config.workers) {
+    out.Add(PlaceOfKey(root, "dataplane", "cores"),
+            "dataplane.cores: " + std::to_string(config.cores.size()) + " cores for " +
+                std::to_string(config.workers) + " workers; name one for each worker, or none");
+  }
+  if (!std::has_single_bit(config.transition_ring)) {
+    out.Add(PlaceOfKey(root, "dataplane", "transition_ring"),
+            "dataplane.transition_ring: " + std::to_string(config.transition_ring) +
+                " is not a power of two; write " +
+                std::to_string(std::bit_ceil(config.transition_ring)));
+  }
+  if (config.endpoints < config.workers) {
+    out.Add(PlaceOfKey(root, "dataplane", "workers"),
+            "dataplane.workers: more workers than endpoints; lower it");
+  }
+}
+
+void CheckControl(const toml::table& root, const ControlConfig& config, Complaints& out) {
+  if (config.segment % kSegmentUnit != 0) {
+    out.Add(PlaceOfKey(root, "control", "segment"),
+            "control.segment: " + PrintBytes(config.segment) +
+                " is not a multiple of 4096 bytes; write \"" +
+                PrintBytes((config.segment / kSegmentUnit + 1) * kSegmentUnit) + "\"");
+  }
+  if (config.retain < 2 * config.segment) {
+    out.Add(PlaceOfKey(root, "control", "retain"),
+            "control.retain: less than two segments of " + PrintBytes(config.segment) +
+                "; write at least \"" + PrintBytes(2 * config.segment) + "\"");
+  }
+}
+
+void CheckPorts(const toml::table& root, const Config& config, Complaints& out) {
+  const toml::array* ports = root.get_as<toml::array>("port");
+  if (ports == nullptr) {
+    return;
+  }
+  if (config.ports.size() > kMaxPorts) {
+    out.Add(PlaceOf(*ports->get(kMaxPorts)),
+            "port: " + std::to_string(config.ports.size()) + " ports; at most " +
+                std::to_string(kMaxPorts) + " can be watched");
+  }
+  std::set<std::string_view> devices;
+  for (std::size_t i = 0; i < config.ports.size(); ++i) {
+    const std::string_view name = DeviceName(config.ports[i].device);
+    if (!name.empty() && !devices.insert(name).second) {
+      out.Add(PlaceOf(*ports->get(i)),
+              "port.device: \"" + std::string(name) + "\" is already a port; name it once");
+    }
+  }
+}
+
+}  // namespace
+
+void FindContradictions(const toml::table& root, const Config& config, Complaints& complaints) {
+  CheckDataplane(root, config.dataplane, complaints);
+  CheckControl(root, config.control, complaints);
+  CheckPorts(root, config, complaints);
+}
+
+}  // namespace flatline

@@ -1,0 +1,199 @@
+#include "control/config/complaints.h"
+#include "control/config/contradictions.h"
+#include "control/config/schema.h"
+#include "control/config/units.h"
+
+#include <flatline/config.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <expected>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <toml++/toml.h>
+#include <vector>
+
+namespace flatline {
+namespace {
+
+void ComplainOfUnknownKey(const toml::key& key,
+                          const std::string& prefix,
+                          std::span<const std::string_view> known,
+                          Complaints& complaints) {
+  const toml::source_position begin = key.source().begin;
+  const std::string_view nearest = NearestName(key.str(), known);
+  complaints.Add({begin.line, begin.column},
+                 "unknown key " + prefix + std::string(key.str()) +
+                     (nearest.empty() ? "; remove it"
+                                      : "; did you mean " + prefix + std::string(nearest) + "?"));
+}
+
+// Every key of one table. `prefix` is "dataplane." or the like; `tables` are names that the caller
+// deals with.
+template <typename Section>
+void ReadSection(const toml::table& table,
+                 const std::string& prefix,
+                 const Keys<Section>& keys,
+                 Section& into,
+                 Complaints& complaints) {
+  std::vector<std::string_view> known = NamesOf(keys);
+  const bool is_top = prefix.empty();
+  if (is_top) {
+    known.insert(known.end(), kTables.begin(), kTables.end());
+  }
+  for (const auto& [name, node] : table) {
+    const auto key = std::ranges::find(keys, name.str(), &Key<Section>::name);
+    if (key != keys.end()) {
+      const std::string path = prefix + std::string(name.str());
+      key->read(Value(node, path, complaints), into);
+    } else if (!is_top || std::ranges::find(kTables, name.str()) == kTables.end()) {
+      ComplainOfUnknownKey(name, prefix, known, complaints);
+    }
+  }
+  for (const Key<Section>& key : keys) {
+    if (key.required && !table.contains(key.name)) {
+      complaints.Add(PlaceOf(table),
+                     prefix + std::string(key.name) + ": missing; it has no default");
+    }
+  }
+}
+
+// [name]
+template <typename Section>
+void ReadTable(const toml::table& root,
+               std::string_view name,
+               const Keys<Section>& keys,
+               Section& into,
+               Complaints& complaints) {
+  const toml::node* node = root.get(name);
+  if (node == nullptr) {
+    return;
+  }
+  if (const toml::table* table = node->as_table()) {
+    ReadSection(*table, std::string(name) + ".", keys, into, complaints);
+  } else {
+    complaints.Add(PlaceOf(*node),
+                   std::string(name) + ": needed a table; write [" + std::string(name) + "]");
+  }
+}
+
+// [[name]], each entry given to `take` with its place.
+template <typename Section, typename Take>
+void ReadTables(const toml::table& root,
+                std::string_view name,
+                const Keys<Section>& keys,
+                Complaints& complaints,
+                const Take& take) {
+  const toml::node* node = root.get(name);
+  if (node == nullptr) {
+    return;
+  }
+  const toml::array* entries = node->as_array();
+  if (entries == nullptr || !entries->is_homogeneous(toml::node_type::table)) {
+    complaints.Add(
+        PlaceOf(*node),
+        std::string(name) + ": needed tables; write [[" + std::string(name) + "]] before each");
+    return;
+  }
+  for (const toml::node& entry : *entries) {
+    Section section;
+    ReadSection(*entry.as_table(), std::string(name) + ".", keys, section, complaints);
+    take(section, PlaceOf(entry));
+  }
+}
+
+void AddProfile(const ProfileEntry& entry,
+                Place place,
+                Profiles& profiles,
+                Complaints& complaints) {
+  if (entry.id == kDefaultProfile || entry.name.empty() || entry.interval == Duration{}) {
+    return;  // complained of already
+  }
+  const Duration timeout = entry.interval * entry.threshold;
+  if (timeout < kLeastTimeout || timeout > kMostTimeout) {
+    complaints.Add(place,
+                   "profile: interval times threshold is " + PrintDuration(timeout) +
+                       "; it has to be from " + PrintDuration(kLeastTimeout) + " to " +
+                       PrintDuration(kMostTimeout));
+    return;
+  }
+  if (profiles[entry.id].in_use()) {
+    complaints.Add(place,
+                   "profile.id: " + std::to_string(entry.id) + " is already \"" +
+                       profiles[entry.id].name.data() + "\"; choose another");
+    return;
+  }
+  const auto same_name = [&](const Profile& other) { return entry.name == other.name.data(); };
+  if (std::ranges::any_of(profiles, same_name)) {
+    complaints.Add(place,
+                   "profile.name: \"" + entry.name + "\" is already a profile; choose another");
+    return;
+  }
+  const Duration confirmation = entry.confirmation != Duration{}
+                                    ? entry.confirmation
+                                    : std::max(entry.interval, kLeastTimeout);
+  profiles[entry.id] = MakeProfile(entry.name, entry.interval, entry.threshold, confirmation);
+}
+
+Config ReadRoot(const toml::table& root, Complaints& complaints) {
+  Config config = DefaultConfig();
+  ReadSection(root, "", TopKeys(), config, complaints);
+  // Profiles first: default_profile names one of them.
+  ReadTables(
+      root, "profile", ProfileKeys(), complaints, [&](const ProfileEntry& entry, Place place) {
+        AddProfile(entry, place, config.profiles, complaints);
+      });
+  ReadTable(root, "dataplane", DataplaneKeys(config.profiles), config.dataplane, complaints);
+  ReadTable(root, "control", ControlKeys(), config.control, complaints);
+  ReadTables(root, "port", PortKeys(), complaints, [&](const PortConfig& port, Place) {
+    config.ports.push_back(port);
+  });
+  FindContradictions(root, config, complaints);
+  return config;
+}
+
+}  // namespace
+
+Config DefaultConfig() {
+  Config config;
+  std::ranges::copy(kBuiltInProfiles, config.profiles.begin() + kFirstBuiltInProfile);
+  return config;
+}
+
+std::expected<Config, std::string> ParseConfig(std::string_view text, const std::string& name) {
+  Complaints complaints(name);
+  try {
+    const toml::table root = toml::parse(text, name);
+    Config config = ReadRoot(root, complaints);
+    if (complaints.empty()) {
+      return config;
+    }
+  } catch (const toml::parse_error& error) {
+    const toml::source_position begin = error.source().begin;
+    complaints.Add({begin.line, begin.column}, "not TOML: " + std::string(error.description()));
+  }
+  return std::unexpected(complaints.Text());
+}
+
+std::expected<Config, std::string> LoadConfig(const std::string& path) {
+  std::error_code ignored;
+  std::ifstream file;
+  errno = EISDIR;
+  if (!std::filesystem::is_directory(path, ignored)) {
+    file.open(path, std::ios::binary);
+  }
+  if (!file.is_open()) {
+    return std::unexpected(path + ": needed a readable file, found " +
+                           std::generic_category().message(errno) +
+                           "; name another with --config, or copy the commented example there");
+  }
+  return ParseConfig(std::string(std::istreambuf_iterator<char>(file), {}), path);
+}
+
+}  // namespace flatline

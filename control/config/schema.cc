@@ -1,0 +1,206 @@
+#include "control/config/schema.h"
+
+#include "control/config/text_rules.h"
+#include "control/config/units.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+namespace flatline {
+namespace {
+
+constexpr std::uint64_t kTebibyte = std::uint64_t{1} << 40;
+constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
+constexpr Duration kMillisecond{1'000'000};
+constexpr Duration kMinute{60'000'000'000};
+constexpr Duration kHour = 60 * kMinute;
+constexpr std::array<std::string_view, 2> kIdleNames{"adaptive", "poll"};
+constexpr std::array<std::string_view, 3> kHugepageNames{"auto", "off", "required"};
+constexpr std::array<std::string_view, 2> kEnrolmentNames{"open", "closed"};
+
+template <typename Section, typename Integer>
+Key<Section> IntegerKey(std::string_view name,
+                        Integer Section::* member,
+                        Range<std::uint64_t> range) {
+  return {name,
+          [=](const Value& value, Section& into) {
+            if (const auto read = value.ReadInteger(range)) {
+              into.*member = static_cast<Integer>(*read);
+            }
+          },
+          [=](const Section& from) { return std::to_string(from.*member); }};
+}
+
+template <typename Section>
+Key<Section> FlagKey(std::string_view name, bool Section::* member) {
+  return {name,
+          [=](const Value& value, Section& into) {
+            into.*member = value.ReadFlag().value_or(into.*member);
+          },
+          [=](const Section& from) { return std::string(from.*member ? "true" : "false"); }};
+}
+
+template <typename Section>
+Key<Section> DurationKey(std::string_view name, Duration Section::* member, Range<Duration> range) {
+  return {name,
+          [=](const Value& value, Section& into) {
+            into.*member = value.ReadDuration(range).value_or(into.*member);
+          },
+          [=](const Section& from) { return PrintText(PrintDuration(from.*member)); }};
+}
+
+template <typename Section>
+Key<Section> BytesKey(std::string_view name,
+                      std::uint64_t Section::* member,
+                      Range<std::uint64_t> range) {
+  return {name,
+          [=](const Value& value, Section& into) {
+            into.*member = value.ReadBytes(range).value_or(into.*member);
+          },
+          [=](const Section& from) { return PrintText(PrintBytes(from.*member)); }};
+}
+
+template <typename Section>
+Key<Section> TextKey(std::string_view name, std::string Section::* member, TextRule rule) {
+  return {name,
+          [=](const Value& value, Section& into) {
+            into.*member = value.ReadText(rule).value_or(into.*member);
+          },
+          [=](const Section& from) { return PrintText(from.*member); }};
+}
+
+template <typename Section>
+Key<Section> TextsKey(std::string_view name,
+                      std::vector<std::string> Section::* member,
+                      TextRule rule) {
+  return {name,
+          [=](const Value& value, Section& into) {
+            if (auto read = value.ReadTexts(rule)) {
+              into.*member = std::move(*read);
+            }
+          },
+          [=](const Section& from) {
+            std::string out;
+            for (const std::string& text : from.*member) {
+              out += (out.empty() ? "" : ", ") + PrintText(text);
+            }
+            return "[" + out + "]";
+          }};
+}
+
+template <typename Section, typename Enum, std::size_t kSize>
+Key<Section> ChoiceKey(std::string_view name,
+                       Enum Section::* member,
+                       const std::array<std::string_view, kSize>& names) {
+  return {name,
+          [member, &names](const Value& value, Section& into) {
+            if (const auto read = value.ReadChoice(names)) {
+              into.*member = static_cast<Enum>(*read);
+            }
+          },
+          [member, &names](const Section& from) {
+            return PrintText(names[static_cast<std::size_t>(from.*member)]);
+          }};
+}
+
+Key<DataplaneConfig> CoresKey() {
+  return {"cores",
+          [](const Value& value, DataplaneConfig& into) {
+            if (const auto read = value.ReadIntegers({0, 1023})) {
+              into.cores.assign(read->begin(), read->end());
+            }
+          },
+          [](const DataplaneConfig& from) {
+            std::string out;
+            for (const std::uint32_t core : from.cores) {
+              out += (out.empty() ? "" : ", ") + std::to_string(core);
+            }
+            return "[" + out + "]";
+          }};
+}
+
+// By name in the file, by id inside.
+Key<DataplaneConfig> DefaultProfileKey(const Profiles& profiles) {
+  return {"default_profile",
+          [&profiles](const Value& value, DataplaneConfig& into) {
+            std::vector<std::string_view> names;
+            std::vector<ProfileId> ids;
+            for (std::size_t id = 0; id < profiles.size(); ++id) {
+              if (profiles[id].in_use()) {
+                names.emplace_back(profiles[id].name.data());
+                ids.push_back(static_cast<ProfileId>(id));
+              }
+            }
+            if (const auto read = value.ReadChoice(names)) {
+              into.default_profile = ids[*read];
+            }
+          },
+          [&profiles](const DataplaneConfig& from) {
+            return PrintText(profiles[from.default_profile].name.data());
+          }};
+}
+
+template <typename Section>
+Key<Section> Required(Key<Section> key) {
+  key.required = true;
+  return key;
+}
+
+}  // namespace
+
+Keys<Config> TopKeys() {
+  return {TextKey("instance", &Config::instance, FaultInInstance),
+          TextKey("region_directory", &Config::region_directory, FaultInRegionDirectory),
+          TextKey("region_group", &Config::region_group, FaultInGroup)};
+}
+
+Keys<DataplaneConfig> DataplaneKeys(const Profiles& profiles) {
+  using D = DataplaneConfig;
+  return {IntegerKey("endpoints", &D::endpoints, {1, 2'000'000'000}),
+          IntegerKey("workers", &D::workers, {1, kMaxWorkers}),
+          CoresKey(),
+          ChoiceKey("idle", &D::idle, kIdleNames),
+          ChoiceKey("hugepages", &D::hugepages, kHugepageNames),
+          BytesKey("memory", &D::memory, {16 * kMebibyte, kTebibyte}),
+          ChoiceKey("enrolment", &D::enrolment, kEnrolmentNames),
+          DefaultProfileKey(profiles),
+          DurationKey("stall", &D::stall, {kMillisecond, kMinute}),
+          IntegerKey("transition_ring", &D::transition_ring, {64, 1U << 24})};
+}
+
+Keys<PortConfig> PortKeys() {
+  using P = PortConfig;
+  return {Required(TextKey("device", &P::device, FaultInDevice)),
+          TextsKey("addresses", &P::addresses, FaultInAddress),
+          IntegerKey("udp_port", &P::udp_port, {1, 65535}),
+          IntegerKey("queues", &P::queues, {0, kMaxWorkers}),
+          IntegerKey("descriptors", &P::descriptors, {64, 32768}),
+          FlagKey("promiscuous", &P::promiscuous)};
+}
+
+Keys<ControlConfig> ControlKeys() {
+  using C = ControlConfig;
+  return {TextsKey("listen", &C::listen, FaultInListener),
+          TextKey("socket", &C::socket, FaultInSocketPath),
+          TextKey("journal", &C::journal, FaultInDirectory),
+          BytesKey("segment", &C::segment, {4096, kTebibyte}),
+          BytesKey("retain", &C::retain, {4096, 1024 * kTebibyte}),
+          DurationKey("bookmark", &C::bookmark, {10 * kMillisecond, kHour}),
+          IntegerKey("subscribers", &C::subscribers, {1, 65536})};
+}
+
+Keys<ProfileEntry> ProfileKeys() {
+  using P = ProfileEntry;
+  return {Required(IntegerKey("id", &P::id, {kFirstOwnProfile, kMaxProfiles - 1})),
+          Required(TextKey("name", &P::name, FaultInProfileName)),
+          Required(DurationKey("interval", &P::interval, {Duration{1'000}, kMostTimeout})),
+          IntegerKey("threshold", &P::threshold, {1, 1000}),
+          DurationKey("confirmation", &P::confirmation, {kLeastTimeout, kMostTimeout})};
+}
+
+}  // namespace flatline

@@ -1,0 +1,60 @@
+// The schema of the configuration: for each table of the file its keys, each with how it is read,
+// checked and printed. One list drives the reader, the printer and the test that holds the
+// commented example to it. Adding a key is adding a row in schema.cc.
+#pragma once
+
+#include "control/config/value.h"
+
+#include <flatline/config.h>
+
+#include <array>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace flatline {
+
+template <typename Section>
+struct Key {
+  std::string_view name;
+  std::function<void(const Value&, Section&)> read;
+  std::function<std::string(const Section&)> print;
+  bool required = false;
+};
+
+template <typename Section>
+using Keys = std::vector<Key<Section>>;
+
+using Profiles = std::array<Profile, kMaxProfiles>;
+
+// [[profile]], before it is a Profile.
+struct ProfileEntry {
+  ProfileId id = kDefaultProfile;
+  std::string name;
+  Duration interval{};
+  std::uint32_t threshold = 3;
+  Duration confirmation{};  // zero: one more interval
+};
+
+[[nodiscard]] Keys<Config> TopKeys();
+// `profiles` gives default_profile its names; it must outlive the keys.
+[[nodiscard]] Keys<DataplaneConfig> DataplaneKeys(const Profiles& profiles);
+[[nodiscard]] Keys<PortConfig> PortKeys();
+[[nodiscard]] Keys<ControlConfig> ControlKeys();
+[[nodiscard]] Keys<ProfileEntry> ProfileKeys();
+
+// The tables of the file.
+inline constexpr std::array<std::string_view, 4> kTables{"dataplane", "control", "port", "profile"};
+
+template <typename Section>
+std::vector<std::string_view> NamesOf(const Keys<Section>& keys) {
+  std::vector<std::string_view> out;
+  for (const Key<Section>& key : keys) {
+    out.push_back(key.name);
+  }
+  return out;
+}
+
+}  // namespace flatline
