@@ -1,0 +1,72 @@
+#include "control/cli/check_config.h"
+
+#include <flatline/config.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <sstream>
+#include <string>
+
+namespace flatline::cli {
+namespace {
+
+struct Options {
+  std::string file;
+  bool print_effective = false;
+};
+
+ExitCode Accept(const Options& options, const Config& config, const Invocation& invocation) {
+  if (invocation.json) {
+    nlohmann::ordered_json out{{"file", options.file}, {"valid", true}};
+    if (options.print_effective) {
+      out["effective"] = PrintConfig(config);
+    }
+    invocation.out << out.dump() << "\n";
+  } else if (options.print_effective) {
+    invocation.out << PrintConfig(config);
+  } else {
+    invocation.out << options.file << ": no errors\n";
+  }
+  return ExitCode::kOk;
+}
+
+ExitCode Refuse(const Options& options, const std::string& errors, const Invocation& invocation) {
+  if (!invocation.json) {
+    invocation.err << errors << "\n";
+    return ExitCode::kUsage;
+  }
+  nlohmann::ordered_json out{{"file", options.file}, {"valid", false}};
+  std::istringstream lines(errors);
+  for (std::string line; std::getline(lines, line);) {
+    out["errors"].push_back(line);
+  }
+  invocation.out << out.dump() << "\n";
+  return ExitCode::kUsage;
+}
+
+ExitCode Run(Options options, const Invocation& invocation) {
+  if (options.file.empty()) {
+    options.file = invocation.config_path;
+  }
+  const auto config = LoadConfig(options.file);
+  return config ? Accept(options, *config, invocation)
+                : Refuse(options, config.error(), invocation);
+}
+
+}  // namespace
+
+void AddCheckConfigVerb(CLI::App& app, Invocation& invocation) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* verb = app.add_subcommand("check-config", "say what is wrong with a configuration");
+  verb->add_option("file", options->file, "the file; --config's if left out")->type_name("FILE");
+  verb->add_flag("--print-effective",
+                 options->print_effective,
+                 "print every key with the value that holds, as TOML");
+  verb->callback([options, &invocation] {
+    invocation.run = [options, &invocation] { return Run(*options, invocation); };
+  });
+}
+
+}  // namespace flatline::cli

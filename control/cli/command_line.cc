@@ -1,0 +1,70 @@
+#include "control/cli/command_line.h"
+
+#include "control/cli/check_config.h"
+#include "control/cli/verb.h"
+
+#include <flatline/config.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <expected>
+#include <filesystem>
+#include <ostream>
+#include <string>
+#include <system_error>
+#include <vector>
+
+namespace flatline::cli {
+namespace {
+
+constexpr const char* kFooter =
+    "Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 not there (no region, no\n"
+    "control, no such endpoint). `flatline VERB --help` tells the rest.";
+
+void AddVerbs(CLI::App& app, Invocation& invocation) {
+  AddCheckConfigVerb(app, invocation);
+}
+
+}  // namespace
+
+std::expected<Config, std::string> Invocation::Load() const {
+  std::error_code ignored;
+  if (config_path == kDefaultConfigPath && !std::filesystem::exists(config_path, ignored)) {
+    return DefaultConfig();
+  }
+  return LoadConfig(config_path);
+}
+
+ExitCode Invocation::Fail(ExitCode code, const std::string& message) const {
+  err << "flatline: " << message << "\n";
+  return code;
+}
+
+std::string FaultInDuration(const std::string& text) {
+  const auto parsed = ParseDuration(text);
+  return parsed ? "" : parsed.error();
+}
+
+int RunCommandLine(std::span<const std::string> arguments, const Streams& streams) {
+  Invocation invocation{.in = streams.in, .out = streams.out, .err = streams.err, .run = nullptr};
+  CLI::App app("flatline: who is alive, who has gone silent, and since when", "flatline");
+  app.set_version_flag("--version", "flatline " FLATLINE_VERSION);
+  app.footer(kFooter);
+  app.fallthrough();
+  app.require_subcommand(1);
+  app.add_option("--config", invocation.config_path, "the configuration")
+      ->capture_default_str()
+      ->type_name("FILE");
+  app.add_flag("--json", invocation.json, "JSON; streams and lists have one object a line");
+  AddVerbs(app, invocation);
+  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+  try {
+    app.parse(std::move(reversed));
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error, streams.out, streams.err);
+    return code == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+  }
+  return static_cast<int>(invocation.run());
+}
+
+}  // namespace flatline::cli
