@@ -161,7 +161,7 @@ void Judge::AbsorbGaps() {
 // The silence that explains a verdict: the one that lasts still, or a logged one.
 std::optional<Judge::Silence> Judge::Explain(Index index, Elapsed at, Duration needed) {
   const Life life = truth_->Of(index);
-  if (life.has_spoken() && !life.Is(kGone) && life.left_at() + needed <= at + options_.tolerance) {
+  if (life.has_spoken() && !life.Is(kAbsent) && life.left_at() + needed <= at + options_.tolerance) {
     return Silence{index, life.stamp, life.flags};
   }
   AbsorbGaps();  // whatever made `life` young is in the log by now
@@ -176,7 +176,7 @@ std::optional<Judge::Silence> Judge::Explain(Index index, Elapsed at, Duration n
 }
 
 bool Judge::Covers(const Gap& gap, Elapsed at, Duration needed) const {
-  const bool had_left = (gap.flags & kGone) != 0;
+  const bool had_left = (gap.flags & kAbsent) != 0;
   return !had_left && gap.begin() + needed <= at + options_.tolerance &&
          at <= gap.end() + options_.grace + blind_.Within(gap.end(), at);
 }
@@ -196,7 +196,7 @@ bool Judge::IsDue(Index index, Elapsed begin, Elapsed by) const {
 // Whether it is alive and heard for all that we know.
 bool Judge::Beats(Index index, const Life& life, Elapsed now) const {
   const Cohort& cohort = fleet_->Of(index);
-  return life.has_spoken() && !life.Is(kMuted | kDied | kLeaving | kGone | kLost | kRefused) &&
+  return life.has_spoken() && !life.Is(kMuted | kDied | kLeaving | kAbsent | kLost | kRefused) &&
          now - life.left_at() <= cohort.interval + cohort.jitter + options_.grace;
 }
 
@@ -212,7 +212,7 @@ bool Judge::Waits(Elapsed now, Elapsed closed) {
     bool waits = false;
     if (life.Is(kGone)) {
       waits = in_time && told != Liveness::kLeft;
-    } else if (IsDeathly(life.flags)) {
+    } else if (IsDeathly(life.flags) && !life.Is(kBack)) {
       waits = !ToldOf(index, life.stamp).dead && !IsDue(index, life.left_at(), now);
     } else {
       waits = in_time && told != Liveness::kAlive;
@@ -226,7 +226,7 @@ bool Judge::Waits(Elapsed now, Elapsed closed) {
 
 void Judge::CountSilence(const Silence& silence, bool was_due, bool is_over, Findings& out) const {
   const Told told = ToldOf(silence.index, silence.from);
-  if ((silence.flags & kGone) != 0) {
+  if ((silence.flags & kAbsent) != 0) {
     return;
   }
   if (IsDeathly(silence.flags)) {

@@ -18,7 +18,7 @@ void Truth::Left(Index index, Elapsed before, Elapsed after, bool is_leave) {
     gaps_.push_back({index, life.stamp, TruthStamp(after) + 1, life.flags});
   }
   life.stamp = TruthStamp(before);
-  life.flags &= static_cast<std::uint8_t>(~(kDied | kLost | kRefused | kLeaving | kGone));
+  life.flags &= static_cast<std::uint8_t>(~(kDied | kLost | kRefused | kLeaving | kAbsent));
   if (is_leave) {
     life.flags |= kGone;
   }
@@ -43,7 +43,10 @@ void Truth::Restart(Index index) noexcept {
   if (life.Is(kMuted)) {
     life.flags |= kDied;
   }
-  life.flags &= static_cast<std::uint8_t>(~(kMuted | kLeaving));
+  if (life.Is(kGone)) {
+    life.flags |= kBack;
+  }
+  life.flags &= static_cast<std::uint8_t>(~(kMuted | kLeaving | kGone));
   Store(index, life);
 }
 
