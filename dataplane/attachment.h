@@ -4,7 +4,7 @@
 #pragma once
 
 #include "dataplane/frame.h"
-#include "dataplane/packet.h"
+#include "dataplane/port_identity.h"
 
 #include <cstdint>
 

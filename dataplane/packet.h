@@ -5,28 +5,16 @@
 #pragma once
 
 #include "dataplane/frame.h"
+#include "dataplane/port_identity.h"
 
 #include <flatline/drop_reason.h>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <span>
-#include <vector>
 
 namespace flatline {
-
-using MacAddress = std::array<std::uint8_t, 6>;
-using IpAddress = std::array<std::uint8_t, 16>;  // IPv4 as ::ffff:a.b.c.d
-
-// What a port answers to. Filled at start, read by its workers.
-struct PortIdentity {
-  MacAddress mac{};
-  std::uint16_t udp_port = 0;
-  bool promiscuous = false;          // take frames whatever their destination MAC
-  std::vector<IpAddress> addresses;  // empty: any IP destination, and no ARP or ND answers
-};
 
 enum class PacketClass : std::uint8_t {
   kDatagram,    // UDP to our port: `payload` is its content

@@ -9,7 +9,7 @@
 #include "dataplane/dpdk/poll_gate.h"
 #include "dataplane/dpdk/rx_queue.h"
 #include "dataplane/dpdk/tx_queue.h"
-#include "dataplane/packet.h"
+#include "dataplane/port_identity.h"
 
 #include <flatline/config.h>
 
