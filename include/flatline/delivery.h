@@ -23,7 +23,8 @@ enum class RecordKind : std::uint8_t {
   // In the journal, with a sequence number of their own:
   kLiveness = 1,  // from, to: Liveness
   kHealth = 2,    // from, to: Health
-  kBlind = 3,     // an interval of `silence_ns` up to `at_ns` in which the detector could not hear
+  kBlind = 3,     // an interval of `silence_ns` up to `at_ns` in which the detector could not hear;
+                  // `to`: the port concerned, 0xFF for all
   kReset = 4,     // the dataplane began with an empty table: all that was known is void
   // Only on the connection; `sequence` is that of the last record accounted for:
   kHello = 16,          // first of all: `sequence` is the newest, `silence_ns` the oldest retained
@@ -53,12 +54,18 @@ struct DeliveryRecord {
   std::uint8_t reason = 0;  // Reason; for kError a DeliveryError
   Health health = Health::kUnknown;
   std::uint8_t worker = 0;
-  std::uint32_t generation = 0;  // low half of the region's generation in seconds
+  std::uint32_t generation = 0;  // GenerationOf the region: another one is another fleet
   std::uint32_t crc = 0;         // CRC32C of the 60 bytes before
 };
 
 static_assert(sizeof(DeliveryRecord) == 64);
 static_assert(std::is_trivially_copyable_v<DeliveryRecord>);
+
+// The name of a region's generation (RegionHeader::generation, ns) in a record: its low bits in
+// units of about a millisecond, so that two Formats differ unless they are 52 days apart to the ms.
+constexpr std::uint32_t GenerationOf(std::uint64_t generation_ns) noexcept {
+  return static_cast<std::uint32_t>(generation_ns >> 20);
+}
 
 // A kError record carries up to 40 bytes of text, zero-padded, from offset 8 (`at_ns`) on.
 inline constexpr std::size_t kErrorTextOffset = 8;
@@ -69,7 +76,7 @@ enum class DeliveryError : std::uint8_t {
   kFutureSequence = 2,  // asks to resume from a sequence that was never given out
   kTooManyGroups = 3,
   kTooManySubscribers = 4,
-  kTooSlow = 5,       // the snapshot outlived what may change meanwhile; ask again
+  kTooSlow = 5,       // what may change during a snapshot, or the time for a request, ran out
   kNotPermitted = 6,  // administration over TCP
   kNoDataplane = 7,   // there is no region to ask
 };

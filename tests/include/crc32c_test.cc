@@ -27,6 +27,15 @@ TEST(Crc32c, VectorsOfTheRfc) {
   EXPECT_EQ(Crc32c({}), 0U);
 }
 
+TEST(Crc32c, InstructionAndTableAgree) {
+  std::array<std::byte, 100> bytes{};
+  for (std::size_t length = 0; length < bytes.size(); ++length) {
+    bytes[length] = static_cast<std::byte>(length * 37 + 11);
+    const auto run = std::span(bytes).first(length);
+    EXPECT_EQ(Crc32c(run), crc::ByTable(run)) << length;
+  }
+}
+
 TEST(Crc32c, SealCoversAllButItself) {
   DeliveryRecord record{.sequence = 1, .endpoint = 7};
   const std::uint32_t seal = SealOf(record);
