@@ -2,8 +2,6 @@
 
 #include "bench/generator/scenario_file.h"
 
-#include <flatline/config.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -89,7 +87,7 @@ std::expected<void, std::string> SetTime(const std::string& text, Duration& out)
   if (text.empty()) {
     return {};
   }
-  const auto time = ParseDuration(text);
+  const auto time = ParseTime(text);
   if (!time) {
     return std::unexpected(time.error());
   }

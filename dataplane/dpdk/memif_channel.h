@@ -56,8 +56,7 @@ struct MemifAddress {
   [[nodiscard]] Descriptor Connect() const;
 };
 
-// 16 bits on the wire.
-enum class MemifKind : std::uint16_t {  // NOLINT(performance-enum-size)
+enum class MemifKind : std::uint16_t {
   kNone = 0,
   kAck = 1,
   kHello = 2,

@@ -64,9 +64,7 @@ class MemifRelay {
   [[nodiscard]] Descriptor AwaitPeer();
   [[nodiscard]] Descriptor JoinDriver();
   [[nodiscard]] Descriptor AcceptWithin(int milliseconds);  // negative: however long it takes
-  [[nodiscard]] bool Attend(Session& session);
-  // Opens the gate when the session is complete; false when it has taken too long.
-  [[nodiscard]] bool OpensInTime(Session& session);
+  void Converse(Session& session);
   // Passes one message on; false ends the session.
   [[nodiscard]] bool Pass(Session& session, bool from_peer);
   void AwaitLinkDown();

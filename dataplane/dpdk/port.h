@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-struct rte_mempool;  // NOLINT(readability-identifier-naming): DPDK's
+struct rte_mempool;
 
 namespace flatline::dpdk {
 

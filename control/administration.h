@@ -1,0 +1,76 @@
+// Carries out enrolments and retirements for those who ask over the Unix socket: entries become
+// commands in the ring of the worker that owns the endpoint, results come back and are told in the
+// order of the entries. Used by the control loop only. Assumes one consumer and one producer of the
+// rings. Bounds: in each worker's rings never more than they hold, so a result always finds room; a
+// batch is at most kMaxAdminEntries. Cost: one hash and one store an entry.
+//
+//   entries: | answered | known | commanded ... | not yet |       each index only moves right
+#pragma once
+
+#include <flatline/command_ring.h>
+#include <flatline/delivery.h>
+#include <flatline/region.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace flatline {
+
+// One request, as it is being carried out.
+class AdminBatch {
+ public:
+  AdminBatch(std::uint64_t serial, std::vector<AdminEntry> entries)
+      : serial_(serial), entries_(std::move(entries)), statuses_(entries_.size()) {}
+
+  // Appends answers that are next in order to `out`, at most `limit`.
+  void TakeAnswers(std::vector<DeliveryRecord>& out, std::size_t limit);
+
+  // True when every answer has been taken.
+  [[nodiscard]] bool finished() const noexcept { return answered_ == entries_.size(); }
+
+ private:
+  friend class Administration;
+
+  static constexpr std::uint8_t kOpen = 0;  // no CommandStatus
+
+  std::uint64_t serial_;
+  std::vector<AdminEntry> entries_;
+  std::vector<std::uint8_t> statuses_;
+  std::size_t commanded_ = 0;
+  std::size_t answered_ = 0;
+};
+
+class Administration {
+ public:
+  // `first_serial` tells our tickets from those of a predecessor: a clock, say.
+  explicit Administration(std::uint64_t first_serial) : next_serial_(first_serial) {}
+
+  // The region to work on; commands of which nothing came back from another one are given again.
+  void Attach(const RegionView& region);
+
+  void Detach() { region_.reset(); }
+
+  [[nodiscard]] bool attached() const noexcept { return region_.has_value(); }
+
+  // Carried out for as long as the caller holds it.
+  [[nodiscard]] std::shared_ptr<AdminBatch> Submit(std::vector<AdminEntry> entries);
+
+  // Reads results and gives commands, as far as there is room. True when either was done.
+  bool Turn();
+
+ private:
+  [[nodiscard]] bool ReadResults(unsigned worker);
+  void Settle(const CommandResult& result);
+  [[nodiscard]] bool Give(AdminBatch& batch);
+  [[nodiscard]] std::size_t RoomOf(unsigned worker) const noexcept;
+
+  std::optional<RegionView> region_;
+  std::uint64_t next_serial_;
+  std::vector<std::weak_ptr<AdminBatch>> batches_;
+};
+
+}  // namespace flatline

@@ -1,0 +1,89 @@
+#include "control/control_loop.h"
+
+#include <algorithm>
+#include <chrono>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+namespace flatline {
+namespace {
+
+Instant ReadMonotonic() {
+  return Instant{
+      std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())};
+}
+
+WallInstant ReadWall() {
+  return WallInstant{
+      std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch())};
+}
+
+}  // namespace
+
+std::expected<void, std::string> ControlLoop::Run(const std::atomic<bool>& stop) {
+  unsigned empty_turns = 0;
+  Duration pause = kBusy;
+  while (!stop.load(std::memory_order_relaxed)) {
+    const Instant now = ReadMonotonic();
+    const WallInstant wall = ReadWall();
+    const auto worked = Turn(now, wall);
+    if (!worked) {
+      return std::unexpected(worked.error());
+    }
+    server_->Serve(now, wall);
+    if (server_->Wait(pause) || *worked) {
+      empty_turns = 0;
+      pause = kBusy;
+    } else if (++empty_turns > kTurnsBeforeIdle) {
+      pause = std::min(kIdle, pause * 2);
+    }
+  }
+  service_->Leave();
+  return {};
+}
+
+std::expected<bool, std::string> ControlLoop::Turn(Instant now, WallInstant wall) {
+  FollowRegion(now);
+  const auto worked = service_->Turn(now, wall);
+  if (const JoinedRegion* const region = watch_.current()) {
+    region->view().control().control_turn_ns.store(now.time_since_epoch().count(),
+                                                   std::memory_order_relaxed);
+  }
+  LeaveWhenDrained(now);
+  if (now >= sync_at_) {
+    server_->Sync(service_->journal());
+    sync_at_ = now + kSyncInterval;
+  }
+  return worked;
+}
+
+void ControlLoop::FollowRegion(Instant now) {
+  switch (watch_.Poll(now)) {
+    case RegionWatch::Event::kNothing:
+      return;
+    case RegionWatch::Event::kReplaced:
+      if (!is_replaced_) {
+        spdlog::info("there is another region; leaving this one");
+        is_replaced_ = true;
+        replaced_at_ = now;
+      }
+      return;
+    case RegionWatch::Event::kJoined: {
+      const RegionView& region = watch_.current()->view();
+      service_->Join(region);
+      region.control().control_pid.store(static_cast<std::uint32_t>(::getpid()),
+                                         std::memory_order_relaxed);
+      return;
+    }
+  }
+}
+
+void ControlLoop::LeaveWhenDrained(Instant now) {
+  if (is_replaced_ && (service_->drained() || now - replaced_at_ > RegionWatch::kMostDraining)) {
+    service_->Leave();
+    watch_.Release();
+    is_replaced_ = false;
+  }
+}
+
+}  // namespace flatline

@@ -1,0 +1,79 @@
+// The records that are made on the connection and do not stand in the journal: greetings,
+// bookmarks, gaps, brackets of a snapshot, errors, answers. Used by publisher, snapshot and
+// administration. Pure; each is sealed with its CRC when it is returned.
+#pragma once
+
+#include "control/request.h"
+
+#include <flatline/command_ring.h>
+#include <flatline/crc32c.h>
+#include <flatline/delivery.h>
+#include <flatline/time.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+namespace flatline::frames {
+
+inline DeliveryRecord Seal(DeliveryRecord record) noexcept {
+  record.crc = SealOf(record);
+  return record;
+}
+
+inline DeliveryRecord Make(RecordKind kind, std::uint64_t sequence, WallInstant wall) noexcept {
+  DeliveryRecord out;
+  out.kind = kind;
+  out.sequence = sequence;
+  out.at_ns = wall.time_since_epoch().count();
+  return out;
+}
+
+inline DeliveryRecord Hello(std::uint64_t newest, std::uint64_t oldest, WallInstant wall) noexcept {
+  DeliveryRecord out = Make(RecordKind::kHello, newest, wall);
+  out.silence_ns = static_cast<std::int64_t>(oldest);
+  return Seal(out);
+}
+
+inline DeliveryRecord Bookmark(std::uint64_t sequence, WallInstant wall) noexcept {
+  return Seal(Make(RecordKind::kBookmark, sequence, wall));
+}
+
+// Lost are (after, last].
+inline DeliveryRecord Gap(std::uint64_t after, std::uint64_t last, WallInstant wall) noexcept {
+  DeliveryRecord out = Make(RecordKind::kGap, last, wall);
+  out.silence_ns = static_cast<std::int64_t>(after);
+  return Seal(out);
+}
+
+inline DeliveryRecord SnapshotBegin(std::uint64_t sequence, WallInstant wall) noexcept {
+  return Seal(Make(RecordKind::kSnapshotBegin, sequence, wall));
+}
+
+inline DeliveryRecord SnapshotEnd(std::uint64_t sequence,
+                                  std::uint64_t rows,
+                                  WallInstant wall) noexcept {
+  DeliveryRecord out = Make(RecordKind::kSnapshotEnd, sequence, wall);
+  out.silence_ns = static_cast<std::int64_t>(rows);
+  return Seal(out);
+}
+
+inline DeliveryRecord Error(const Refusal& refusal) noexcept {
+  DeliveryRecord out;
+  std::memcpy(reinterpret_cast<char*>(&out) + kErrorTextOffset,
+              refusal.text.data(),
+              std::min(refusal.text.size(), kErrorTextSize));
+  out.kind = RecordKind::kError;
+  out.reason = static_cast<std::uint8_t>(refusal.error);
+  return Seal(out);
+}
+
+inline DeliveryRecord CommandAnswer(EndpointId id, CommandStatus status) noexcept {
+  DeliveryRecord out;
+  out.endpoint = id;
+  out.kind = RecordKind::kCommandResult;
+  out.reason = static_cast<std::uint8_t>(status);
+  return Seal(out);
+}
+
+}  // namespace flatline::frames

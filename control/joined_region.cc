@@ -1,0 +1,87 @@
+#include "control/joined_region.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+namespace flatline {
+
+namespace {
+
+// A lock on one byte, by open file: it does not meet the dataplane's flock on the whole.
+std::expected<int, std::string> Lock(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  lock.l_start = 0;
+  lock.l_len = 1;
+  if (descriptor < 0 || ::fcntl(descriptor, F_OFD_SETLK, &lock) != 0) {
+    const bool is_taken = errno == EAGAIN || errno == EACCES;
+    std::string found = is_taken ? "another flatline-control" : std::strerror(errno);
+    ::close(descriptor);
+    return std::unexpected(
+        region::Complaint(path, "to be its only control", found, "stop the other one"));
+  }
+  return descriptor;
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<JoinedRegion>, std::string> JoinedRegion::Join(
+    const std::string& path) {
+  auto mapped = MappedRegion::Open(path, MappedRegion::Access::kControl);
+  if (!mapped) {
+    return std::unexpected(std::move(mapped.error()));
+  }
+  auto lock = Lock(path);
+  if (!lock) {
+    return std::unexpected(std::move(lock.error()));
+  }
+  std::unique_ptr<JoinedRegion> out(new JoinedRegion(std::move(*mapped), *lock));
+  if (out->mapped_.IsReplaced()) {
+    return std::unexpected(path + ": was replaced while it was being joined; trying again");
+  }
+  return out;
+}
+
+JoinedRegion::~JoinedRegion() {
+  ::close(lock_);
+}
+
+bool JoinedRegion::IsAt(const std::string& path) const {
+  return path == mapped_.path() && !mapped_.IsReplaced() &&
+         view().header().generation == generation_;
+}
+
+RegionWatch::Event RegionWatch::Poll(Instant now) {
+  if (now < next_) {
+    return Event::kNothing;
+  }
+  next_ = now + kInterval;
+  const std::string path = RegionPath(*config_);
+  if (region_) {
+    return region_->IsAt(path) ? Event::kNothing : Event::kReplaced;
+  }
+  auto joined = JoinedRegion::Join(path);
+  if (!joined) {
+    if (joined.error() != complaint_) {
+      complaint_ = joined.error();
+      spdlog::info("{}", complaint_);
+    }
+    return Event::kNothing;
+  }
+  complaint_.clear();
+  region_ = std::move(*joined);
+  const RegionHeader& header = region_->view().header();
+  spdlog::info("joined {}: {} workers, {} endpoints, generation {}",
+               path,
+               region_->view().shape().workers,
+               header.capacity,
+               header.generation);
+  return Event::kJoined;
+}
+
+}  // namespace flatline

@@ -1,0 +1,71 @@
+// Control's end of the region file: mapped as control may, locked against a second control; and the
+// watch that finds it when it comes, and finds another one in its place. Called by the control loop
+// a few times a second; needs no more than membership in the region's group. Every fault is one
+// line.
+#pragma once
+
+#include "control/region_file.h"
+
+#include <flatline/config.h>
+#include <flatline/region.h>
+#include <flatline/time.h>
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace flatline {
+
+class JoinedRegion {
+ public:
+  [[nodiscard]] static std::expected<std::unique_ptr<JoinedRegion>, std::string> Join(
+      const std::string& path);
+
+  JoinedRegion(const JoinedRegion&) = delete;
+  JoinedRegion& operator=(const JoinedRegion&) = delete;
+  ~JoinedRegion();
+
+  [[nodiscard]] const RegionView& view() const noexcept { return mapped_.view(); }
+
+  // False when another file is to be joined now, or the file holds another generation.
+  [[nodiscard]] bool IsAt(const std::string& path) const;
+
+ private:
+  JoinedRegion(MappedRegion mapped, int lock) noexcept
+      : mapped_(std::move(mapped)), lock_(lock), generation_(mapped_.view().header().generation) {}
+
+  MappedRegion mapped_;
+  int lock_;  // a descriptor that holds it
+  std::uint64_t generation_;
+};
+
+// What control does about the region from turn to turn.
+class RegionWatch {
+ public:
+  static constexpr Duration kInterval{100'000'000};
+  // An old region is left this long after a new one is there, though its rings be not empty yet.
+  static constexpr Duration kMostDraining{1'000'000'000};
+
+  explicit RegionWatch(const Config& config) : config_(&config) {}
+
+  enum class Event : std::uint8_t { kNothing, kReplaced, kJoined };
+
+  // Looks, mostly not at all. kReplaced: there is another region; leave the old one when it is
+  // drained, then call Release. kJoined: current() is a new one.
+  [[nodiscard]] Event Poll(Instant now);
+
+  // The old region is no longer looked at.
+  void Release() { region_.reset(); }
+
+  [[nodiscard]] const JoinedRegion* current() const noexcept { return region_.get(); }
+
+ private:
+  const Config* config_;
+  Instant next_{};
+  std::unique_ptr<JoinedRegion> region_;
+  std::string complaint_;  // last one logged
+};
+
+}  // namespace flatline

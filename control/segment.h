@@ -1,0 +1,120 @@
+// One file of the journal, mapped: a header of one record's size, then records at their place,
+// zeroes behind. All its room is taken when it is created, so that a full disk is an error then
+// and not a fault later. Written by the journal's one writer; sent from by whoever holds it, also
+// after retention has unlinked the file. Cost: records are written and sent where they lie.
+//
+//   <first sequence, 20 digits>.journal:   header | record first | first + 1 | … | zeroes
+#pragma once
+
+#include <flatline/crc32c.h>
+#include <flatline/delivery.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace flatline {
+
+struct SegmentHeader {
+  std::array<char, 8> magic{'F', 'L', 'J', 'O', 'U', 'R', 'N', 'L'};
+  std::uint32_t version = 1;
+  std::uint32_t record_bytes = sizeof(DeliveryRecord);
+  std::uint64_t first = 0;  // sequence of the record behind the header
+  std::array<std::uint8_t, 36> reserved{};
+  std::uint32_t crc = 0;  // CRC32C of the 60 bytes before
+};
+
+static_assert(sizeof(SegmentHeader) == sizeof(DeliveryRecord));
+
+// Sequences [first, last] whose records are damaged.
+struct Hole {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+};
+
+struct SegmentError {
+  int number = 0;  // errno
+  std::string text;
+};
+
+// Takes room on the disk for a file: 0, or an errno. posix_fallocate, unless a test says otherwise.
+using Allocate = std::function<int(int descriptor, std::uint64_t bytes)>;
+
+class Segment {
+ public:
+  // A new file of `bytes`, all of it allocated. What was made is removed again on failure.
+  [[nodiscard]] static std::expected<std::shared_ptr<Segment>, SegmentError> Create(
+      const std::string& path, std::uint64_t first, std::uint64_t bytes, const Allocate& allocate);
+
+  // An existing file. Its header is believed only where its CRC is right; `first` is from its name.
+  [[nodiscard]] static std::expected<std::shared_ptr<Segment>, SegmentError> Open(
+      const std::string& path, std::uint64_t first);
+
+  Segment(const Segment&) = delete;
+  Segment& operator=(const Segment&) = delete;
+  ~Segment();
+
+  // "<directory>/00000000000000000001.journal".
+  [[nodiscard]] static std::string PathOf(const std::string& directory, std::uint64_t first);
+
+  [[nodiscard]] std::uint64_t first() const noexcept { return first_; }
+
+  // Room for so many records.
+  [[nodiscard]] std::uint64_t capacity() const noexcept {
+    return bytes_ / sizeof(DeliveryRecord) - 1;
+  }
+
+  // One past the last sequence there is room for.
+  [[nodiscard]] std::uint64_t end() const noexcept { return first_ + capacity(); }
+
+  [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
+
+  [[nodiscard]] std::span<DeliveryRecord> records() const noexcept {
+    return {reinterpret_cast<DeliveryRecord*>(base_) + 1, capacity()};
+  }
+
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+
+  // The header was not as it should be when the file was opened, and has been written anew.
+  [[nodiscard]] bool header_repaired() const noexcept { return header_repaired_; }
+
+  // Takes the file's name away. The memory stays for those who hold the segment.
+  void Remove() noexcept;
+
+  [[nodiscard]] bool removed() const noexcept { return removed_; }
+
+ private:
+  Segment(std::string path, std::uint64_t first, int descriptor) noexcept
+      : path_(std::move(path)), first_(first), descriptor_(descriptor) {}
+
+  [[nodiscard]] std::expected<void, SegmentError> Map(std::uint64_t bytes);
+  void WriteHeader() noexcept;
+
+  std::string path_;
+  std::uint64_t first_;
+  int descriptor_;
+  std::byte* base_ = nullptr;
+  std::uint64_t bytes_ = 0;
+  bool header_repaired_ = false;
+  bool removed_ = false;
+};
+
+// What is found in a segment by looking at every record of it.
+struct SegmentScan {
+  std::uint64_t good = 0;     // records up to and with the last one that is as it should be
+  std::vector<Hole> bad;      // those before that which are not
+  std::uint64_t rubbish = 0;  // places behind it that are not zero
+};
+
+[[nodiscard]] SegmentScan Scan(const Segment& segment);
+
+}  // namespace flatline

@@ -1,0 +1,115 @@
+#include "control/uring/connection.h"
+
+#include <cerrno>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace flatline::uring {
+
+Connection::~Connection() {
+  ::close(descriptor_);
+}
+
+void Connection::Turn() {
+  if (state_ == State::kOpen && session_->stuck()) {
+    Close();
+  }
+  if (state_ == State::kOpen && !sending_ && session_->finished()) {
+    // Closing at once could take the error frame from a peer that has not read it yet.
+    ::shutdown(descriptor_, SHUT_WR);
+    state_ = State::kLingering;
+    linger_until_ = clock_->now + kLinger;
+  }
+  if (state_ == State::kLingering && clock_->now >= linger_until_) {
+    Close();
+  }
+  if (state_ == State::kClosing) {
+    return;
+  }
+  if (state_ == State::kOpen && !sending_ && !session_->ready().empty()) {
+    Send();
+  }
+  const bool wants = state_ == State::kLingering || session_->wants_bytes();
+  if (wants && !receiving_) {
+    Receive();
+  } else if (!wants && receiving_) {
+    CancelReceive();
+  }
+}
+
+void Connection::Receive() {
+  io_uring_sqe& submission = ring_->Next();
+  io_uring_prep_recv_multishot(&submission, descriptor_, nullptr, 0, 0);
+  submission.flags |= IOSQE_BUFFER_SELECT;
+  submission.buf_group = Ring::kBufferGroup;
+  Ring::Address(submission, *this, kReceive);
+  receiving_ = true;
+  cancelling_ = false;
+}
+
+void Connection::CancelReceive() {
+  if (!cancelling_) {
+    ring_->Cancel(*this, kReceive);
+    cancelling_ = true;
+  }
+}
+
+void Connection::Send() {
+  const auto bytes = session_->ready();
+  io_uring_sqe& submission = ring_->Next();
+  io_uring_prep_send(&submission, descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  if (session_->ready_is_cold()) {
+    submission.flags |= IOSQE_ASYNC;  // reading it from the disk must not hold the others up
+  }
+  Ring::Address(submission, *this, kSend);
+  sending_ = true;
+}
+
+void Connection::Complete(unsigned operation, const io_uring_cqe& completion) {
+  if (operation == kReceive) {
+    Received(completion);
+  } else {
+    Sent(completion.res);
+  }
+}
+
+void Connection::Received(const io_uring_cqe& completion) {
+  const auto bytes = ring_->BufferOf(completion);
+  if (!bytes.empty() && state_ == State::kOpen) {
+    session_->Receive(bytes, clock_->now, clock_->wall);
+  }
+  ring_->Return(completion);
+  if ((completion.flags & IORING_CQE_F_MORE) == 0) {
+    receiving_ = false;
+  }
+  const int result = completion.res;
+  const bool is_passing = result == -ENOBUFS || result == -EINTR || result == -EAGAIN ||
+                          (result == -ECANCELED && cancelling_);
+  if (result == 0 || (result < 0 && !is_passing)) {
+    Close();
+  }
+}
+
+void Connection::Sent(int result) {
+  sending_ = false;
+  if (result < 0 && result != -EINTR && result != -EAGAIN) {
+    Close();
+    return;
+  }
+  if (result > 0) {
+    session_->Sent(static_cast<std::size_t>(result));
+  }
+}
+
+void Connection::Close() {
+  if (state_ == State::kClosing) {
+    return;
+  }
+  state_ = State::kClosing;
+  ::shutdown(descriptor_, SHUT_RDWR);  // ends a send that waits for room
+  if (receiving_) {
+    CancelReceive();
+  }
+}
+
+}  // namespace flatline::uring

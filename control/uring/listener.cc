@@ -1,0 +1,183 @@
+#include "control/uring/listener.h"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fmt/format.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <optional>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <utility>
+
+namespace flatline::uring {
+namespace {
+
+constexpr int kBacklog = 1024;
+constexpr int kNewConnection = 0;
+
+struct Freer {
+  void operator()(addrinfo* list) const noexcept { ::freeaddrinfo(list); }
+};
+
+using AddressList = std::unique_ptr<addrinfo, Freer>;
+
+std::unexpected<std::string> Fail(const std::string& address, const std::string& remedy) {
+  return std::unexpected(fmt::format(
+      "{}: needed to listen there, found: {}; {}", address, std::strerror(errno), remedy));
+}
+
+AddressList Resolve(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string::npos) {
+    return nullptr;
+  }
+  std::string host = address.substr(0, colon);
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  addrinfo hints{};
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* list = nullptr;
+  const bool anywhere = host.empty() || host == "*";
+  const int result =
+      ::getaddrinfo(anywhere ? nullptr : host.c_str(), address.c_str() + colon + 1, &hints, &list);
+  return AddressList(result == 0 ? list : nullptr);
+}
+
+void SetOption(int descriptor, int level, int option) {
+  const int on = 1;
+  ::setsockopt(descriptor, level, option, &on, sizeof(on));
+}
+
+int PortOf(int descriptor) {
+  sockaddr_storage bound{};
+  socklen_t length = sizeof(bound);
+  ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&bound), &length);
+  return ntohs(bound.ss_family == AF_INET6
+                   ? reinterpret_cast<const sockaddr_in6*>(&bound)->sin6_port
+                   : reinterpret_cast<const sockaddr_in*>(&bound)->sin_port);
+}
+
+std::optional<sockaddr_un> UnixAddress(const std::string& path) {
+  sockaddr_un out{};
+  out.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof(out.sun_path)) {
+    return std::nullopt;
+  }
+  std::memcpy(out.sun_path, path.data(), path.size());
+  return out;
+}
+
+bool IsAnswered(const sockaddr_un& address) {
+  const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool out =
+      ::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  ::close(descriptor);
+  return out;
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<Listener>, std::string> Listener::ListenTcp(
+    Ring& ring, const std::string& address, OnAccept on_accept) {
+  const AddressList list = Resolve(address);
+  if (!list) {
+    return std::unexpected(fmt::format(
+        "{}: needed an address such as 127.0.0.1:17997 or [::1]:17997, found something else; mend "
+        "control.listen",
+        address));
+  }
+  const int descriptor = ::socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) {
+    return Fail(address, "enable that protocol, or take it out of control.listen");
+  }
+  std::unique_ptr<Listener> out(
+      new Listener(ring, descriptor, Session::Origin::kTcp, std::move(on_accept)));
+  SetOption(descriptor, SOL_SOCKET, SO_REUSEADDR);
+  if (list->ai_family == AF_INET6) {
+    SetOption(descriptor, IPPROTO_IPV6, IPV6_V6ONLY);
+  }
+  if (::bind(descriptor, list->ai_addr, list->ai_addrlen) != 0 ||
+      ::listen(descriptor, kBacklog) != 0) {
+    return Fail(address, "stop who has it, or set control.listen");
+  }
+  out->port_ = PortOf(descriptor);
+  return out;
+}
+
+std::expected<std::unique_ptr<Listener>, std::string> Listener::ListenUnix(Ring& ring,
+                                                                           const std::string& path,
+                                                                           OnAccept on_accept) {
+  const auto address = UnixAddress(path);
+  if (!address) {
+    return std::unexpected(fmt::format(
+        "{}: needed a path of 1 to 107 bytes for a Unix socket, found {}; set control.socket",
+        path,
+        path.size()));
+  }
+  if (IsAnswered(*address)) {
+    return std::unexpected(fmt::format(
+        "{}: needed to listen there, found another flatline-control answering; stop that one, or "
+        "set control.socket",
+        path));
+  }
+  std::error_code error;
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
+  ::unlink(path.c_str());
+  const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) {
+    return Fail(path, "raise the limit of open files");
+  }
+  std::unique_ptr<Listener> out(
+      new Listener(ring, descriptor, Session::Origin::kLocal, std::move(on_accept)));
+  if (::bind(descriptor, reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0 ||
+      ::chmod(path.c_str(), 0660) != 0 || ::listen(descriptor, kBacklog) != 0) {
+    return Fail(path, "give its directory to the user that runs flatline-control");
+  }
+  out->path_ = path;
+  return out;
+}
+
+Listener::~Listener() {
+  ::close(descriptor_);
+  if (!path_.empty()) {
+    ::unlink(path_.c_str());
+  }
+}
+
+void Listener::Arm() {
+  if (armed_) {
+    return;
+  }
+  io_uring_sqe& submission = ring_->Next();
+  io_uring_prep_multishot_accept(&submission, descriptor_, nullptr, nullptr, SOCK_CLOEXEC);
+  Ring::Address(submission, *this, kNewConnection);
+  armed_ = true;
+}
+
+void Listener::Complete(unsigned /*operation*/, const io_uring_cqe& completion) {
+  if ((completion.flags & IORING_CQE_F_MORE) == 0) {
+    armed_ = false;
+  }
+  if (completion.res < 0) {
+    if (completion.res != -ECANCELED) {
+      spdlog::warn("a connection could not be taken: {}", std::strerror(-completion.res));
+    }
+    return;
+  }
+  if (origin_ == Session::Origin::kTcp) {
+    SetOption(completion.res, IPPROTO_TCP, TCP_NODELAY);
+    SetOption(completion.res, SOL_SOCKET, SO_KEEPALIVE);
+  }
+  on_accept_(completion.res, origin_);
+}
+
+}  // namespace flatline::uring

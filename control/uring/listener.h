@@ -1,0 +1,54 @@
+// A socket that takes connections, by one multishot accept: TCP over IPv4 or IPv6, or a Unix
+// socket. Made at start, used by the control loop. A Unix socket that a dead predecessor left is
+// replaced, one that somebody answers on is not. Errors are one line.
+#pragma once
+
+#include "control/session.h"
+#include "control/uring/ring.h"
+
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace flatline::uring {
+
+class Listener final : public Completer {
+ public:
+  // Given a new socket, which is then his.
+  using OnAccept = std::function<void(int descriptor, Session::Origin origin)>;
+
+  // "127.0.0.1:17997", "[::1]:17997"; with port 0 the kernel chooses.
+  [[nodiscard]] static std::expected<std::unique_ptr<Listener>, std::string> ListenTcp(
+      Ring& ring, const std::string& address, OnAccept on_accept);
+
+  // Mode 0660; its directory is made if need be.
+  [[nodiscard]] static std::expected<std::unique_ptr<Listener>, std::string> ListenUnix(
+      Ring& ring, const std::string& path, OnAccept on_accept);
+
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  ~Listener() override;
+
+  // Asks for connections, unless that has been done. To be called each turn.
+  void Arm();
+
+  void Complete(unsigned operation, const io_uring_cqe& completion) override;
+
+  // The TCP port in use.
+  [[nodiscard]] int port() const noexcept { return port_; }
+
+ private:
+  Listener(Ring& ring, int descriptor, Session::Origin origin, OnAccept on_accept)
+      : ring_(&ring), descriptor_(descriptor), origin_(origin), on_accept_(std::move(on_accept)) {}
+
+  Ring* ring_;
+  int descriptor_;
+  Session::Origin origin_;
+  OnAccept on_accept_;
+  std::string path_;  // to be removed at the end; empty for TCP
+  int port_ = 0;
+  bool armed_ = false;
+};
+
+}  // namespace flatline::uring

@@ -1,0 +1,153 @@
+#include "control/uring/ring.h"
+
+#include <flatline/check.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fmt/format.h>
+#include <fstream>
+
+namespace flatline::uring {
+namespace {
+
+constexpr std::uint64_t kOperationMask = 7;
+constexpr std::size_t kPage = 4096;
+
+std::string WhyNot(int number) {
+  std::string setting;
+  std::ifstream("/proc/sys/kernel/io_uring_disabled") >> setting;
+  if (number == EPERM && setting != "0" && !setting.empty()) {
+    return fmt::format(
+        "io_uring: needed permission to use it, found kernel.io_uring_disabled = {}; set it to 0 "
+        "(sysctl -w kernel.io_uring_disabled=0), or to 1 with this user in kernel.io_uring_group",
+        setting);
+  }
+  if (number == EPERM || number == EACCES) {
+    return "io_uring: needed permission to use it, found it forbidden (a container's seccomp "
+           "profile, most likely); run the container with a profile that permits io_uring_setup, "
+           "io_uring_enter and io_uring_register, or with --security-opt seccomp=unconfined";
+  }
+  if (number == ENOMEM) {
+    return "io_uring: needed locked memory for a ring, found the limit reached; raise "
+           "RLIMIT_MEMLOCK (LimitMEMLOCK= in the unit file)";
+  }
+  return fmt::format(
+      "io_uring: needed Linux 6.1 or newer with io_uring, found: {}; use such a kernel",
+      std::strerror(number));
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<Ring>, std::string> Ring::Create() {
+  std::unique_ptr<Ring> out(new Ring);
+  io_uring_params parameters{};
+  parameters.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                     IORING_SETUP_COOP_TASKRUN | IORING_SETUP_CQSIZE;
+  parameters.cq_entries = kCompletions;
+  if (const int result = io_uring_queue_init_params(kEntries, &out->ring_, &parameters);
+      result < 0) {
+    return std::unexpected(WhyNot(-result));
+  }
+  out->is_open_ = true;
+  if (auto registered = out->Register(); !registered) {
+    return std::unexpected(std::move(registered.error()));
+  }
+  return out;
+}
+
+std::expected<void, std::string> Ring::Register() {
+  buffer_ring_.reset(
+      static_cast<io_uring_buf_ring*>(std::aligned_alloc(kPage, kBuffers * sizeof(io_uring_buf))));
+  buffers_.reset(static_cast<std::byte*>(std::aligned_alloc(kPage, kBuffers * kBufferSize)));
+  if (!buffer_ring_ || !buffers_) {
+    return std::unexpected("io_uring: needed 4 MiB for receive buffers, found none; free memory");
+  }
+  io_uring_buf_reg registration{};
+  registration.ring_addr = reinterpret_cast<std::uintptr_t>(buffer_ring_.get());
+  registration.ring_entries = kBuffers;
+  registration.bgid = kBufferGroup;
+  if (const int result = io_uring_register_buf_ring(&ring_, &registration, 0); result < 0) {
+    return std::unexpected(WhyNot(-result));
+  }
+  io_uring_buf_ring_init(buffer_ring_.get());
+  for (unsigned i = 0; i < kBuffers; ++i) {
+    io_uring_buf_ring_add(buffer_ring_.get(),
+                          buffers_.get() + i * kBufferSize,
+                          kBufferSize,
+                          static_cast<unsigned short>(i),
+                          io_uring_buf_ring_mask(kBuffers),
+                          static_cast<int>(i));
+  }
+  io_uring_buf_ring_advance(buffer_ring_.get(), kBuffers);
+  return {};
+}
+
+Ring::~Ring() {
+  if (is_open_) {
+    io_uring_queue_exit(&ring_);
+  }
+}
+
+io_uring_sqe& Ring::Next() {
+  io_uring_sqe* out = io_uring_get_sqe(&ring_);
+  if (out == nullptr) {
+    io_uring_submit(&ring_);
+    out = io_uring_get_sqe(&ring_);
+  }
+  FLATLINE_CHECK(out != nullptr);  // a submission empties the queue
+  return *out;
+}
+
+void Ring::Cancel(Completer& completer, unsigned operation) {
+  io_uring_sqe& submission = Next();
+  io_uring_prep_cancel64(&submission, TagOf(completer, operation), 0);
+  io_uring_sqe_set_data64(&submission, 0);  // nobody wants to know
+}
+
+std::size_t Ring::Wait(Duration timeout) {
+  __kernel_timespec limit{};
+  limit.tv_nsec = timeout.count();
+  io_uring_cqe* first = nullptr;
+  io_uring_submit_and_wait_timeout(&ring_, &first, 1, &limit, nullptr);
+  std::size_t count = 0;
+  std::array<io_uring_cqe*, 64> batch{};
+  while (const unsigned ready = io_uring_peek_batch_cqe(&ring_, batch.data(), batch.size())) {
+    for (unsigned i = 0; i < ready; ++i) {
+      const io_uring_cqe completion = *batch[i];
+      const std::uint64_t tag = completion.user_data;
+      if (tag != 0) {
+        auto* const completer = reinterpret_cast<Completer*>(tag & ~kOperationMask);
+        completer->Complete(static_cast<unsigned>(tag & kOperationMask), completion);
+      }
+    }
+    io_uring_cq_advance(&ring_, ready);
+    count += ready;
+  }
+  return count;
+}
+
+std::span<const std::byte> Ring::BufferOf(const io_uring_cqe& completion) const noexcept {
+  if ((completion.flags & IORING_CQE_F_BUFFER) == 0 || completion.res <= 0) {
+    return {};
+  }
+  const std::size_t index = completion.flags >> IORING_CQE_BUFFER_SHIFT;
+  return {buffers_.get() + index * kBufferSize, static_cast<std::size_t>(completion.res)};
+}
+
+void Ring::Return(const io_uring_cqe& completion) noexcept {
+  if ((completion.flags & IORING_CQE_F_BUFFER) == 0) {
+    return;
+  }
+  const std::size_t index = completion.flags >> IORING_CQE_BUFFER_SHIFT;
+  io_uring_buf_ring_add(buffer_ring_.get(),
+                        buffers_.get() + index * kBufferSize,
+                        kBufferSize,
+                        static_cast<unsigned short>(index),
+                        io_uring_buf_ring_mask(kBuffers),
+                        0);
+  io_uring_buf_ring_advance(buffer_ring_.get(), 1);
+}
+
+}  // namespace flatline::uring
