@@ -42,6 +42,17 @@ constexpr std::int64_t AgeOf(Stamp stamp, Stamp horizon) noexcept {
              : std::int64_t{behind};
 }
 
+// An age as a silence; a stamp that is ahead means none.
+constexpr Duration SilenceOf(std::int64_t age) noexcept {
+  return kStampUnit * (age > 0 ? age : 0);
+}
+
+// Whether time alone can change it.
+constexpr bool IsWatched(Liveness liveness) noexcept {
+  return liveness == Liveness::kUnknown || liveness == Liveness::kAlive ||
+         liveness == Liveness::kSuspect;
+}
+
 // What an endpoint should be as of the horizon.
 struct Judgement {
   Liveness liveness = Liveness::kUnknown;  // as it is, or the next step from there

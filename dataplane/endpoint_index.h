@@ -125,6 +125,8 @@ class EndpointIndex {
 
   [[nodiscard]] Slot FindIn(const Bucket& bucket, EndpointId id, std::uint64_t tag) const noexcept;
   [[nodiscard]] bool HasId(Slot slot, EndpointId id) const noexcept;
+  static bool PutInto(Bucket& bucket, std::uint64_t tag, Slot slot) noexcept;
+  static bool TakeFrom(Bucket& bucket, std::uint64_t tag, Slot slot) noexcept;
 
   std::span<const EndpointRecord> records_;
   PageArray<Bucket> buckets_;

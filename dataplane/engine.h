@@ -6,16 +6,22 @@
 #pragma once
 
 #include "dataplane/attachment.h"
+#include "dataplane/blindness.h"
+#include "dataplane/endpoint_index.h"
+#include "dataplane/handoff.h"
 #include "dataplane/port_watch.h"
+#include "dataplane/shard.h"
 #include "dataplane/worker.h"
 
 #include <flatline/endpoint.h>
 #include <flatline/region.h>
 #include <flatline/time.h>
 
+#include <cstddef>
 #include <expected>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace flatline {
 
@@ -32,23 +38,48 @@ class Engine {
   [[nodiscard]] static std::expected<std::unique_ptr<Engine>, std::string> Create(
       const RegionView& region, const EngineOptions& options, Instant now);
 
-  ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
   // Before the worker's first turn only.
-  void Attach(unsigned worker, const Attachment& attachment);
+  void Attach(unsigned worker, const Attachment& attachment) {
+    workers_[worker]->Attach(attachment);
+  }
 
-  [[nodiscard]] unsigned workers() const noexcept;
+  [[nodiscard]] unsigned workers() const noexcept { return static_cast<unsigned>(workers_.size()); }
 
-  [[nodiscard]] Worker& worker(unsigned index) noexcept;
+  [[nodiscard]] Worker& worker(unsigned index) noexcept { return *workers_[index]; }
 
-  [[nodiscard]] PortWatch& port_watch() noexcept;
+  [[nodiscard]] PortWatch& port_watch() noexcept { return port_watch_; }
+
+  // Private memory taken by index, slots and wheel of all shards, the region's apart.
+  [[nodiscard]] std::size_t bytes() const noexcept;
 
  private:
-  struct Parts;
-  explicit Engine(std::unique_ptr<Parts> parts) noexcept;
-  std::unique_ptr<Parts> parts_;
+  // What has been heard before this process, and since when nobody hears.
+  struct Inheritance {
+    Instant since{};  // the predecessor had heard up to here
+    Duration blind_total{};
+    bool exists = false;
+  };
+
+  Engine(const RegionView& region, const EngineOptions& options) noexcept
+      : region_(region), options_(options) {}
+
+  [[nodiscard]] Inheritance Inherit(Instant now) const noexcept;
+  [[nodiscard]] std::expected<void, std::string> MakeShards(HearingInstant now);
+  void ReapplyLastTransitions(HearingInstant now) noexcept;
+  void MakeWorkers(Instant now, HearingInstant hearing);
+  [[nodiscard]] HandoffRing* RingBetween(unsigned from, unsigned to) noexcept;
+
+  RegionView region_;
+  EngineOptions options_;
+  PortWatch port_watch_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<const EndpointIndex*> indices_;
+  std::vector<std::unique_ptr<BlindReports>> reports_;  // by worker
+  std::vector<std::unique_ptr<HandoffRing>> handoffs_;  // [from × workers + to]
+  std::vector<std::unique_ptr<Worker>> workers_;
 };
 
 }  // namespace flatline

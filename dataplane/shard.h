@@ -61,12 +61,12 @@ class Shard {
       const RegionView& region, unsigned number, HearingInstant now);
 
   // The last transition in this worker's ring, at adoption only: made if it was told and not made.
-  void Reapply(const Transition& transition) noexcept;
+  void Reapply(const Transition& told, HearingInstant now) noexcept;
 
   // A heartbeat or leave that found no record by its handle or by the index, or that Consider says
   // concerns the owner; from the network or from another worker. Looks it up, enrols it where
-  // enrolment is open, stamps, and publishes what changes. Counts heartbeats and leaves that count,
-  // drops, enrolments, transitions.
+  // enrolment is open, stamps, and publishes what changes. Counts drops, enrolments, transitions,
+  // and heartbeats and leaves that count, but not again what another worker stamped already.
   HearOutcome Hear(const Handoff& heard,
                    Arrived arrived,
                    const Moment& moment,
@@ -116,7 +116,12 @@ class Shard {
     Duration silence{};
   };
 
-  struct Turn;  // moment, ring and tally of the call
+  // What came with the call.
+  struct Turn {
+    const Moment& moment;
+    TransitionProducer& ring;
+    Tally& tally;
+  };
 
   Shard(const RegionView& region,
         unsigned number,
@@ -128,27 +133,35 @@ class Shard {
     return HashEndpoint(id, hash_key_);
   }
 
-  void Adopt(HearingInstant now) noexcept;
-  [[nodiscard]] bool IsAdoptable(const EndpointRecord& record, Slot slot) const noexcept;
+  // shard_adoption.cc
+  void Adopt() noexcept;
+  void AdoptRecord(Slot slot) noexcept;
+  [[nodiscard]] bool IsAdoptable(const EndpointRecord& record) const noexcept;
 
+  // shard.cc
   [[nodiscard]] std::expected<Slot, DropReason> Admit(const Handoff& heard, Turn& turn) noexcept;
   HearOutcome HearKnown(const Handoff& heard, Slot slot, Arrived arrived, Turn& turn) noexcept;
   [[nodiscard]] bool Make(const Change& change,
                           const Handoff& heard,
                           Slot slot,
+                          const RecordView& seen,
                           Turn& turn) noexcept;
-  [[nodiscard]] Slot Enter(const Newcomer& newcomer) noexcept;
-  [[nodiscard]] Slot Move(Slot slot, ProfileId profile, Turn& turn) noexcept;
-  void Leave(Slot slot) noexcept;
-  void Watch(Slot slot) noexcept;
-
   [[nodiscard]] CommandStatus Enrol(const Command& command, Turn& turn, Slot& slot) noexcept;
   [[nodiscard]] bool Retire(Slot slot, Turn& turn) noexcept;
-
-  [[nodiscard]] bool VisitBlock(std::uint32_t block, Turn& turn) noexcept;
-  [[nodiscard]] bool JudgeRecord(Slot slot, Turn& turn, std::int64_t& wait) noexcept;
-  void PullBack(EndpointRecord& record, Turn& turn) noexcept;
+  [[nodiscard]] Slot Move(Slot slot, ProfileId profile, Turn& turn) noexcept;
+  [[nodiscard]] Slot Enter(const Newcomer& newcomer, Turn& turn) noexcept;
+  void Leave(Slot slot) noexcept;
+  void Watch(Slot slot, HearingInstant hearing) noexcept;
   [[nodiscard]] bool Publish(const Verdict& verdict, Turn& turn) noexcept;
+  static void CountTransition(const Transition& told, Tally& tally) noexcept;
+
+  // shard_expiry.cc
+  void PrefetchBlock(std::uint32_t block) const noexcept;
+  [[nodiscard]] bool VisitBlock(std::uint32_t block, Turn& turn) noexcept;
+  [[nodiscard]] std::optional<std::int64_t> JudgeRecord(Slot slot, Turn& turn) noexcept;
+  static bool PullBack(EndpointRecord& record,
+                       const RecordView& seen,
+                       HearingInstant hearing) noexcept;
 
   RegionView region_;
   unsigned number_;

@@ -31,7 +31,6 @@ using Tick = std::uint64_t;
 
 inline constexpr int kTickShift = 20;
 inline constexpr Duration kTick{std::int64_t{1} << kTickShift};
-inline constexpr int kStampsPerTickShift = kTickShift - kStampShift;
 
 // The last tick that has begun.
 constexpr Tick TickOf(HearingInstant at) noexcept {
@@ -41,6 +40,12 @@ constexpr Tick TickOf(HearingInstant at) noexcept {
 // The first tick that begins at this instant or later: what is due then is never judged early.
 constexpr Tick DueTickOf(HearingInstant deadline) noexcept {
   return static_cast<Tick>((deadline.time_since_epoch().count() + kTick.count() - 1) >> kTickShift);
+}
+
+// The first tick that begins so many whole stamp units after an instant, or later.
+constexpr Tick DueTickAfter(HearingInstant at, std::int64_t stamp_units) noexcept {
+  const std::int64_t whole = at.time_since_epoch().count() >> kStampShift;
+  return DueTickOf(HearingInstant{kStampUnit * (whole + stamp_units)});
 }
 
 class TimingWheel {

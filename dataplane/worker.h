@@ -5,12 +5,32 @@
 #pragma once
 
 #include "dataplane/attachment.h"
+#include "dataplane/blindness.h"
+#include "dataplane/endpoint_index.h"
+#include "dataplane/handoff.h"
+#include "dataplane/hearing_clock.h"
+#include "dataplane/housekeeping.h"
+#include "dataplane/ingest.h"
+#include "dataplane/leader.h"
+#include "dataplane/port_watch.h"
+#include "dataplane/shard.h"
+#include "dataplane/tally.h"
 
+#include <flatline/region.h>
 #include <flatline/time.h>
+#include <flatline/transition_ring.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <vector>
 
 namespace flatline {
+
+// Bursts taken from one queue in one turn: 2,048 frames, some 50 µs of work.
+inline constexpr unsigned kBurstsPerTurn = 32;
+// Blocks of 64 records judged in one turn: some 100 µs of work when all are cold.
+inline constexpr std::size_t kExpirePerTurn = 1024;
 
 // What the idle policy wants to know of a turn.
 struct TurnOutcome {
@@ -18,9 +38,23 @@ struct TurnOutcome {
   bool more = false;         // work was left for the next turn: do not sleep
 };
 
+// Whom a worker works with. What the pointers name outlives it.
+struct WorkerWiring {
+  RegionView region;
+  unsigned number = 0;
+  Duration stall{};                    // a turn that began longer ago than this was a stall
+  Instant began{};                     // first instant from which this process can hear
+  HearingInstant hearing{};            // of `began`
+  Shard* shard = nullptr;              // its own
+  IndexSet index;                      // of all shards
+  std::vector<HandoffRing*> outgoing;  // to each worker; null at its own place
+  std::vector<HandoffRing*> incoming;  // from each worker; null at its own place
+  BlindReports* reports = nullptr;
+};
+
 class Worker {
  public:
-  ~Worker();
+  explicit Worker(const WorkerWiring& wiring);
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
@@ -31,7 +65,39 @@ class Worker {
 
  private:
   friend class Engine;
-  Worker() noexcept;
+
+  // Before the first turn, by the engine.
+  void Attach(const Attachment& attachment) { attachments_.push_back(attachment); }
+
+  void Lead(std::vector<BlindReports*> reports, PortWatch& ports, const HearingClock& clock);
+
+  void BeginTurn(Instant now) noexcept;
+  std::uint32_t ReceiveAndStamp(bool& drained) noexcept;
+  std::uint32_t ReceiveFrom(const Attachment& attachment, bool& drained) noexcept;
+  void SendReplies() noexcept;
+  void PublishDrained(bool drained) noexcept;
+  void ReadHorizon() noexcept;
+  void TakeHandoffs() noexcept;
+  void PublishProgress() noexcept;
+  [[nodiscard]] bool KeepHouse() noexcept;
+
+  RegionView region_;
+  unsigned number_;
+  Duration stall_;
+  WorkerProgress* progress_;  // in the region; this worker writes
+  Tally tally_;
+  TransitionProducer ring_;
+  Shard* shard_;
+  std::vector<HandoffRing*> incoming_;
+  BlindReporter reporter_;
+  std::vector<Attachment> attachments_;
+  Ingest ingest_;
+  Housekeeping housekeeping_;
+  std::unique_ptr<Leader> leader_;  // worker 0 only
+
+  Moment moment_;            // of this turn
+  Duration blind_total_{0};  // as the turn before saw it at its end
+  bool reported_ = true;     // nobody but us may be blind without the leader knowing
 };
 
 }  // namespace flatline

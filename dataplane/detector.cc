@@ -1,0 +1,132 @@
+#include "dataplane/detector.h"
+
+namespace flatline {
+
+namespace {
+
+// On the circle of sequence numbers (RFC 1982).
+bool IsNewer(std::uint32_t sequence, std::uint32_t known, Arrived arrived) noexcept {
+  const auto ahead = static_cast<std::int32_t>(sequence - known);
+  return arrived == Arrived::kFromWorker ? ahead >= 0 : ahead > 0;
+}
+
+Timing TimingFor(const Profile& profile) noexcept {
+  return {StampUnits(profile.timeout), StampUnits(profile.confirmation)};
+}
+
+Consideration Dropped(DropReason reason) noexcept {
+  return {.stamps = false, .concerns_owner = false, .drop = reason};
+}
+
+}  // namespace
+
+Detector::Detector(const std::array<Profile, kMaxProfiles>& profiles,
+                   ProfileId default_profile) noexcept
+    : default_profile_(default_profile) {
+  const bool has_default = default_profile < kMaxProfiles && profiles[default_profile].in_use();
+  const Timing fallback =
+      TimingFor(has_default ? profiles[default_profile] : kBuiltInProfiles.back());
+  timings_.fill(fallback);
+  for (ProfileId id = kFirstBuiltInProfile; id < kMaxProfiles; ++id) {
+    if (profiles[id].in_use()) {
+      timings_[id] = TimingFor(profiles[id]);
+      in_use_ |= std::uint64_t{1} << id;
+    }
+  }
+}
+
+Judgement Detector::Judge(const EndpointState& state, Stamp heard, Stamp horizon) const noexcept {
+  const Timing& timing = TimingOf(state.profile);
+  const std::int64_t age = AgeOf(heard, horizon);
+  const std::int64_t suspect_at{timing.timeout};
+  const std::int64_t dead_at = suspect_at + timing.confirmation;
+  switch (state.liveness) {
+    case Liveness::kAlive:
+      if (age >= suspect_at) {
+        return {Liveness::kSuspect, Reason::kDeadlineMissed, 0};
+      }
+      return {Liveness::kAlive, Reason::kNone, suspect_at - age};
+    case Liveness::kSuspect:
+      if (age >= dead_at) {
+        return {Liveness::kDead, Reason::kNotConfirmed, 0};
+      }
+      if (age < suspect_at) {
+        return {Liveness::kAlive, Reason::kHeartbeatResumed, 0};
+      }
+      return {Liveness::kSuspect, Reason::kNone, dead_at - age};
+    case Liveness::kUnknown:
+      if (age >= dead_at) {
+        return {Liveness::kDead, Reason::kNeverHeard, 0};
+      }
+      return {Liveness::kUnknown, Reason::kNone, dead_at - age};
+    case Liveness::kDead:
+    case Liveness::kLeft:
+      break;
+  }
+  return {state.liveness, Reason::kNone, kForever};
+}
+
+Consideration Detector::Consider(const RecordView& record,
+                                 const Heartbeat& heartbeat,
+                                 Arrived arrived) const noexcept {
+  if (heartbeat.kind != HeartbeatKind::kHeartbeat && heartbeat.kind != HeartbeatKind::kLeave)
+      [[unlikely]] {
+    return Dropped(DropReason::kUnknownKind);
+  }
+  const bool leaves = heartbeat.kind == HeartbeatKind::kLeave;
+  if (record.state.liveness == Liveness::kUnknown) [[unlikely]] {
+    // Nothing was heard yet, so nothing is old. The stamp moves the never-heard deadline.
+    return {.stamps = !leaves, .concerns_owner = true};
+  }
+  if (heartbeat.incarnation != record.incarnation) [[unlikely]] {
+    return heartbeat.incarnation < record.incarnation
+               ? Dropped(DropReason::kOldIncarnation)
+               : Consideration{.stamps = false, .concerns_owner = true};
+  }
+  if (!IsNewer(heartbeat.sequence, record.heard.sequence, arrived)) [[unlikely]] {
+    return Dropped(DropReason::kOldSequence);
+  }
+  if (record.state.liveness == Liveness::kLeft) [[unlikely]] {
+    // That life is over; only a later one comes back.
+    return Dropped(DropReason::kOldIncarnation);
+  }
+  if (leaves || record.state.liveness == Liveness::kDead) [[unlikely]] {
+    return {.stamps = false, .concerns_owner = true};
+  }
+  return {.stamps = true, .concerns_owner = !IsRoutine(record, heartbeat)};
+}
+
+bool Detector::IsRoutine(const RecordView& record, const Heartbeat& heartbeat) const noexcept {
+  const EndpointState& state = record.state;
+  return state.liveness == Liveness::kAlive && heartbeat.health == state.health &&
+         (heartbeat.profile == kDefaultProfile || heartbeat.profile == state.profile ||
+          WantedProfile(state.profile, heartbeat.profile) == state.profile);
+}
+
+Change Detector::Decide(const RecordView& record, const Heartbeat& heartbeat) const noexcept {
+  using Kind = Change::Kind;
+  EndpointState next = record.state;
+  if (heartbeat.kind == HeartbeatKind::kLeave) {
+    next.liveness = Liveness::kLeft;
+    return record.state.liveness == Liveness::kLeft
+               ? Change{Kind::kQuiet, Reason::kNone, next}
+               : Change{Kind::kLiveness, Reason::kLeaveReceived, next};
+  }
+  next.liveness = Liveness::kAlive;
+  next.health = heartbeat.health;
+  if (record.state.liveness == Liveness::kUnknown) {
+    return {Kind::kLiveness, Reason::kFirstHeartbeat, next};
+  }
+  if (heartbeat.incarnation != record.incarnation) {
+    return {Kind::kLiveness, Reason::kRestarted, next};
+  }
+  if (record.state.liveness != Liveness::kAlive) {
+    return {Kind::kLiveness, Reason::kHeartbeatResumed, next};
+  }
+  if (heartbeat.health != record.state.health) {
+    return {Kind::kHealth, Reason::kHealthReported, next};
+  }
+  return {Kind::kNone, Reason::kNone, next};
+}
+
+}  // namespace flatline

@@ -1,0 +1,129 @@
+#include "dataplane/engine.h"
+
+#include "dataplane/hearing_clock.h"
+
+#include <algorithm>
+#include <atomic>
+#include <new>
+
+namespace flatline {
+namespace {
+
+// A queue that was last empty longer ago than this is never emptied: so long a wait for a verdict
+// is to be announced.
+constexpr Duration kLeastOverload{100'000'000};
+
+Duration OverloadOf(Duration stall) noexcept {
+  return std::max(kLeastOverload, 10 * stall);
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<Engine>, std::string> Engine::Create(const RegionView& region,
+                                                                   const EngineOptions& options,
+                                                                   Instant now) {
+  std::unique_ptr<Engine> engine(new Engine(region, options));
+  const Inheritance past = engine->Inherit(now);
+  HearingClock clock(past.since, past.blind_total, OverloadOf(options.stall));
+  if (past.exists) {
+    clock.Account(
+        {.from = past.since, .to = now, .reason = Reason::kDataplaneRestarted, .port = kAllPorts});
+  }
+  const HearingInstant hearing = clock.horizon();
+  if (auto made = engine->MakeShards(hearing); !made) {
+    return std::unexpected(made.error());
+  }
+  engine->ReapplyLastTransitions(hearing);
+  try {
+    engine->MakeWorkers(now, hearing);
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(std::string(
+        "engine: needed memory for the rings between workers, found none; free some memory"));
+  }
+  std::vector<BlindReports*> reports;
+  for (const auto& ring : engine->reports_) {
+    reports.push_back(ring.get());
+  }
+  engine->workers_[0]->Lead(std::move(reports), engine->port_watch_, clock);
+  region.header().started_ns.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  return engine;
+}
+
+// The hearing clock goes on at the horizon at which the predecessor's stood: nothing after it was
+// vouched for, whatever it may have received. A horizon of 0 is that of a region just formatted.
+Engine::Inheritance Engine::Inherit(Instant now) const noexcept {
+  const RegionHeader& header = region_.header();
+  const Duration horizon{header.horizon_ns.load(std::memory_order_acquire)};
+  const Duration blind_total{header.blind_total_ns.load(std::memory_order_acquire)};
+  if (horizon == Duration{0}) {
+    return {.since = now};
+  }
+  return {.since = Instant{horizon + blind_total}, .blind_total = blind_total, .exists = true};
+}
+
+std::expected<void, std::string> Engine::MakeShards(HearingInstant now) {
+  for (unsigned number = 0; number < region_.shape().workers; ++number) {
+    auto shard = Shard::Create(region_, number, now);
+    if (!shard) {
+      return std::unexpected(shard.error());
+    }
+    indices_.push_back(&(*shard)->index());
+    shards_.push_back(std::move(*shard));
+  }
+  return {};
+}
+
+// A verdict is published first and made after, so the last one in each ring may not have been made.
+void Engine::ReapplyLastTransitions(HearingInstant now) noexcept {
+  for (unsigned number = 0; number < region_.shape().workers; ++number) {
+    const std::uint64_t head =
+        region_.dataplane().transition_heads[number].value.load(std::memory_order_acquire);
+    const std::span<const Transition> entries = region_.transitions(number);
+    if (head != 0) {
+      shards_[number]->Reapply(entries[(head - 1) & (entries.size() - 1)], now);
+    }
+  }
+}
+
+void Engine::MakeWorkers(Instant now, HearingInstant hearing) {
+  const unsigned workers = region_.shape().workers;
+  for (unsigned from = 0; from < workers; ++from) {
+    reports_.push_back(std::make_unique<BlindReports>(kBlindReports));
+    for (unsigned to = 0; to < workers; ++to) {
+      handoffs_.push_back(from == to ? nullptr : std::make_unique<HandoffRing>(kHandoffs));
+    }
+  }
+  const IndexSet index{
+      .shards = indices_, .records = region_.records(), .hash_key = region_.header().hash_key};
+  for (unsigned number = 0; number < workers; ++number) {
+    WorkerWiring wiring{.region = region_,
+                        .number = number,
+                        .stall = options_.stall,
+                        .began = now,
+                        .hearing = hearing,
+                        .shard = shards_[number].get(),
+                        .index = index,
+                        .outgoing = {},
+                        .incoming = {},
+                        .reports = reports_[number].get()};
+    for (unsigned other = 0; other < workers; ++other) {
+      wiring.outgoing.push_back(RingBetween(number, other));
+      wiring.incoming.push_back(RingBetween(other, number));
+    }
+    workers_.push_back(std::make_unique<Worker>(wiring));
+  }
+}
+
+HandoffRing* Engine::RingBetween(unsigned from, unsigned to) noexcept {
+  return handoffs_[std::size_t{from} * region_.shape().workers + to].get();
+}
+
+std::size_t Engine::bytes() const noexcept {
+  std::size_t sum = 0;
+  for (const auto& shard : shards_) {
+    sum += shard->bytes();
+  }
+  return sum;
+}
+
+}  // namespace flatline

@@ -1,0 +1,60 @@
+#include "dataplane/housekeeping.h"
+
+namespace flatline {
+
+Housekeeping::Housekeeping(const RegionView& region, unsigned worker) noexcept
+    : published_(&region.dataplane().counters[worker]),
+      commands_(region.control().command_heads[worker],
+                region.dataplane().command_tails[worker],
+                region.commands(worker)),
+      results_(region.dataplane().result_heads[worker],
+               region.control().result_tails[worker],
+               region.results(worker)) {}
+
+bool Housekeeping::IsDue(Instant now) noexcept {
+  if (++turns_ < kHousekeepingTurns && now - last_ < kHousekeepingPeriod) {
+    return false;
+  }
+  turns_ = 0;
+  last_ = now;
+  return true;
+}
+
+bool Housekeeping::Run(const Moment& moment,
+                       Shard& shard,
+                       TransitionProducer& ring,
+                       Tally& tally) noexcept {
+  std::size_t done = 0;
+  while (done < kCommandsAtOnce && CarryOutOne(moment, shard, ring, tally)) {
+    ++done;
+  }
+  shard.CountInto(tally);
+  tally.Publish(*published_);
+  return done == kCommandsAtOnce;
+}
+
+// False where there is no command, or no room for its transition or its result.
+bool Housekeeping::CarryOutOne(const Moment& moment,
+                               Shard& shard,
+                               TransitionProducer& ring,
+                               Tally& tally) noexcept {
+  const Command* command = commands_.Front();
+  if (command == nullptr) {
+    return false;
+  }
+  if (!unsent_) {
+    unsent_ = shard.Execute(*command, moment, ring, tally);
+    if (!unsent_) {
+      return false;
+    }
+    tally.Add(Counter::kCommands);
+  }
+  if (!results_.TryPush(*unsent_)) {
+    return false;
+  }
+  unsent_.reset();
+  commands_.PopFront();
+  return true;
+}
+
+}  // namespace flatline

@@ -1,0 +1,237 @@
+#include "dataplane/ingest.h"
+
+#include "dataplane/payload_elements.h"
+#include "dataplane/responder.h"
+
+#include <flatline/check.h>
+#include <flatline/drop_reason.h>
+
+#include <atomic>
+#include <utility>
+
+namespace flatline {
+namespace {
+
+// Kinds that a sender may address to us; the others are answers, or not spoken yet.
+constexpr bool IsForUs(HeartbeatKind kind) noexcept {
+  return kind == HeartbeatKind::kHeartbeat || kind == HeartbeatKind::kLeave;
+}
+
+SourceAddress SourceAddressOf(const Frame& frame,
+                              const Packet& packet,
+                              std::uint8_t port) noexcept {
+  const DatagramSource source = SourceOf(frame, packet);
+  return {.ip = source.ip, .udp_port = source.udp_port, .port = port};
+}
+
+}  // namespace
+
+Ingest::Ingest(IngestWiring wiring) noexcept : wiring_(std::move(wiring)) {}
+
+void Ingest::Take(std::span<const Frame> frames,
+                  const Attachment& from,
+                  const Moment& moment) noexcept {
+  FLATLINE_DCHECK(frames.size() <= kBurst);
+  const std::size_t count = Decode(frames, from);
+  Find({burst_.data(), count});
+  const Reception reception{.from = from, .moment = moment, .stamp = StampOf(moment.hearing)};
+  for (std::size_t i = 0; i < count; ++i) {
+    Deliver(burst_[i], reception);
+  }
+}
+
+// First pass: what is in the frames. How many heartbeats are in burst_ then.
+std::size_t Ingest::Decode(std::span<const Frame> frames, const Attachment& from) noexcept {
+  Tally& tally = *wiring_.tally;
+  std::size_t count = 0;
+  std::uint64_t bytes = 0;
+  for (const Frame& frame : frames) {
+    bytes += frame.length;
+    const auto packet = ParsePacket(frame, *from.identity);
+    if (!packet) [[unlikely]] {
+      tally.Drop(packet.error());
+      continue;
+    }
+    if (packet->kind != PacketClass::kDatagram) [[unlikely]] {
+      Answer(frame, *packet, from);
+      continue;
+    }
+    if (DecodeDatagram(*packet, burst_[count])) [[likely]] {
+      burst_[count].frame = &frame;
+      ++count;
+    }
+  }
+  tally.Add(Counter::kFrames, frames.size());
+  tally.Add(Counter::kFrameBytes, bytes);
+  return count;
+}
+
+bool Ingest::DecodeDatagram(const Packet& packet, Pending& out) noexcept {
+  const auto heartbeat = DecodeHeartbeat(packet.payload);
+  if (!heartbeat) [[unlikely]] {
+    wiring_.tally->Drop(heartbeat.error());
+    return false;
+  }
+  if (!IsForUs(heartbeat->kind)) [[unlikely]] {
+    wiring_.tally->Drop(DropReason::kUnknownKind);
+    return false;
+  }
+  out.group = kNoGroup;
+  if (heartbeat->payload_length != 0) {
+    const auto elements =
+        ParsePayloadElements(packet.payload.subspan(kHeartbeatSize, heartbeat->payload_length));
+    if (!elements) [[unlikely]] {
+      wiring_.tally->Drop(elements.error());
+      return false;
+    }
+    out.group = elements->group;
+  }
+  out.heartbeat = *heartbeat;
+  out.packet = packet;
+  if (heartbeat->handle < wiring_.index.records.size()) {
+    __builtin_prefetch(&wiring_.index.records[heartbeat->handle], 1);
+  }
+  return true;
+}
+
+void Ingest::Answer(const Frame& frame, const Packet& packet, const Attachment& from) noexcept {
+  std::byte* room = from.sink->Claim();
+  if (room == nullptr) {
+    wiring_.tally->Add(Counter::kReplyDropped);
+    return;
+  }
+  const std::uint32_t length = BuildControlReply(
+      frame, packet, *from.identity, std::span<std::byte, kReplyRoom>(room, kReplyRoom));
+  if (length != 0) {
+    from.sink->Commit(length);
+    wiring_.tally->Add(Counter::kResponses);
+  }
+}
+
+// Second pass: the slots, by handle where it is true, else by the index, all at once.
+void Ingest::Find(std::span<Pending> burst) noexcept {
+  std::array<EndpointId, kBurst> ids;         // NOLINT(cppcoreguidelines-pro-type-member-init)
+  std::array<Slot, kBurst> slots;             // NOLINT(cppcoreguidelines-pro-type-member-init)
+  std::array<std::size_t, kBurst> positions;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  std::size_t asked = 0;
+  for (std::size_t i = 0; i < burst.size(); ++i) {
+    const Heartbeat& heartbeat = burst[i].heartbeat;
+    if (heartbeat.handle < wiring_.index.records.size() &&
+        wiring_.index.records[heartbeat.handle].id.load(std::memory_order_acquire) ==
+            heartbeat.id) {
+      burst[i].slot = heartbeat.handle;
+      wiring_.tally->Add(Counter::kByHandle);
+      continue;
+    }
+    if (heartbeat.handle != kNoSlot) {
+      wiring_.tally->Add(Counter::kStaleHandle);
+    }
+    ids[asked] = heartbeat.id;
+    positions[asked] = i;
+    ++asked;
+  }
+  wiring_.index.FindBurst({ids.data(), asked}, {slots.data(), asked});
+  for (std::size_t i = 0; i < asked; ++i) {
+    burst[positions[i]].slot = slots[i];
+  }
+}
+
+// Third pass: stamp, or tell the owner.
+void Ingest::Deliver(const Pending& pending, const Reception& reception) noexcept {
+  if (pending.slot == kNoSlot || !Stamped(pending, reception)) {
+    ToOwner(pending, reception);
+  }
+}
+
+// Deals with a heartbeat as far as anybody may. False where the owner has to hear of it.
+bool Ingest::Stamped(const Pending& pending, const Reception& reception) noexcept {
+  const Heartbeat& heartbeat = pending.heartbeat;
+  EndpointRecord& record = wiring_.index.records[pending.slot];
+  const bool own = IsOwn(heartbeat);
+  for (;;) {
+    if (record.id.load(std::memory_order_relaxed) != heartbeat.id) {
+      return false;  // moved or retired since it was found, perhaps by an earlier one of this burst
+    }
+    const RecordView seen = View(record);
+    const Consideration what =
+        wiring_.own->detector().Consider(seen, heartbeat, Arrived::kFromNetwork);
+    if (!what.stamps && !what.concerns_owner) {
+      wiring_.tally->Drop(what.drop);
+      return true;
+    }
+    if (own && what.concerns_owner) {
+      return false;  // it stamps, too, and counts
+    }
+    if (own) {
+      StampOwn(record, seen, heartbeat.sequence, reception.stamp);
+    } else if (what.stamps && !StampForeign(record, seen, heartbeat.sequence, reception.stamp)) {
+      continue;
+    }
+    if (what.stamps) {
+      wiring_.tally->Add(Counter::kHeartbeats);
+      wiring_.tally->Add(Counter::kForeign, own ? 0 : 1);
+    }
+    if (what.concerns_owner) {
+      return false;
+    }
+    Acknowledge(pending, pending.slot, seen.state.profile, reception.from);
+    return true;
+  }
+}
+
+void Ingest::ToOwner(const Pending& pending, const Reception& reception) noexcept {
+  const Handoff handoff{
+      .heartbeat = pending.heartbeat,
+      .stamp = reception.stamp,
+      .group = pending.group,
+      .source = SourceAddressOf(*pending.frame, pending.packet, reception.from.port)};
+  if (IsOwn(pending.heartbeat)) {
+    const HearOutcome outcome = wiring_.own->Hear(
+        handoff, Arrived::kFromNetwork, reception.moment, *wiring_.ring, *wiring_.tally);
+    if (outcome.counted) {
+      Acknowledge(pending, outcome.slot, outcome.profile, reception.from);
+    }
+    return;
+  }
+  if (!wiring_.handoffs[OwnerOf(pending.heartbeat)]->TryPush(handoff)) {
+    wiring_.tally->Drop(DropReason::kHandoffFull);
+    return;
+  }
+  wiring_.tally->Add(Counter::kHandedOver);
+}
+
+void Ingest::Acknowledge(const Pending& pending,
+                         Slot slot,
+                         ProfileId profile,
+                         const Attachment& to) noexcept {
+  const Heartbeat& heartbeat = pending.heartbeat;
+  if (!heartbeat.wants_acknowledgement) {
+    return;
+  }
+  std::byte* room = to.sink->Claim();
+  if (room == nullptr) {
+    wiring_.tally->Add(Counter::kReplyDropped);
+    return;
+  }
+  std::array<std::byte, kHeartbeatSize> payload{};
+  EncodeHeartbeat({.id = heartbeat.id,
+                   .sent_ns = heartbeat.sent_ns,
+                   .incarnation = heartbeat.incarnation,
+                   .sequence = heartbeat.sequence,
+                   .handle = slot,
+                   .profile = profile,
+                   .kind = HeartbeatKind::kAcknowledgement},
+                  payload);
+  const std::uint32_t length =
+      BuildDatagramReply(*pending.frame,
+                         pending.packet,
+                         *to.identity,
+                         payload,
+                         std::span<std::byte, kReplyRoom>(room, kReplyRoom));
+  if (length != 0) {
+    to.sink->Commit(length);
+    wiring_.tally->Add(Counter::kAcknowledged);
+  }
+}
+
+}  // namespace flatline

@@ -1,0 +1,88 @@
+// From a burst of frames to stamped records: what a worker does with what it receives. Parses,
+// decodes, looks up in bulk, stamps, answers; what only the owner of an endpoint may do goes to it.
+// Called by one worker from its turn; several workers' ingests run side by side over the same
+// records. Nothing of a frame is believed, and each one ends in a counter. No allocation. Cost: one
+// line of the record by handle, one more of the index without, misses of a burst overlapped.
+#pragma once
+
+#include "dataplane/attachment.h"
+#include "dataplane/detector.h"
+#include "dataplane/endpoint_index.h"
+#include "dataplane/frame.h"
+#include "dataplane/handoff.h"
+#include "dataplane/packet.h"
+#include "dataplane/shard.h"
+#include "dataplane/tally.h"
+
+#include <flatline/endpoint.h>
+#include <flatline/heartbeat.h>
+#include <flatline/time.h>
+#include <flatline/transition_ring.h>
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace flatline {
+
+// Whom a worker's ingest works for. What the pointers name outlives it.
+struct IngestWiring {
+  unsigned worker = 0;
+  IndexSet index;                      // of all shards
+  Shard* own = nullptr;                // this worker's
+  std::vector<HandoffRing*> handoffs;  // to each worker, by number; null at this one's own place
+  TransitionProducer* ring = nullptr;
+  Tally* tally = nullptr;
+};
+
+class Ingest {
+ public:
+  explicit Ingest(IngestWiring wiring) noexcept;
+
+  // Deals with the frames of one burst, at most kBurst. Nothing of them is kept.
+  void Take(std::span<const Frame> frames, const Attachment& from, const Moment& moment) noexcept;
+
+ private:
+  // A heartbeat on its way through the three passes.
+  struct Pending {
+    Heartbeat heartbeat;
+    Packet packet;
+    const Frame* frame = nullptr;
+    Group group = kNoGroup;
+    Slot slot = kNoSlot;
+  };
+
+  // What is the same for a whole burst.
+  struct Reception {
+    const Attachment& from;
+    const Moment& moment;
+    Stamp stamp;
+  };
+
+  [[nodiscard]] std::size_t Decode(std::span<const Frame> frames, const Attachment& from) noexcept;
+  [[nodiscard]] bool DecodeDatagram(const Packet& packet, Pending& out) noexcept;
+  void Answer(const Frame& frame, const Packet& packet, const Attachment& from) noexcept;
+  void Find(std::span<Pending> burst) noexcept;
+  void Deliver(const Pending& pending, const Reception& reception) noexcept;
+  [[nodiscard]] bool Stamped(const Pending& pending, const Reception& reception) noexcept;
+  void ToOwner(const Pending& pending, const Reception& reception) noexcept;
+  void Acknowledge(const Pending& pending,
+                   Slot slot,
+                   ProfileId profile,
+                   const Attachment& to) noexcept;
+
+  [[nodiscard]] bool IsOwn(const Heartbeat& heartbeat) const noexcept {
+    return OwnerOf(heartbeat) == wiring_.worker;
+  }
+
+  [[nodiscard]] unsigned OwnerOf(const Heartbeat& heartbeat) const noexcept {
+    return ShardOf(wiring_.index.HashOf(heartbeat.id),
+                   static_cast<unsigned>(wiring_.index.shards.size()));
+  }
+
+  IngestWiring wiring_;
+  std::array<Pending, kBurst> burst_{};
+};
+
+}  // namespace flatline

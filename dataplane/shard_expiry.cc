@@ -1,0 +1,132 @@
+// What the shard does as time passes: visits the blocks that the wheel says are due.
+#include "dataplane/shard.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace flatline {
+
+namespace {
+
+// A stamp that is further ahead of the present than this was stored before blind time was known.
+// Nearer ones may come from a worker whose turn began later than the owner's; a turn longer than
+// this is blind time itself.
+constexpr std::int64_t kFutureSlack = StampUnits(Milliseconds(10));
+
+// The state of a record that is alive in a profile, whatever its health.
+constexpr std::uint32_t kAllButHealth = 0xFFFF00FFU;
+
+constexpr std::uint32_t AliveIn(ProfileId profile) noexcept {
+  return EndpointState{Liveness::kAlive, Health::kUnknown, profile}.Pack();
+}
+
+}  // namespace
+
+bool Shard::Expire(const Moment& moment,
+                   std::size_t budget,
+                   TransitionProducer& ring,
+                   Tally& tally) noexcept {
+  Turn turn{moment, ring, tally};
+  const Tick horizon = TickOf(moment.horizon);
+  const std::size_t visited = wheel_.Expire(
+      horizon,
+      budget,
+      [this](std::uint32_t block) noexcept { PrefetchBlock(block); },
+      [&](std::uint32_t block) noexcept { return VisitBlock(block, turn); });
+  tally.Add(Counter::kVisits, visited);
+  const bool left = wheel_.behind(horizon);
+  if (left) {
+    tally.Add(Counter::kExpireDeferred);
+  }
+  return left;
+}
+
+void Shard::PrefetchBlock(std::uint32_t block) const noexcept {
+  const EndpointRecord* records = &table_.record(table_.FirstSlot(block));
+  for (Slot i = 0; i < kBlockSlots; i += 2) {
+    __builtin_prefetch(records + i);
+  }
+}
+
+// False: the ring is full; the wheel keeps the block, and the visit is made again next turn.
+bool Shard::VisitBlock(std::uint32_t block, Turn& turn) noexcept {
+  const ProfileId profile = table_.ProfileOf(block);
+  const Stamp horizon = HorizonStamp(turn.moment.horizon);
+  const std::uint32_t routine = AliveIn(profile);
+  const std::int64_t timeout{detector_.TimingOf(profile).timeout};
+  const Slot first = table_.FirstSlot(block);
+  std::int64_t wait = timeout;
+  bool watched = false;
+  for (std::uint64_t taken = table_.TakenIn(block); taken != 0; taken &= taken - 1) {
+    const Slot slot = first + static_cast<Slot>(std::countr_zero(taken));
+    const EndpointRecord& record = table_.record(slot);
+    const std::uint32_t state = record.state.load(std::memory_order_relaxed);
+    const std::int64_t age =
+        AgeOf(Heard::Unpack(record.heard.load(std::memory_order_relaxed)).stamp, horizon);
+    if ((state & kAllButHealth) == routine && age >= 0 && age < timeout) [[likely]] {
+      wait = std::min(wait, timeout - age);
+      watched = true;
+      continue;
+    }
+    const std::optional<std::int64_t> judged = JudgeRecord(slot, turn);
+    if (!judged) {
+      return false;
+    }
+    if (*judged != kForever) {
+      wait = std::min(wait, *judged);
+      watched = true;
+    }
+  }
+  if (watched) {
+    wheel_.Arm(block, DueTickAfter(turn.moment.horizon, wait));
+  }
+  return true;
+}
+
+// Makes every step that is due. The stamp is read anew before each: it may have been moved by
+// another worker. Returns the wait until the next step can be due; nullopt: the ring is full.
+std::optional<std::int64_t> Shard::JudgeRecord(Slot slot, Turn& turn) noexcept {
+  const Stamp horizon = HorizonStamp(turn.moment.horizon);
+  EndpointRecord& record = table_.record(slot);
+  for (;;) {
+    const RecordView seen = View(record);
+    if (IsWatched(seen.state.liveness) && PullBack(record, seen, turn.moment.hearing)) {
+      continue;
+    }
+    const Judgement judgement = detector_.Judge(seen.state, seen.heard.stamp, horizon);
+    if (judgement.reason == Reason::kNone) {
+      return judgement.wait;
+    }
+    EndpointState next = seen.state;
+    next.liveness = judgement.liveness;
+    if (!Publish({.slot = slot,
+                  .reason = judgement.reason,
+                  .next = next,
+                  .incarnation = seen.incarnation,
+                  .sequence = seen.heard.sequence,
+                  .silence = SilenceOf(AgeOf(seen.heard.stamp, horizon))},
+                 turn)) {
+      return std::nullopt;
+    }
+    table_.SetState(slot, next);
+  }
+}
+
+// A stamp from before blind time was known would hide a death until hearing time has caught up.
+bool Shard::PullBack(EndpointRecord& record,
+                     const RecordView& seen,
+                     HearingInstant hearing) noexcept {
+  const Stamp present = StampOf(hearing);
+  if (AgeOf(seen.heard.stamp, present) >= -kFutureSlack) [[likely]] {
+    return false;
+  }
+  std::uint64_t expected = seen.heard.Pack();
+  // Where somebody stamps in between, theirs is the better one.
+  record.heard.compare_exchange_strong(expected,
+                                       Heard{present, seen.heard.sequence}.Pack(),
+                                       std::memory_order_acq_rel,
+                                       std::memory_order_relaxed);
+  return true;
+}
+
+}  // namespace flatline

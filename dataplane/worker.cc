@@ -1,0 +1,162 @@
+#include "dataplane/worker.h"
+
+#include <algorithm>
+#include <atomic>
+#include <span>
+#include <utility>
+
+namespace flatline {
+
+Worker::Worker(const WorkerWiring& wiring)
+    : region_(wiring.region),
+      number_(wiring.number),
+      stall_(wiring.stall),
+      progress_(&region_.dataplane().progress[number_]),
+      ring_(region_.dataplane().transition_heads[number_],
+            region_.control().transition_tails[number_],
+            region_.transitions(number_)),
+      shard_(wiring.shard),
+      incoming_(wiring.incoming),
+      reporter_(*wiring.reports),
+      ingest_({.worker = number_,
+               .index = wiring.index,
+               .own = shard_,
+               .handoffs = wiring.outgoing,
+               .ring = &ring_,
+               .tally = &tally_}),
+      housekeeping_(region_, number_),
+      moment_{.now = wiring.began, .hearing = wiring.hearing, .horizon = wiring.hearing},
+      blind_total_(wiring.began.time_since_epoch() - wiring.hearing.time_since_epoch()) {
+  tally_.Resume(region_.dataplane().counters[number_]);
+  const std::int64_t began = wiring.began.time_since_epoch().count();
+  progress_->turn_ns.store(began, std::memory_order_relaxed);
+  progress_->drained_ns.store(began, std::memory_order_relaxed);
+  progress_->published_ns.store(began, std::memory_order_release);
+}
+
+void Worker::Lead(std::vector<BlindReports*> reports, PortWatch& ports, const HearingClock& clock) {
+  leader_ = std::make_unique<Leader>(region_, std::move(reports), ports, ring_, clock);
+}
+
+TurnOutcome Worker::Turn(Instant now) noexcept {
+  BeginTurn(now);
+  bool drained = true;
+  const std::uint32_t frames = ReceiveAndStamp(drained);
+  SendReplies();
+  PublishDrained(drained);
+  if (leader_ != nullptr) {
+    leader_->Turn(now, tally_);
+  }
+  ReadHorizon();
+  TakeHandoffs();
+  const bool due = shard_->Expire(moment_, kExpirePerTurn, ring_, tally_);
+  PublishProgress();
+  bool commands = false;
+  if (housekeeping_.IsDue(now)) {
+    commands = KeepHouse();
+  }
+  tally_.Add(Counter::kIdleTurns, frames == 0 && !due && !commands ? 1 : 0);
+  return {.frames = frames, .more = !drained || due || commands};
+}
+
+// Notes a stall, and what time it is in hearing. The blind total that counts is the one read at the
+// end of the turn before, thus before `now`: it holds no blindness that `now` knows nothing of, so
+// no stamp is too early. Our own stall is not in it yet; hence the clock does not move over one.
+void Worker::BeginTurn(Instant now) noexcept {
+  const Duration passed = now - moment_.now;
+  if (passed > stall_) [[unlikely]] {
+    tally_.Add(Counter::kStalls);
+    reported_ = reporter_.Report(
+        {.from = moment_.now, .to = now, .reason = Reason::kWorkerStalled, .port = kAllPorts});
+  } else if (!reported_) {
+    reported_ = reporter_.Flush();
+  }
+  const HearingInstant unhindered = moment_.hearing + (passed > stall_ ? Duration{0} : passed);
+  moment_.hearing = std::min(unhindered, HearingInstant{now.time_since_epoch() - blind_total_});
+  moment_.now = now;
+  tally_.Add(Counter::kTurns);
+  tally_.Set(Counter::kLongestTurnNs,
+             std::max(tally_.values[static_cast<std::size_t>(Counter::kLongestTurnNs)],
+                      static_cast<std::uint64_t>(passed.count())));
+  progress_->turn_ns.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+
+  // A slot retired so far is free when the horizon has passed every instant of the turns before.
+  Moment begun = moment_;
+  begun.hearing = std::max(moment_.hearing, moment_.horizon) + Duration{1};
+  shard_->Reclaim(begun);
+}
+
+// Sets `drained` to whether every queue was empty at some instant since `now`.
+std::uint32_t Worker::ReceiveAndStamp(bool& drained) noexcept {
+  std::uint32_t frames = 0;
+  for (const Attachment& attachment : attachments_) {
+    frames += ReceiveFrom(attachment, drained);
+  }
+  return frames;
+}
+
+std::uint32_t Worker::ReceiveFrom(const Attachment& attachment, bool& drained) noexcept {
+  std::uint32_t received = 0;
+  for (unsigned burst = 0; burst < kBurstsPerTurn; ++burst) {
+    const std::span<const Frame> frames = attachment.source->Receive();
+    ingest_.Take(frames, attachment, moment_);
+    received += static_cast<std::uint32_t>(frames.size());
+    const bool was_empty = frames.size() < kBurst;
+    attachment.source->Release();
+    if (was_empty) {
+      return received;
+    }
+  }
+  drained = false;
+  return received;
+}
+
+void Worker::SendReplies() noexcept {
+  for (const Attachment& attachment : attachments_) {
+    tally_.Add(Counter::kReplyDropped, attachment.sink->Flush());
+  }
+}
+
+// Release: who sees this instant sees every stamp, hand-over and report of blindness before it. An
+// instant of which the leader could not yet be told that we were blind is not published.
+void Worker::PublishDrained(bool drained) noexcept {
+  if (drained && reported_) {
+    progress_->drained_ns.store(moment_.now.time_since_epoch().count(), std::memory_order_release);
+  }
+}
+
+void Worker::ReadHorizon() noexcept {
+  moment_.horizon =
+      HearingInstant{Duration{region_.header().horizon_ns.load(std::memory_order_acquire)}};
+}
+
+// After the horizon was read and before anybody is judged by it: whatever another worker had
+// received by then is in its ring by now.
+void Worker::TakeHandoffs() noexcept {
+  for (HandoffRing* ring : incoming_) {
+    if (ring != nullptr) {
+      ring->Drain([this](const Handoff& handoff) {
+        shard_->Hear(handoff, Arrived::kFromWorker, moment_, ring_, tally_);
+      });
+    }
+  }
+}
+
+void Worker::PublishProgress() noexcept {
+  progress_->turns.store(progress_->turns.load(std::memory_order_relaxed) + 1,
+                         std::memory_order_relaxed);
+  progress_->published_ns.store(moment_.now.time_since_epoch().count(), std::memory_order_release);
+  blind_total_ = Duration{region_.header().blind_total_ns.load(std::memory_order_acquire)};
+}
+
+bool Worker::KeepHouse() noexcept {
+  if (leader_ != nullptr) {
+    const Duration heard = moment_.horizon.time_since_epoch() + blind_total_;
+    const Duration lag = moment_.now.time_since_epoch() - heard;
+    tally_.Set(Counter::kHorizonLagNs,
+               static_cast<std::uint64_t>(std::max(lag, Duration{0}).count()));
+  }
+  return housekeeping_.Run(moment_, *shard_, ring_, tally_);
+}
+
+}  // namespace flatline
