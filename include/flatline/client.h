@@ -27,13 +27,16 @@ struct Subscription {
   std::uint8_t liveness_mask = 0xFF;
   bool want_health = true;
   std::vector<Group> groups;  // empty: all
+  // When what was missed can no longer be resumed from, ask for a snapshot instead.
+  bool resnapshot = false;
 };
 
 class Client {
  public:
   // Records in order: transitions, blind intervals, resets, snapshot rows and their brackets, gaps.
   // Hello and bookmarks are dealt with inside (they move `sequence()`). A kSnapshotBegin that was
-  // not asked for follows a gap that could not be resumed from when `resnapshot` is set.
+  // not asked for follows a gap that could not be resumed from when `resnapshot` is set. Where the
+  // connection broke amid a snapshot, it comes anew: a kSnapshotBegin voids the rows before it.
   using OnRecords = std::function<void(std::span<const DeliveryRecord>)>;
 
   explicit Client(Subscription subscription);
@@ -68,7 +71,8 @@ struct AdminResult {
 };
 
 // Carries out the entries over control's Unix socket, in order, in batches; calls `on_result` for
-// each.
+// each. Gives up when nothing has happened for `timeout`. Doing an entry twice is harmless, so after
+// an error the rest, or all of it, may be tried again.
 [[nodiscard]] std::expected<void, std::string> Administer(
     const std::string& socket_path,
     std::span<const AdminEntry> entries,

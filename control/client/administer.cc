@@ -1,0 +1,198 @@
+#include "control/client/socket.h"
+#include "control/client/stream_position.h"
+
+#include <flatline/client.h>
+#include <flatline/crc32c.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <expected>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <poll.h>
+#include <span>
+#include <string>
+#include <sys/socket.h>
+#include <system_error>
+#include <vector>
+
+namespace flatline {
+namespace {
+
+using OnResult = std::function<void(const AdminResult&)>;
+using Outcome = std::expected<void, std::string>;
+
+constexpr std::size_t kBufferRecords = 1024;
+
+// One request on a connection of its own: sends entries and reads answers at the same time, so that
+// neither side waits for the other with full buffers.
+class Batch {
+ public:
+  Batch(const std::string& path, std::span<const AdminEntry> entries, const OnResult& on_result)
+      : path_(path), entries_(entries), on_result_(on_result), buffer_(kBufferRecords) {
+    DeliveryRequest header;
+    header.kind = RequestKind::kAdminister;
+    header.count = static_cast<std::uint32_t>(entries.size());
+    const auto header_bytes = std::as_bytes(std::span{&header, 1});
+    const auto entry_bytes = std::as_bytes(entries);
+    request_.assign(header_bytes.begin(), header_bytes.end());
+    request_.insert(request_.end(), entry_bytes.begin(), entry_bytes.end());
+  }
+
+  Outcome Run(int timeout_ms);
+
+  [[nodiscard]] std::size_t answered() const noexcept { return answered_; }
+
+ private:
+  Outcome Connect();
+  Outcome Send();
+  Outcome Receive();
+  Outcome Take(const DeliveryRecord& record);
+
+  [[nodiscard]] std::unexpected<std::string> Fail(const std::string& text) const {
+    return std::unexpected(path_ + ": " + text);
+  }
+
+  const std::string& path_;
+  std::span<const AdminEntry> entries_;
+  const OnResult& on_result_;
+  Socket socket_;
+  std::vector<std::byte> request_;
+  std::size_t sent_ = 0;
+  std::vector<DeliveryRecord> buffer_;
+  std::size_t received_ = 0;  // bytes in `buffer_`
+  std::size_t answered_ = 0;
+};
+
+Outcome Batch::Connect() {
+  const auto address = ParseSocketAddress("unix:" + path_);
+  if (!address) {
+    return std::unexpected(address.error());
+  }
+  auto connected = Socket::Connect(*address);
+  if (!connected) {
+    return Fail("needed flatline-control's socket, found " +
+                std::generic_category().message(connected.error()) +
+                "; start flatline-control, or run as a member of its group");
+  }
+  socket_ = std::move(*connected);
+  return {};
+}
+
+Outcome Batch::Run(int timeout_ms) {
+  if (auto connected = Connect(); !connected) {
+    return connected;
+  }
+  while (answered_ < entries_.size()) {
+    const bool sends = sent_ < request_.size();
+    pollfd entry{.fd = socket_.get(),
+                 .events = static_cast<std::int16_t>(sends ? POLLIN | POLLOUT : POLLIN),
+                 .revents = 0};
+    if (::poll(&entry, 1, timeout_ms) <= 0) {
+      return Fail(
+          "no answer from flatline-control in time; see whether the dataplane runs "
+          "(flatline status)");
+    }
+    if ((entry.revents & POLLOUT) != 0 && sends) {
+      if (auto sent = Send(); !sent) {
+        return sent;
+      }
+    }
+    if ((entry.revents & ~POLLOUT) != 0) {
+      if (auto got = Receive(); !got) {
+        return got;
+      }
+    }
+  }
+  return {};
+}
+
+Outcome Batch::Send() {
+  const ssize_t sent = ::send(
+      socket_.get(), request_.data() + sent_, request_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent >= 0) {
+    sent_ += static_cast<std::size_t>(sent);
+    return {};
+  }
+  if (errno == EPIPE || errno == ECONNRESET) {
+    sent_ = request_.size();  // why it closed may be waiting to be read
+    return {};
+  }
+  return errno == EAGAIN || errno == EINTR
+             ? Outcome{}
+             : Fail("could not send: " + std::generic_category().message(errno));
+}
+
+Outcome Batch::Receive() {
+  auto* bytes = reinterpret_cast<std::byte*>(buffer_.data());
+  const std::size_t room = buffer_.size() * sizeof(DeliveryRecord) - received_;
+  const ssize_t got = ::recv(socket_.get(), bytes + received_, room, MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+    return {};
+  }
+  if (got <= 0) {
+    return Fail("flatline-control closed the connection; try again");
+  }
+  received_ += static_cast<std::size_t>(got);
+  const std::size_t records = received_ / sizeof(DeliveryRecord);
+  for (std::size_t i = 0; i < records; ++i) {
+    if (auto taken = Take(buffer_[i]); !taken) {
+      return taken;
+    }
+  }
+  const std::size_t whole = records * sizeof(DeliveryRecord);
+  std::memmove(bytes, bytes + whole, received_ - whole);
+  received_ -= whole;
+  return {};
+}
+
+Outcome Batch::Take(const DeliveryRecord& record) {
+  if (SealOf(record) != record.crc) {
+    return Fail("an answer whose checksum is wrong; check that both sides are of one release");
+  }
+  if (record.kind == RecordKind::kError) {
+    return Fail("refused: " + DescribeError(record));
+  }
+  if (record.kind == RecordKind::kHello || record.kind == RecordKind::kBookmark) {
+    return {};
+  }
+  if (record.kind != RecordKind::kCommandResult || answered_ == entries_.size() ||
+      record.endpoint != entries_[answered_].id) {
+    return Fail("an answer to something else; check that both sides are of one release");
+  }
+  ++answered_;
+  on_result_({.id = record.endpoint, .status = static_cast<CommandStatus>(record.reason)});
+  return {};
+}
+
+}  // namespace
+
+std::expected<void, std::string> Administer(
+    const std::string& socket_path,
+    std::span<const AdminEntry> entries,
+    Duration timeout,
+    const std::function<void(const AdminResult&)>& on_result) {
+  const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
+  const int timeout_ms =
+      static_cast<int>(std::clamp<std::int64_t>(milliseconds, 0, std::numeric_limits<int>::max()));
+  std::size_t done = 0;
+  while (done < entries.size()) {
+    const std::size_t count = std::min<std::size_t>(entries.size() - done, kMaxAdminEntries);
+    Batch batch(socket_path, entries.subspan(done, count), on_result);
+    const auto ran = batch.Run(timeout_ms);
+    done += batch.answered();
+    if (!ran) {
+      return done == 0 ? ran
+                       : std::unexpected(ran.error() + " (" + std::to_string(done) + " of " +
+                                         std::to_string(entries.size()) + " were done)");
+    }
+  }
+  return {};
+}
+
+}  // namespace flatline

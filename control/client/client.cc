@@ -1,0 +1,326 @@
+#include "control/client/back_off.h"
+#include "control/client/socket.h"
+#include "control/client/stream_position.h"
+
+#include <flatline/client.h>
+#include <flatline/crc32c.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <expected>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <poll.h>
+#include <random>
+#include <span>
+#include <string>
+#include <sys/socket.h>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace flatline {
+namespace {
+
+constexpr std::size_t kBufferRecords = (std::size_t{256} << 10) / sizeof(DeliveryRecord);
+constexpr Duration kConnectTime{10'000'000'000};
+constexpr Duration kLongestPoll{86'400'000'000'000};
+// So many connections in a row on which not even the first record was ours: this is no flatline.
+constexpr unsigned kMostStrangers = 3;
+
+Instant Now() {
+  return Instant{
+      std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())};
+}
+
+int InMilliseconds(Duration duration) {
+  const auto up = std::chrono::ceil<std::chrono::milliseconds>(std::max(duration, Duration{}));
+  return static_cast<int>(std::min<std::int64_t>(up.count(), std::numeric_limits<int>::max()));
+}
+
+// True when any of `events` came to be.
+bool WaitFor(int descriptor, std::int16_t events, Duration timeout) {
+  pollfd entry{.fd = descriptor, .events = events, .revents = 0};
+  return ::poll(&entry, 1, InMilliseconds(timeout)) > 0;
+}
+
+}  // namespace
+
+struct Client::Connection {
+  enum class State : std::uint8_t { kWaiting, kConnecting, kOpen };
+
+  explicit Connection(Subscription wanted)
+      : subscription(std::move(wanted)),
+        position(subscription),
+        back_off(std::random_device{}()),
+        buffer(kBufferRecords) {}
+
+  // One step towards records: to be called until something was handed out or time is up.
+  std::expected<std::size_t, std::string> Step(Duration left, const OnRecords& on_records);
+
+  Subscription subscription;
+  StreamPosition position;
+  BackOff back_off;
+  Socket socket;
+  State state = State::kWaiting;
+  Instant attempt_ends{};
+  std::vector<std::byte> request;  // what of it has not been sent yet
+  std::vector<DeliveryRecord> buffer;
+  std::size_t received = 0;  // bytes in `buffer`
+  std::uint64_t connections = 0;
+  unsigned strangers = 0;
+  std::optional<std::string> hopeless;  // what no further call will mend
+
+ private:
+  using Result = std::expected<std::size_t, std::string>;
+  using Verdict = StreamPosition::Verdict;
+
+  void Begin();
+  void Arrive(Duration left);
+  Result Exchange(Duration left, const OnRecords& on_records);
+  Result Receive(const OnRecords& on_records);
+  Result HandOut(const OnRecords& on_records);
+  Verdict Judge(const DeliveryRecord& record, StreamPosition& after);
+  void Stop(Verdict verdict, const DeliveryRecord& record);
+  void Break();
+  void MakeRequest();
+  bool Send();
+};
+
+std::expected<std::size_t, std::string> Client::Connection::Step(Duration left,
+                                                                 const OnRecords& on_records) {
+  switch (state) {
+    case State::kWaiting: {
+      const Duration wait = back_off.until() - Now();
+      if (wait > Duration{}) {
+        ::poll(nullptr, 0, InMilliseconds(std::min(wait, left)));
+      }
+      if (back_off.IsOver(Now())) {
+        Begin();
+      }
+      return 0;
+    }
+    case State::kConnecting:
+      Arrive(left);
+      return 0;
+    case State::kOpen:
+      return Exchange(left, on_records);
+  }
+  return 0;
+}
+
+void Client::Connection::Begin() {
+  const auto address = ParseSocketAddress(subscription.address);
+  if (!address) {
+    hopeless = address.error();
+    return;
+  }
+  auto attempt = Socket::Connect(*address);
+  if (attempt) {
+    socket = std::move(*attempt);
+    state = State::kConnecting;
+    attempt_ends = Now() + kConnectTime;
+    return;
+  }
+  Break();
+  if (attempt.error() == EACCES || attempt.error() == EPERM) {
+    hopeless = subscription.address + ": needed to connect, found " +
+               std::generic_category().message(attempt.error()) +
+               "; run as a member of the socket's group, or as root";
+  }
+}
+
+void Client::Connection::Arrive(Duration left) {
+  if (!WaitFor(socket.get(), POLLOUT, left)) {
+    if (Now() >= attempt_ends) {
+      Break();
+    }
+    return;
+  }
+  if (socket.ConnectError() != 0) {
+    Break();
+    return;
+  }
+  state = State::kOpen;
+  ++connections;
+  MakeRequest();
+}
+
+void Client::Connection::MakeRequest() {
+  const DeliveryRequest header = position.Connect();
+  const auto header_bytes = std::as_bytes(std::span{&header, 1});
+  const auto group_bytes = std::as_bytes(std::span{subscription.groups});
+  request.assign(header_bytes.begin(), header_bytes.end());
+  request.insert(request.end(), group_bytes.begin(), group_bytes.end());
+}
+
+std::expected<std::size_t, std::string> Client::Connection::Exchange(Duration left,
+                                                                     const OnRecords& on_records) {
+  const auto events = static_cast<std::int16_t>(request.empty() ? POLLIN : POLLIN | POLLOUT);
+  if (!WaitFor(socket.get(), events, left)) {
+    return 0;
+  }
+  if (!request.empty() && !Send()) {
+    Break();
+    return 0;
+  }
+  return Receive(on_records);
+}
+
+bool Client::Connection::Send() {
+  const ssize_t sent =
+      ::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (sent < 0) {
+    // A refusal may be waiting to be read although the peer no longer listens.
+    return errno == EAGAIN || errno == EINTR || errno == EPIPE || errno == ECONNRESET;
+  }
+  request.erase(request.begin(), request.begin() + sent);
+  return true;
+}
+
+std::expected<std::size_t, std::string> Client::Connection::Receive(const OnRecords& on_records) {
+  auto* bytes = reinterpret_cast<std::byte*>(buffer.data());
+  const std::size_t room = buffer.size() * sizeof(DeliveryRecord) - received;
+  const ssize_t got = ::recv(socket.get(), bytes + received, room, MSG_DONTWAIT);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+    return 0;
+  }
+  if (got <= 0) {
+    Break();
+    return 0;
+  }
+  received += static_cast<std::size_t>(got);
+  auto handed = HandOut(on_records);
+  if (handed && state == State::kOpen) {
+    // Less than a record stays, at the front.
+    const std::size_t whole = received / sizeof(DeliveryRecord) * sizeof(DeliveryRecord);
+    std::memmove(bytes, bytes + whole, received - whole);
+    received -= whole;
+  }
+  return handed;
+}
+
+// Runs of records that are the subscriber's, each in one call. The position moves when the call has
+// returned: one that throws has not had them, and they come again on the next connection.
+std::expected<std::size_t, std::string> Client::Connection::HandOut(const OnRecords& on_records) {
+  const std::span<const DeliveryRecord> records(buffer.data(), received / sizeof(DeliveryRecord));
+  std::size_t handed = 0;
+  std::size_t begin = 0;
+  StreamPosition next = position;
+  const auto flush = [&](std::size_t end) {
+    if (end > begin) {
+      try {
+        on_records(records.subspan(begin, end - begin));
+      } catch (...) {
+        Break();
+        throw;
+      }
+      handed += end - begin;
+      back_off.Succeeded();
+    }
+    position = next;
+  };
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    StreamPosition after = next;
+    const Verdict verdict = Judge(records[i], after);
+    if (verdict == Verdict::kHandOut) {
+      next = after;
+      continue;
+    }
+    if (verdict == Verdict::kHandOutEnd) {
+      next = after;
+    }
+    flush(verdict == Verdict::kHandOutEnd ? i + 1 : i);
+    position = verdict == Verdict::kBroken ? position : after;
+    if (verdict != Verdict::kKeep) {
+      Stop(verdict, records[i]);
+      return handed == 0 && hopeless ? Result(std::unexpected(*hopeless)) : Result(handed);
+    }
+    next = after;
+    begin = i + 1;
+  }
+  flush(records.size());
+  return handed;
+}
+
+StreamPosition::Verdict Client::Connection::Judge(const DeliveryRecord& record,
+                                                  StreamPosition& after) {
+  if (SealOf(record) != record.crc) {
+    return Verdict::kBroken;
+  }
+  const Verdict verdict = after.Take(record);
+  if (after.greeted()) {
+    strangers = 0;
+  }
+  if (record.kind == RecordKind::kBookmark && verdict == Verdict::kKeep) {
+    back_off.Succeeded();
+  }
+  return verdict;
+}
+
+void Client::Connection::Stop(Verdict verdict, const DeliveryRecord& record) {
+  const bool is_stranger = verdict == Verdict::kBroken && !position.greeted();
+  strangers += is_stranger ? 1 : 0;
+  Break();
+  if (verdict == Verdict::kHopeless) {
+    hopeless = subscription.address + ": the subscription was refused: " + DescribeError(record) +
+               "; mend the request, or subscribe from a snapshot";
+  } else if (strangers >= kMostStrangers) {
+    hopeless = subscription.address +
+               ": needed flatline's delivery stream, found something else; check the address, and "
+               "that both sides are of one release";
+  }
+}
+
+void Client::Connection::Break() {
+  socket.Close();
+  state = State::kWaiting;
+  received = 0;
+  request.clear();
+  back_off.Failed(Now());
+}
+
+Client::Client(Subscription subscription)
+    : connection_(std::make_unique<Connection>(std::move(subscription))) {}
+
+Client::~Client() = default;
+Client::Client(Client&&) noexcept = default;
+Client& Client::operator=(Client&&) noexcept = default;
+
+std::expected<std::size_t, std::string> Client::Poll(Duration timeout,
+                                                     const OnRecords& on_records) {
+  const Instant deadline = Now() + std::clamp(timeout, Duration{}, kLongestPoll);
+  for (;;) {
+    if (connection_->hopeless) {
+      return std::unexpected(*connection_->hopeless);
+    }
+    const Duration left = std::max(deadline - Now(), Duration{});
+    const auto handed = connection_->Step(left, on_records);
+    if (!handed || *handed > 0 || Now() >= deadline) {
+      return handed;
+    }
+  }
+}
+
+std::uint64_t Client::sequence() const noexcept {
+  return connection_->position.sequence();
+}
+
+bool Client::connected() const noexcept {
+  return connection_->state == Connection::State::kOpen;
+}
+
+std::uint64_t Client::reconnections() const noexcept {
+  return connection_->connections > 0 ? connection_->connections - 1 : 0;
+}
+
+int Client::descriptor() const noexcept {
+  return connection_->socket.get();
+}
+
+}  // namespace flatline

@@ -1,0 +1,161 @@
+#include "control/client/stream_position.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+namespace flatline {
+namespace {
+
+constexpr std::array<std::string_view, 8> kErrorNames{"unknown error",
+                                                      "bad request",
+                                                      "future sequence",
+                                                      "too many groups",
+                                                      "too many subscribers",
+                                                      "too slow",
+                                                      "not permitted",
+                                                      "no dataplane"};
+
+}  // namespace
+
+StreamPosition::StreamPosition(const Subscription& subscription)
+    : next_request_(subscription.start),
+      // Every liveness has a bit in the low five.
+      takes_everything_((subscription.liveness_mask & 0x1FU) == 0x1FU && subscription.want_health &&
+                        subscription.groups.empty()),
+      resnapshot_(subscription.resnapshot),
+      liveness_mask_(subscription.liveness_mask),
+      want_health_(subscription.want_health),
+      groups_(static_cast<std::uint32_t>(subscription.groups.size())),
+      sequence_(subscription.start == RequestKind::kSubscribeFrom ? subscription.sequence : 0) {}
+
+DeliveryRequest StreamPosition::Connect() {
+  stage_ = Stage::kGreeting;
+  DeliveryRequest out;
+  out.kind = next_request_;
+  out.liveness_mask = liveness_mask_;
+  out.want_health = want_health_ ? 1 : 0;
+  out.count = groups_;
+  out.sequence = next_request_ == RequestKind::kSubscribeFrom ? sequence_ : 0;
+  return out;
+}
+
+StreamPosition::Verdict StreamPosition::Take(const DeliveryRecord& record) {
+  if (record.kind == RecordKind::kError) {
+    return TakeError(record);
+  }
+  switch (stage_) {
+    case Stage::kGreeting:
+      return TakeGreeting(record);
+    case Stage::kAwaitsSnapshot:
+    case Stage::kSnapshot:
+      return TakeSnapshot(record);
+    case Stage::kFollows:
+      break;
+  }
+  return TakeTail(record);
+}
+
+StreamPosition::Verdict StreamPosition::TakeGreeting(const DeliveryRecord& record) {
+  if (record.kind != RecordKind::kHello) {
+    return Verdict::kBroken;
+  }
+  stage_ =
+      next_request_ == RequestKind::kSubscribeSnapshot ? Stage::kAwaitsSnapshot : Stage::kFollows;
+  if (next_request_ == RequestKind::kSubscribeNow) {
+    // "Now" was this instant: a later connection goes on from here.
+    sequence_ = record.sequence;
+    next_request_ = RequestKind::kSubscribeFrom;
+  }
+  return Verdict::kKeep;
+}
+
+StreamPosition::Verdict StreamPosition::TakeSnapshot(const DeliveryRecord& record) {
+  if (record.kind == RecordKind::kBookmark) {
+    return Verdict::kKeep;
+  }
+  if (stage_ == Stage::kAwaitsSnapshot && record.kind == RecordKind::kSnapshotBegin) {
+    stage_ = Stage::kSnapshot;
+    snapshot_sequence_ = record.sequence;
+    rows_ = 0;
+    return Verdict::kHandOut;
+  }
+  if (stage_ == Stage::kSnapshot && record.kind == RecordKind::kSnapshotRow) {
+    ++rows_;
+    return Verdict::kHandOut;
+  }
+  if (stage_ == Stage::kSnapshot && record.kind == RecordKind::kSnapshotEnd &&
+      record.sequence == snapshot_sequence_ &&
+      static_cast<std::uint64_t>(record.silence_ns) == rows_) {
+    stage_ = Stage::kFollows;
+    sequence_ = snapshot_sequence_;
+    next_request_ = RequestKind::kSubscribeFrom;
+    return Verdict::kHandOut;
+  }
+  return Verdict::kBroken;
+}
+
+StreamPosition::Verdict StreamPosition::TakeTail(const DeliveryRecord& record) {
+  switch (record.kind) {
+    case RecordKind::kLiveness:
+    case RecordKind::kHealth:
+    case RecordKind::kBlind:
+    case RecordKind::kReset:
+      if (record.sequence <= sequence_ || (takes_everything_ && record.sequence != sequence_ + 1)) {
+        return Verdict::kBroken;
+      }
+      sequence_ = record.sequence;
+      return Verdict::kHandOut;
+    case RecordKind::kBookmark:
+      // Who takes everything has been sent everything before it.
+      if (record.sequence < sequence_ || (takes_everything_ && record.sequence != sequence_)) {
+        return Verdict::kBroken;
+      }
+      sequence_ = record.sequence;
+      return Verdict::kKeep;
+    case RecordKind::kGap:
+      if (record.sequence <= sequence_) {
+        return Verdict::kBroken;
+      }
+      sequence_ = record.sequence;
+      if (resnapshot_) {
+        next_request_ = RequestKind::kSubscribeSnapshot;
+        return Verdict::kHandOutEnd;
+      }
+      return Verdict::kHandOut;
+    default:
+      return Verdict::kBroken;
+  }
+}
+
+StreamPosition::Verdict StreamPosition::TakeError(const DeliveryRecord& record) {
+  switch (static_cast<DeliveryError>(record.reason)) {
+    case DeliveryError::kTooManySubscribers:
+    case DeliveryError::kTooSlow:
+    case DeliveryError::kNoDataplane:
+      return Verdict::kRefused;
+    case DeliveryError::kFutureSequence:
+      if (resnapshot_) {
+        next_request_ = RequestKind::kSubscribeSnapshot;
+        return Verdict::kRefused;
+      }
+      return Verdict::kHopeless;
+    default:
+      return Verdict::kHopeless;
+  }
+}
+
+std::string DescribeError(const DeliveryRecord& record) {
+  std::array<char, kErrorTextSize> text{};
+  std::memcpy(
+      text.data(), reinterpret_cast<const char*>(&record) + kErrorTextOffset, kErrorTextSize);
+  const std::string_view whole(text.data(), text.size());
+  const std::string_view told = whole.substr(0, whole.find('\0'));
+  const std::size_t name = record.reason < kErrorNames.size() ? record.reason : 0;
+  return std::string(kErrorNames[name]) + (told.empty() ? "" : ": " + std::string(told));
+}
+
+}  // namespace flatline

@@ -1,0 +1,66 @@
+// What a subscriber has accounted for, and what each further record means for that: the rules of
+// exactly once and in order, without a socket. Used by Client; copied before a batch is handed out
+// and kept only if the callback returns. Assumes records as they came, of one connection after the
+// other. Pure; no allocation per record.
+//
+//   connect --hello--> snapshot asked for: begin --rows--> end --.
+//                      else: ------------------------------------+--> journal records, gaps,
+//                                                                     bookmarks
+#pragma once
+
+#include <flatline/client.h>
+#include <flatline/delivery.h>
+
+#include <cstdint>
+#include <string>
+
+namespace flatline {
+
+class StreamPosition {
+ public:
+  enum class Verdict : std::uint8_t {
+    kHandOut,     // the subscriber's
+    kHandOutEnd,  // the subscriber's, and this connection has nothing more for us
+    kKeep,        // dealt with
+    kBroken,      // not what we could have been sent: connect anew
+    kRefused,     // an error that may pass: try again later
+    kHopeless,    // an error that will not
+  };
+
+  explicit StreamPosition(const Subscription& subscription);
+
+  // What to ask for on a new connection; forgets the half-told of the last one. The groups follow.
+  [[nodiscard]] DeliveryRequest Connect();
+
+  // The CRC has been verified.
+  [[nodiscard]] Verdict Take(const DeliveryRecord& record);
+
+  [[nodiscard]] std::uint64_t sequence() const noexcept { return sequence_; }
+
+  // True when this connection has said something of worth: back-off may begin anew.
+  [[nodiscard]] bool greeted() const noexcept { return stage_ != Stage::kGreeting; }
+
+ private:
+  enum class Stage : std::uint8_t { kGreeting, kAwaitsSnapshot, kSnapshot, kFollows };
+
+  [[nodiscard]] Verdict TakeGreeting(const DeliveryRecord& record);
+  [[nodiscard]] Verdict TakeSnapshot(const DeliveryRecord& record);
+  [[nodiscard]] Verdict TakeTail(const DeliveryRecord& record);
+  [[nodiscard]] Verdict TakeError(const DeliveryRecord& record);
+
+  Stage stage_ = Stage::kGreeting;
+  RequestKind next_request_;      // kSubscribeFrom as soon as there is a position
+  bool takes_everything_ = true;  // then sequences have no holes
+  bool resnapshot_ = false;
+  std::uint8_t liveness_mask_ = 0xFF;
+  bool want_health_ = true;
+  std::uint32_t groups_ = 0;
+  std::uint64_t sequence_ = 0;
+  std::uint64_t snapshot_sequence_ = 0;
+  std::uint64_t rows_ = 0;
+};
+
+// Text of a kError record, with the name of its error.
+[[nodiscard]] std::string DescribeError(const DeliveryRecord& record);
+
+}  // namespace flatline
