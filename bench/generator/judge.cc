@@ -161,7 +161,8 @@ void Judge::AbsorbGaps() {
 // The silence that explains a verdict: the one that lasts still, or a logged one.
 std::optional<Judge::Silence> Judge::Explain(Index index, Elapsed at, Duration needed) {
   const Life life = truth_->Of(index);
-  if (life.has_spoken() && !life.Is(kAbsent) && life.left_at() + needed <= at + options_.tolerance) {
+  if (life.has_spoken() && !life.Is(kAbsent) &&
+      life.left_at() + needed <= at + options_.tolerance) {
     return Silence{index, life.stamp, life.flags};
   }
   AbsorbGaps();  // whatever made `life` young is in the log by now
@@ -229,17 +230,25 @@ void Judge::CountSilence(const Silence& silence, bool was_due, bool is_over, Fin
   if ((silence.flags & kAbsent) != 0) {
     return;
   }
-  if (IsDeathly(silence.flags)) {
-    if (told.dead || was_due) {
-      ++out.killed;
-      out.told += told.dead ? 1 : 0;
-    } else if (!is_over) {
-      ++out.undecided;
-    }
-  } else if (told.suspect || told.dead) {
-    const bool was_lossy = (silence.flags & kLost) != 0;
-    ++(was_lossy ? out.mistakes : out.own_silences);
-    out.mistaken_dead += was_lossy && told.dead ? 1 : 0;
+  if (!IsDeathly(silence.flags)) {
+    CountSilenceOfTheLiving(told, (silence.flags & kLost) != 0, out);
+  } else if (told.dead || was_due) {
+    ++out.killed;
+    out.told += told.dead ? 1 : 0;
+  } else if (!is_over) {
+    ++out.undecided;
+  }
+}
+
+void Judge::CountSilenceOfTheLiving(Told told, bool was_lossy, Findings& out) {
+  if (!told.suspect && !told.dead) {
+    return;
+  }
+  if (was_lossy) {
+    ++out.mistakes;
+    out.mistaken_dead += told.dead ? 1 : 0;
+  } else {
+    ++out.own_silences;
   }
 }
 

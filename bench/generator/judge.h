@@ -95,6 +95,7 @@ class Judge {
   [[nodiscard]] bool IsDue(Index index, Elapsed begin, Elapsed by) const;
   [[nodiscard]] bool Beats(Index index, const Life& life, Elapsed now) const;
   void CountSilence(const Silence& silence, bool was_due, bool is_over, Findings& out) const;
+  static void CountSilenceOfTheLiving(Told told, bool was_lossy, Findings& out);
   void CountEndpoint(Index index, Elapsed now, Findings& out) const;
 
   const Fleet* fleet_;

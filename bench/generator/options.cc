@@ -2,6 +2,8 @@
 
 #include "bench/generator/scenario_file.h"
 
+#include <flatline/config.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
@@ -87,7 +89,7 @@ std::expected<void, std::string> SetTime(const std::string& text, Duration& out)
   if (text.empty()) {
     return {};
   }
-  const auto time = ParseTime(text);
+  const auto time = ParseDuration(text);
   if (!time) {
     return std::unexpected(time.error());
   }

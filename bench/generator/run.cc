@@ -24,8 +24,8 @@ constexpr Duration kLead = std::chrono::seconds(2);  // for the judge to be conn
 constexpr Elapsed kSecond = std::chrono::seconds(1);
 
 // Written by the signal handler, and by nobody else.
-volatile std::sig_atomic_t interrupted =
-    0;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables)
+volatile std::sig_atomic_t interrupted = 0;
 
 void StopOnSignals() {
   struct sigaction action{};

@@ -3,11 +3,9 @@
 #include "bench/generator/toml_reader.h"
 
 #include <array>
-#include <charconv>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <fstream>
-#include <limits>
 #include <optional>
 #include <sstream>
 #include <utility>
@@ -28,10 +26,10 @@ constexpr std::array<std::pair<std::string_view, LossModel>, 3> kLossModels{
      {"gilbert-elliott", LossModel::kGilbertElliott},
      {"cut", LossModel::kCut}}};
 
-template <typename Enum, std::size_t kSize>
+template <typename Enum, std::size_t Size>
 void ReadName(const TomlReader& reader,
               std::string_view key,
-              const std::array<std::pair<std::string_view, Enum>, kSize>& names,
+              const std::array<std::pair<std::string_view, Enum>, Size>& names,
               Enum& out) {
   reader.Require(key);
   std::string text;
@@ -213,27 +211,6 @@ Scenario ReadRoot(const toml::table& root, const std::string& name, Errors& erro
 }
 
 }  // namespace
-
-std::expected<Duration, std::string> ParseTime(std::string_view text) {
-  constexpr std::array<std::pair<std::string_view, std::int64_t>, 6> kUnits{
-      {{"ns", 1},
-       {"us", 1'000},
-       {"ms", 1'000'000},
-       {"s", 1'000'000'000},
-       {"m", 60'000'000'000},
-       {"h", 3'600'000'000'000}}};
-  std::int64_t number = 0;
-  const auto [unit, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const std::string_view rest(unit, static_cast<std::size_t>(text.data() + text.size() - unit));
-  for (const auto& [name, nanoseconds] : kUnits) {
-    if (error == std::errc{} && rest == name && number >= 0 &&
-        number <= std::numeric_limits<std::int64_t>::max() / nanoseconds) {
-      return Duration{number * nanoseconds};
-    }
-  }
-  return std::unexpected(fmt::format(
-      "needed a time such as 1s or 250ms (units: ns, us, ms, s, m, h), found '{}'", text));
-}
 
 std::expected<Scenario, std::string> ParseScenario(std::string_view text, const std::string& name) {
   Errors errors;

@@ -18,7 +18,4 @@ namespace flatline::generator {
 [[nodiscard]] std::expected<Scenario, std::string> ParseScenario(std::string_view text,
                                                                  const std::string& name);
 
-// "1s", "250ms", "10us", "5m", "1h".
-[[nodiscard]] std::expected<Duration, std::string> ParseTime(std::string_view text);
-
 }  // namespace flatline::generator

@@ -1,6 +1,6 @@
 #include "bench/generator/toml_reader.h"
 
-#include "bench/generator/scenario_file.h"
+#include <flatline/config.h>
 
 #include <algorithm>
 #include <charconv>
@@ -27,8 +27,8 @@ std::size_t EditDistance(std::string_view a, std::string_view b) {
 }
 
 bool ReadRange(std::string_view text, Range& out) {
-  const char* end = text.data() + text.size();
-  const auto [dash, error] = std::from_chars(text.data(), end, out.first);
+  const char* end = text.end();
+  const auto [dash, error] = std::from_chars(text.begin(), end, out.first);
   out.last = out.first;
   if (error != std::errc{} || dash == end) {
     return error == std::errc{};
@@ -98,7 +98,7 @@ void TomlReader::Time(std::string_view key, Duration& out) const {
   if (text.empty()) {
     return;
   }
-  if (const auto time = ParseTime(text)) {
+  if (const auto time = ParseDuration(text)) {
     out = *time;
   } else {
     Complain(key, time.error());

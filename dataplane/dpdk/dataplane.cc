@@ -11,6 +11,7 @@
 #include "dataplane/engine.h"
 #include "dataplane/shared_region.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
@@ -125,9 +126,13 @@ void AttachPorts(const Devices& devices, Engine& engine) {
 void WatchUntilStopped(DeviceWatch& watch, TscClock& clock, const StopSignals& stop) {
   std::array<pollfd, 2> wait{pollfd{.fd = stop.descriptor(), .events = POLLIN, .revents = 0},
                              pollfd{.fd = watch.link_event(), .events = POLLIN, .revents = 0}};
+  Duration rest = DeviceWatch::kShortestWait;
   while (wait[0].revents == 0) {
-    (void)poll(wait.data(), wait.size(), DeviceWatch::kIntervalMilliseconds);
-    watch.Look(clock.Now());
+    (void)poll(wait.data(), wait.size(), static_cast<int>(rest.count() / 1'000'000));
+    const Instant begun = clock.Now();
+    watch.Look(begun);
+    rest = std::clamp(
+        (clock.Now() - begun) * 10, DeviceWatch::kShortestWait, DeviceWatch::kLongestWait);
   }
 }
 

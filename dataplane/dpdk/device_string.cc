@@ -67,17 +67,17 @@ bool DeviceString::IsDriver(std::string_view driver) const {
                              [](unsigned char c) { return std::isdigit(c) != 0; });
 }
 
-std::optional<std::string> DeviceString::Argument(std::string_view argument) const {
+std::optional<std::string> DeviceString::Argument(std::string_view argument_name) const {
   const auto found =
-      std::ranges::find(arguments, argument, [](const auto& pair) { return pair.first; });
+      std::ranges::find(arguments, argument_name, [](const auto& pair) { return pair.first; });
   return found == arguments.end() ? std::nullopt : std::optional(found->second);
 }
 
-void DeviceString::SetArgument(std::string_view argument, std::string_view value) {
-  const auto is_it = [&](const auto& pair) { return pair.first == argument; };
+void DeviceString::SetArgument(std::string_view argument_name, std::string_view value) {
+  const auto is_it = [&](const auto& pair) { return pair.first == argument_name; };
   const auto first = std::ranges::find_if(arguments, is_it);
   if (first == arguments.end()) {
-    arguments.emplace_back(argument, value);
+    arguments.emplace_back(argument_name, value);
     return;
   }
   first->second = value;
@@ -87,7 +87,10 @@ void DeviceString::SetArgument(std::string_view argument, std::string_view value
 std::string DeviceString::Text() const {
   std::string out = name;
   for (const auto& [argument, value] : arguments) {
-    out += value.empty() ? "," + argument : "," + argument + "=" + value;
+    out.append(",").append(argument);
+    if (!value.empty()) {
+      out.append("=").append(value);
+    }
   }
   return out;
 }

@@ -25,10 +25,10 @@ struct DeviceString {
   [[nodiscard]] bool IsDriver(std::string_view driver) const;
 
   // The first argument of that name.
-  [[nodiscard]] std::optional<std::string> Argument(std::string_view name) const;
+  [[nodiscard]] std::optional<std::string> Argument(std::string_view argument_name) const;
 
   // Replaces the first of that name and drops the rest, or appends one.
-  void SetArgument(std::string_view name, std::string_view value);
+  void SetArgument(std::string_view argument_name, std::string_view value);
 
   [[nodiscard]] std::string Text() const;
 };

@@ -1,8 +1,9 @@
 // The watch over the devices: asks each port for its link and its losses, and tells the engine when
-// it cannot have heard. Run by the main thread, every kInterval and at once when a driver says that
-// a link changed. Cold. Some drivers (af_packet, af_xdp) believe their link to be up whatever
-// happens, so there the kernel is asked for the interface's carrier.
-// Assumes ports that outlive it. Cost: a few driver calls for each port and poll.
+// it cannot have heard. Run by the main thread, which looks every 10 ms (less often where a look is
+// slow: some devices answer by mailbox) and at once when a driver says that a link changed. Cold.
+// Some drivers (af_packet, af_xdp) believe their link to be up whatever happens, so there the
+// kernel is asked for the interface's carrier. Assumes ports that outlive it. Cost: a few driver
+// calls for each port and poll.
 #pragma once
 
 #include "dataplane/dpdk/memif_channel.h"
@@ -20,7 +21,8 @@ namespace flatline::dpdk {
 
 class DeviceWatch {
  public:
-  static constexpr int kIntervalMilliseconds = 100;
+  static constexpr Duration kShortestWait{10'000'000};
+  static constexpr Duration kLongestWait{100'000'000};
 
   // `at`: now. Says at once which ports have no link.
   DeviceWatch(std::span<const std::unique_ptr<Port>> ports, PortWatch& engine, Instant at);

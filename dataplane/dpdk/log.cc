@@ -26,18 +26,16 @@ void OpenLog() {
                   std::memory_order_release);
 }
 
-void WriteLog(LogLevel level, std::string_view line) {
+void WriteLog(LogLevel level, const std::string& line) {
   const int type = LogType().load(std::memory_order_acquire);
-  const int length = static_cast<int>(line.size());
   if (type < 0) {
-    std::fprintf(stderr, "flatline: %.*s\n", length, line.data());
+    std::fprintf(stderr, "flatline: %s\n", line.c_str());
     return;
   }
   rte_log(kRteLevels[static_cast<unsigned>(level)],
           static_cast<std::uint32_t>(type),
-          "flatline: %.*s\n",
-          length,
-          line.data());
+          "flatline: %s\n",
+          line.c_str());
 }
 
 }  // namespace flatline::dpdk

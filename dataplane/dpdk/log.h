@@ -4,18 +4,19 @@
 // Cost: formatting and a write.
 #pragma once
 
+#include <cstdint>
 #include <fmt/format.h>
-#include <string_view>
+#include <string>
 #include <utility>
 
 namespace flatline::dpdk {
 
-enum class LogLevel : unsigned { kError, kWarning, kNotice, kInfo };
+enum class LogLevel : std::uint8_t { kError, kWarning, kNotice, kInfo };
 
 // Registers the type with EAL; called once, after EAL is up.
 void OpenLog();
 
-void WriteLog(LogLevel level, std::string_view line);
+void WriteLog(LogLevel level, const std::string& line);
 
 template <typename... Args>
 void Log(LogLevel level, fmt::format_string<Args...> format, Args&&... args) {

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace flatline::dpdk {
@@ -75,7 +76,7 @@ std::expected<Descriptor, std::string> MemifAddress::Listen() const {
         fmt::format("memif: needed to listen on {}{}, found: {}; is another server there?",
                     path,
                     abstract ? " (abstract)" : "",
-                    std::strerror(errno)));
+                    std::generic_category().message(errno)));
   }
   return listener;
 }

@@ -56,7 +56,8 @@ struct MemifAddress {
   [[nodiscard]] Descriptor Connect() const;
 };
 
-enum class MemifKind : std::uint16_t {
+// 16 bits on the wire.
+enum class MemifKind : std::uint16_t {  // NOLINT(performance-enum-size)
   kNone = 0,
   kAck = 1,
   kHello = 2,

@@ -6,13 +6,13 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
-#include <cstring>
 #include <fmt/format.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <system_error>
 #include <unistd.h>
 #include <utility>
 
@@ -29,10 +29,10 @@ std::expected<std::string, std::string> PrivateDirectory(const std::string& inst
   struct stat about{};
   if ((mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) || lstat(path.c_str(), &about) != 0 ||
       !S_ISDIR(about.st_mode) || about.st_uid != geteuid()) {
-    return std::unexpected(
-        fmt::format("memif: needed a directory of our own at {}, found: {}; remove what is there",
-                    path,
-                    errno == 0 ? "one of somebody else" : std::strerror(errno)));
+    return std::unexpected(fmt::format(
+        "memif: needed a directory of our own at {}, found: {}; remove what is there",
+        path,
+        errno == 0 ? std::string("one of somebody else") : std::generic_category().message(errno)));
   }
   return path;
 }
@@ -124,7 +124,8 @@ void MemifRelay::Run() {
     }
     session.driver = JoinDriver();
     session.until = Now() + kHandshake;
-    Converse(session);
+    while (session.peer.valid() && session.driver.valid() && Attend(session)) {
+    }
     gate_.Close();
     session.driver = Descriptor();  // the driver tears down, and nobody is inside
     AwaitLinkDown();
@@ -164,36 +165,39 @@ Descriptor MemifRelay::AcceptWithin(int milliseconds) {
   return Descriptor(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
 }
 
-void MemifRelay::Converse(Session& session) {
+// Waits for the next event of a session and deals with it; false ends the session.
+bool MemifRelay::Attend(Session& session) {
   std::array<pollfd, 3> wait{pollfd{.fd = session.peer.get(), .events = POLLIN, .revents = 0},
                              pollfd{.fd = session.driver.get(), .events = POLLIN, .revents = 0},
                              pollfd{.fd = stop_.get(), .events = POLLIN, .revents = 0}};
-  while (session.peer.valid() && session.driver.valid()) {
-    const int timeout = session.open ? -1 : session.connected ? 1 : kRetryMilliseconds;
-    if (poll(wait.data(), wait.size(), timeout) < 0 && errno != EINTR) {
-      return;
-    }
-    const bool spoken = wait[0].revents != 0 || wait[1].revents != 0;
-    if (wait[2].revents != 0 || (session.open && spoken)) {
-      return;
-    }
-    if ((wait[1].revents != 0 && !Pass(session, false)) ||
-        (wait[0].revents != 0 && !Pass(session, true))) {
-      return;
-    }
-    if (session.connected && !session.open && driver_.link_is_up()) {
-      session.open = true;
-      gate_.Open(is_server_ ? session.to_server : session.to_client,
-                 is_server_ ? session.to_client : session.to_server);
-      Log(LogLevel::kNotice, "memif {}: a peer is connected", outside_.path);
-    }
-    if (!session.open && Now() > session.until) {
-      Log(LogLevel::kWarning,
-          "memif {}: a peer did not complete its session; sent away",
-          outside_.path);
-      return;
-    }
+  const int while_opening = session.connected ? 1 : kRetryMilliseconds;
+  if (poll(wait.data(), wait.size(), session.open ? -1 : while_opening) < 0 && errno != EINTR) {
+    return false;
   }
+  const bool peer_speaks = wait[0].revents != 0;
+  const bool driver_speaks = wait[1].revents != 0;
+  if (wait[2].revents != 0 || (session.open && (peer_speaks || driver_speaks))) {
+    return false;
+  }
+  if ((driver_speaks && !Pass(session, false)) || (peer_speaks && !Pass(session, true))) {
+    return false;
+  }
+  return session.open || OpensInTime(session);
+}
+
+bool MemifRelay::OpensInTime(Session& session) {
+  if (session.connected && driver_.link_is_up()) {
+    session.open = true;
+    gate_.Open(is_server_ ? session.to_server : session.to_client,
+               is_server_ ? session.to_client : session.to_server);
+    Log(LogLevel::kNotice, "memif {}: a peer is connected", outside_.path);
+  } else if (Now() > session.until) {
+    Log(LogLevel::kWarning,
+        "memif {}: a peer did not complete its session; sent away",
+        outside_.path);
+    return false;
+  }
+  return true;
 }
 
 bool MemifRelay::Pass(Session& session, bool from_peer) {

@@ -64,7 +64,9 @@ class MemifRelay {
   [[nodiscard]] Descriptor AwaitPeer();
   [[nodiscard]] Descriptor JoinDriver();
   [[nodiscard]] Descriptor AcceptWithin(int milliseconds);  // negative: however long it takes
-  void Converse(Session& session);
+  [[nodiscard]] bool Attend(Session& session);
+  // Opens the gate when the session is complete; false when it has taken too long.
+  [[nodiscard]] bool OpensInTime(Session& session);
   // Passes one message on; false ends the session.
   [[nodiscard]] bool Pass(Session& session, bool from_peer);
   void AwaitLinkDown();

@@ -156,8 +156,8 @@ std::expected<void, std::string> Port::SetUpQueues(const Request& request, std::
     return Failed(name_, "does not take its descriptors", code);
   }
   // every descriptor filled, a burst in hand each way, and the caches of all who allocate
-  const auto buffers = static_cast<unsigned>(count * (unsigned{receive} + transmit + 4 * kBurst) +
-                                             (request.workers + 2) * 2 * kPoolCache);
+  const unsigned each_queue = unsigned{receive} + transmit + 4 * unsigned{kBurst};
+  const unsigned buffers = count * each_queue + (request.workers + 2) * 2 * kPoolCache;
   const int socket = std::max(rte_eth_dev_socket_id(id_), 0);
   pool_ = rte_pktmbuf_pool_create(
       fmt::format("flatline-{}", request.index).c_str(), buffers, kPoolCache, 0, kRoom, socket);

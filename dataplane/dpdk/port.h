@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-struct rte_mempool;
+struct rte_mempool;  // NOLINT(readability-identifier-naming): DPDK's
 
 namespace flatline::dpdk {
 

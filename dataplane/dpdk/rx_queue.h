@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <span>
 
-struct rte_mbuf;
+struct rte_mbuf;  // NOLINT(readability-identifier-naming): DPDK's
 
 namespace flatline::dpdk {
 

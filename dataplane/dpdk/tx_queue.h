@@ -12,8 +12,8 @@
 #include <cstddef>
 #include <cstdint>
 
-struct rte_mbuf;
-struct rte_mempool;
+struct rte_mbuf;     // NOLINT(readability-identifier-naming): DPDK's
+struct rte_mempool;  // NOLINT(readability-identifier-naming): DPDK's
 
 namespace flatline::dpdk {
 

@@ -114,7 +114,7 @@ bool MemifPeer::MapRegion(int fd, std::size_t bytes) {
 
 // Ring 0 to the server, ring 1 to the client, then the buffers.
 bool MemifPeer::MakeRegion() {
-  const std::size_t bytes = 2 * sizeof(Ring) + 2 * kSlots * std::size_t{kBuffer};
+  const std::size_t bytes = 2 * sizeof(Ring) + std::size_t{2} * kSlots * kBuffer;
   memory_ = Descriptor(memfd_create("flatline-peer", MFD_ALLOW_SEALING | MFD_CLOEXEC));
   if (ftruncate(memory_.get(), static_cast<off_t>(bytes)) != 0 ||
       !MapRegion(memory_.get(), bytes)) {
@@ -134,7 +134,7 @@ bool MemifPeer::MakeRegion() {
 }
 
 MemifPeer::Ring* MemifPeer::RingAt(unsigned index) {
-  return reinterpret_cast<Ring*>(region_ + index * sizeof(Ring));
+  return reinterpret_cast<Ring*>(region_ + std::size_t{index} * sizeof(Ring));
 }
 
 bool MemifPeer::ConnectTo(const MemifAddress& server) {

@@ -42,12 +42,12 @@ TEST(PollGateTest, NobodyIsInsideWhileTheKeeperTearsDown) {
   PollGate gate;
 
   struct Pair {
-    long first = 0;
-    long second = 0;
+    int first = 0;
+    int second = 0;
   } rings;
 
   std::atomic<bool> stop{false};
-  std::atomic<long> entered{0};
+  std::atomic<int> entered{0};
   std::atomic<bool> torn{false};
   const auto poll = [&](std::size_t poller) {
     while (!stop.load(std::memory_order_relaxed)) {
@@ -68,7 +68,7 @@ TEST(PollGateTest, NobodyIsInsideWhileTheKeeperTearsDown) {
     std::this_thread::yield();
     ++rings.second;
     gate.Open(1, 1);
-    const long before = entered.load(std::memory_order_relaxed);
+    const int before = entered.load(std::memory_order_relaxed);
     while (round % 100 == 0 && entered.load(std::memory_order_relaxed) == before) {
       std::this_thread::yield();
     }

@@ -1,0 +1,48 @@
+// Any bytes as a datagram: refused, or a heartbeat that encodes to the same bytes again, with a
+// payload whose elements lie within it.
+#include "dataplane/payload_elements.h"
+
+#include <flatline/check.h>
+#include <flatline/heartbeat.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace flatline {
+namespace {
+
+void CheckHeartbeat(const Heartbeat& heartbeat, std::span<const std::byte> datagram) {
+  const std::size_t stated = kHeartbeatSize + heartbeat.payload_length;
+  FLATLINE_CHECK(stated <= datagram.size());
+  FLATLINE_CHECK(heartbeat.id != kNoEndpoint);
+  const auto elements =
+      ParsePayloadElements(datagram.subspan(kHeartbeatSize, heartbeat.payload_length));
+  FLATLINE_CHECK(elements.has_value() || elements.error() == DropReason::kBadPayload);
+  std::array<std::byte, kHeartbeatSize> encoded{};
+  EncodeHeartbeat(heartbeat, encoded);
+  // What the encoder does not write: the tag's flag, a handle without one or of no slot.
+  std::array<std::byte, kHeartbeatSize> expected{};
+  std::copy_n(datagram.begin(), kHeartbeatSize, expected.begin());
+  expected[4] &= std::byte{kKnownFlags & ~kFlagAuthenticated};
+  if (heartbeat.handle == kNoSlot) {
+    expected[4] &= std::byte{kKnownFlags & ~kFlagAuthenticated & ~kFlagHandle};
+    std::fill_n(expected.begin() + 32, 4, std::byte{0});
+  }
+  FLATLINE_CHECK(encoded == expected);
+  FLATLINE_CHECK(datagram.size() == stated ||
+                 (datagram[4] & std::byte{kFlagAuthenticated}) != std::byte{0});
+}
+
+}  // namespace
+}  // namespace flatline
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto datagram = std::as_bytes(std::span{data, size});
+  if (const auto heartbeat = flatline::DecodeHeartbeat(datagram)) {
+    flatline::CheckHeartbeat(*heartbeat, datagram);
+  }
+  return 0;
+}
