@@ -6,6 +6,11 @@ namespace {
 
 constexpr std::size_t kMostExamples = 10;
 
+// Intervals this long are held against verdicts, less a margin at each end: short ones may have
+// been merged on their way, with the time between them.
+constexpr Duration kLongBlind = std::chrono::seconds(1);
+constexpr Duration kBlindMargin = std::chrono::milliseconds(100);
+
 constexpr bool IsDeathly(std::uint8_t flags) noexcept {
   return (flags & (kMuted | kDied)) != 0;
 }
@@ -36,7 +41,11 @@ void Judge::Hear(std::span<const DeliveryRecord> records, Elapsed received) {
         break;
       case RecordKind::kBlind: {
         const Elapsed end{record.at_ns - options_.epoch_ns};
-        blind_.Add(end - Duration{record.silence_ns}, end);
+        const Elapsed begin = end - Duration{record.silence_ns};
+        blind_.Add(begin, end);
+        if (end - begin >= kLongBlind) {
+          long_blind_.Add(begin + kBlindMargin, end - kBlindMargin);
+        }
         break;
       }
       case RecordKind::kReset:
@@ -161,8 +170,7 @@ void Judge::AbsorbGaps() {
 // The silence that explains a verdict: the one that lasts still, or a logged one.
 std::optional<Judge::Silence> Judge::Explain(Index index, Elapsed at, Duration needed) {
   const Life life = truth_->Of(index);
-  if (life.has_spoken() && !life.Is(kAbsent) &&
-      life.left_at() + needed <= at + options_.tolerance) {
+  if (life.has_spoken() && !life.Is(kAbsent) && HasPassed(life.left_at(), at, needed)) {
     return Silence{index, life.stamp, life.flags};
   }
   AbsorbGaps();  // whatever made `life` young is in the log by now
@@ -176,9 +184,13 @@ std::optional<Judge::Silence> Judge::Explain(Index index, Elapsed at, Duration n
   return std::nullopt;
 }
 
+bool Judge::HasPassed(Elapsed begin, Elapsed at, Duration needed) const {
+  return begin + needed + long_blind_.Within(begin, at) <= at + options_.tolerance;
+}
+
 bool Judge::Covers(const Gap& gap, Elapsed at, Duration needed) const {
   const bool had_left = (gap.flags & kAbsent) != 0;
-  return !had_left && gap.begin() + needed <= at + options_.tolerance &&
+  return !had_left && HasPassed(gap.begin(), at, needed) &&
          at <= gap.end() + options_.grace + blind_.Within(gap.end(), at);
 }
 

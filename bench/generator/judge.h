@@ -5,8 +5,10 @@
 //
 // A verdict at `at` is explained by a silence that began at least timeout (for dead: and
 // confirmation) before it, and that had not ended, or not longer than `grace` before (and the blind
-// time since). What no silence explains is false. An explained one is right where the scenario had
-// silenced the endpoint, a mistake where losses had eaten its heartbeats, and else our own doing.
+// time since). Nor may it ignore a long blind interval that the stream has announced: that is no
+// part of anybody's silence. What no silence explains is false. An explained one is right where the
+// scenario had silenced the endpoint, a mistake where losses had eaten its heartbeats, and else our
+// own doing.
 #pragma once
 
 #include "bench/generator/blind_time.h"
@@ -90,6 +92,7 @@ class Judge {
   void Forget();
   void AbsorbGaps();
   [[nodiscard]] std::optional<Silence> Explain(Index index, Elapsed at, Duration needed);
+  [[nodiscard]] bool HasPassed(Elapsed begin, Elapsed at, Duration needed) const;
   [[nodiscard]] bool Covers(const Gap& gap, Elapsed at, Duration needed) const;
   [[nodiscard]] Told ToldOf(Index index, std::uint32_t from) const;
   [[nodiscard]] bool IsDue(Index index, Elapsed begin, Elapsed by) const;
@@ -107,6 +110,7 @@ class Judge {
   std::unordered_map<Index, std::uint32_t> last_gap_;  // place in gaps_, plus 1
   std::unordered_map<std::uint64_t, Told> told_;       // by KeyOf the silence
   BlindTime blind_;
+  BlindTime long_blind_;                   // what of it flatline must not have counted as silence
   std::optional<std::uint64_t> sequence_;  // of the last record
   Tally tally_;
   Findings findings_;  // what is known at once

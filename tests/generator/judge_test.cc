@@ -147,6 +147,19 @@ TEST_F(JudgeTest, BlindTimePutsOffWhatIsMissedButNotTheOvershoot) {
   EXPECT_GE(findings.overshoot_suspect.max, seconds(10));
 }
 
+TEST_F(JudgeTest, AVerdictThatIgnoresAnAnnouncedBlindIntervalIsFalse) {
+  Begin();
+  for (Index index = 0; index < 4; ++index) {
+    truth_.Set(index, kRefused);  // the port took nothing while the detector was stopped
+  }
+  TellBlind(seconds(2), seconds(12));
+  Tell(1, Liveness::kSuspect, seconds(12) + milliseconds(1));
+  Tell(2, Liveness::kSuspect, seconds(14) + milliseconds(1));
+  const Findings findings = judge_.Decide(seconds(15));
+  EXPECT_EQ(findings.false_suspect, 1U) << "of three seconds only one had been heard through";
+  EXPECT_EQ(findings.own_silences, 1U);
+}
+
 TEST_F(JudgeTest, AVerdictOnOneWhoBeatsIsFalse) {
   Begin();
   for (Index index = 0; index < 4; ++index) {
