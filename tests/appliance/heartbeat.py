@@ -1,0 +1,85 @@
+"""Heartbeats and the frames around them, written from DESIGN's table and the RFCs, not from our
+headers; and captures of such frames, as files of the classic pcap format.
+"""
+
+import ipaddress
+import struct
+
+PORT = 17996
+HEARTBEAT, LEAVE, ACKNOWLEDGEMENT = 0, 1, 2
+WANTS_ACKNOWLEDGEMENT, HAS_HANDLE = 1, 2
+LEADER_ELECTION, DATABASE = 1, 2
+_LAYOUT = struct.Struct(">2sBBBBHQIIQIHH")
+MAC = bytes.fromhex("02464c000001")
+BROADCAST = b"\xff" * 6
+
+
+def heartbeat(endpoint, sequence, incarnation=1, profile=LEADER_ELECTION, kind=HEARTBEAT,
+              flags=WANTS_ACKNOWLEDGEMENT, health=1, handle=0):
+    return _LAYOUT.pack(b"FL", 1, kind, flags, health, profile, endpoint, incarnation, sequence, 0,
+                        handle, 0, 0)
+
+
+def acknowledged(datagram):
+    """(endpoint, incarnation, sequence, handle) if it is an acknowledgement, else None."""
+    if len(datagram) < _LAYOUT.size:
+        return None
+    (magic, version, kind, _, _, _, endpoint, incarnation, sequence, _, handle, _,
+     _) = _LAYOUT.unpack_from(datagram)
+    if (magic, version, kind) != (b"FL", 1, ACKNOWLEDGEMENT):
+        return None
+    return endpoint, incarnation, sequence, handle
+
+
+def _checksum(data):
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total ^ 0xFFFF
+
+
+def udp_frame(payload, source="10.0.0.1", target="10.255.255.254", port=PORT, mac=BROADCAST):
+    """Ethernet, IPv4 or IPv6 by the addresses, UDP."""
+    source, target = ipaddress.ip_address(source), ipaddress.ip_address(target)
+    length = 8 + len(payload)
+    pseudo = source.packed + target.packed + struct.pack(">IHBB" if source.version == 6 else ">HBBH",
+                                                         *((length, 0, 0, 17) if source.version == 6
+                                                           else (length, 0, 17, 0)))
+    udp = struct.pack(">HHH", PORT, port, length)
+    udp += struct.pack(">H", _checksum(pseudo + udp + b"\0\0" + payload) or 0xFFFF) + payload
+    if source.version == 6:
+        ip = struct.pack(">IHBB", 6 << 28, length, 17, 64) + source.packed + target.packed
+        return mac + MAC + b"\x86\xdd" + ip + udp
+    ip = struct.pack(">BBHHHBB", 0x45, 0, 20 + length, 0, 0, 64, 17)
+    rest = source.packed + target.packed
+    ip += struct.pack(">H", _checksum(ip + b"\0\0" + rest)) + rest
+    return mac + MAC + b"\x08\x00" + ip + udp
+
+
+def write_capture(path, frames):
+    with open(path, "wb") as out:
+        out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+        for number, frame in enumerate(frames):
+            out.write(struct.pack("<IIII", 0, number, len(frame), len(frame)) + frame)
+
+
+def read_capture(path):
+    """The frames of a capture, as they are."""
+    with open(path, "rb") as file:
+        data = file.read()
+    at, out = 24, []
+    while at + 16 <= len(data):
+        length = struct.unpack_from("<I", data, at + 8)[0]
+        out.append(data[at + 16:at + 16 + length])
+        at += 16 + length
+    return out
+
+
+def udp_payload(frame):
+    """The payload of an untagged UDP frame without options, else None."""
+    if frame[12:14] == b"\x08\x00" and frame[14] == 0x45 and frame[23] == 17:
+        return frame[42:34 + struct.unpack_from(">H", frame, 38)[0]]
+    if frame[12:14] == b"\x86\xdd" and frame[20] == 17:
+        return frame[62:54 + struct.unpack_from(">H", frame, 58)[0]]
+    return None
