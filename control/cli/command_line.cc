@@ -1,5 +1,6 @@
 #include "control/cli/command_line.h"
 
+#include "control/cli/agent.h"
 #include "control/cli/check_config.h"
 #include "control/cli/verb.h"
 
@@ -22,6 +23,7 @@ constexpr const char* kFooter =
     "control, no such endpoint). `flatline VERB --help` tells the rest.";
 
 void AddVerbs(CLI::App& app, Invocation& invocation) {
+  AddAgentVerb(app, invocation);
   AddCheckConfigVerb(app, invocation);
 }
 

@@ -1,0 +1,41 @@
+#include "control/cli/agent_fleet.h"
+
+#include <algorithm>
+
+namespace flatline::cli {
+
+void RoundTrips::Add(std::uint64_t ns) {
+  least_ns = count == 0 ? ns : std::min(least_ns, ns);
+  most_ns = std::max(most_ns, ns);
+  sum_ns += ns;
+  ++count;
+}
+
+AgentFleet::AgentFleet(const FlatlineAgent& first, std::size_t count) : agents_(count, first) {
+  for (std::size_t agent = 0; agent < count; ++agent) {
+    agents_[agent].id = first.id + agent;
+  }
+}
+
+std::span<const std::uint8_t> AgentFleet::Encode(std::size_t agent,
+                                                 Message message,
+                                                 std::uint64_t wall_ns) {
+  const auto encode = message == Message::kLeave ? &FlatlineEncodeLeave : &FlatlineEncodeHeartbeat;
+  return std::span{datagram_}.first(encode(&agents_[agent], wall_ns, datagram_.data()));
+}
+
+void AgentFleet::Receive(std::span<const std::uint8_t> datagram, std::uint64_t wall_ns) {
+  FlatlineAcknowledgement told{};
+  const bool decoded = FlatlineDecodeAcknowledgement(datagram.data(), datagram.size(), &told);
+  const std::uint64_t agent = told.id - agents_.front().id;
+  if (!decoded || agent >= agents_.size() || !FlatlineAccept(&agents_[agent], &told)) {
+    ++totals_.strange;
+    return;
+  }
+  ++totals_.acknowledged;
+  if (told.sent_ns != 0 && told.sent_ns <= wall_ns) {  // else the wall clock was set back
+    totals_.round_trips.Add(wall_ns - told.sent_ns);
+  }
+}
+
+}  // namespace flatline::cli
