@@ -173,8 +173,7 @@ int RunTraffic(const Options& options, const Fleet& fleet, Sender& sender) {
                      truth,
                      JudgeOptions{.incarnation = options.traffic.incarnation,
                                   .epoch_ns = clock.epoch_ns(),
-                                  .slack = options.slack,
-                                  .early = options.early});
+                                  .slack = options.slack});
   }
   clock.SleepUntil(Elapsed{0});
   if (listener && !listener->is_connected()) {

@@ -134,8 +134,7 @@ std::expected<EalPlan, std::string> PlanEal(const Config& config,
   }
   if (!Settles(extra, kLogOptions)) {
     // of several patterns that match a type EAL takes the first
-    for (const char* level :
-         {"flatline:info", "pmd.net.memif:error", "lib.telemetry:error", "*:warning"}) {
+    for (const char* level : {"flatline:info", "pmd.net.memif:error", "*:warning"}) {
       plan.arguments.push_back(std::string("--log-level=") + level);
     }
   }
@@ -161,8 +160,8 @@ std::expected<Eal, std::string> Eal::Start(const Config& config, EalPlan plan) {
   std::ranges::transform(line, std::back_inserter(pointers), [](auto& s) { return s.data(); });
   if (rte_eal_init(static_cast<int>(pointers.size()), pointers.data()) < 0) {
     return std::unexpected(fmt::format(
-        "EAL: did not start: {}; its own lines above say why: an unknown driver, another instance "
-        "\"{}\", or rights that only root has",
+        "EAL: did not start: {}; its own lines above say why (is another instance \"{}\" running? "
+        "does it need root?)",
         rte_strerror(rte_errno),
         config.instance));
   }
