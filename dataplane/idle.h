@@ -19,7 +19,7 @@ class Idle {
   // about 5 µs of turning and 50 µs of pausing, so that a busy port never naps.
   static constexpr std::uint32_t kTurnsBeforePause = 50;
   static constexpr std::uint32_t kTurnsBeforeNap = 500;
-  static constexpr Duration kNap{50'000};
+  static constexpr Duration kNap{80'000};
 
   explicit Idle(IdleMode mode) noexcept : mode_(mode) {}
 

@@ -36,6 +36,9 @@ int Main(int count, char** arguments) {
     std::fputs(flatline::PrintConfig(*config).c_str(), stdout);
     return EXIT_SUCCESS;
   }
+  if (const auto devices = flatline::dpdk::CheckDevices(*config); !devices) {
+    return Complain(devices.error(), kBadConfiguration);
+  }
   const auto ran = flatline::dpdk::RunDataplane(*config, *options);
   return ran ? EXIT_SUCCESS : Complain(ran.error(), kFailed);
 }

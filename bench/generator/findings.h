@@ -52,6 +52,7 @@ struct Findings {
   std::uint64_t living_untold = 0;  // beating at the end, not reported alive
   Spread overshoot_suspect;         // verdict − (last left + timeout)
   Spread overshoot_dead;            // verdict − (last left + timeout + confirmation)
+  Spread overshoot_hearing;         // overshoot_suspect less the blind time since the last left
   Spread detection_suspect;         // told here − last left
   Spread detection_dead;
   Duration blind{};  // announced on the stream

@@ -153,6 +153,9 @@ void Judge::HearVerdict(const DeliveryRecord& record, Index index, Elapsed recei
   Told& told = told_[KeyOf(index, silence->from)];
   (is_death ? told.dead : told.suspect) = true;
   (is_death ? overshoot_dead_ : overshoot_suspect_).Add(at - silence->begin() - needed);
+  if (!is_death) {
+    overshoot_hearing_.Add(at - silence->begin() - needed - blind_.Within(silence->begin(), at));
+  }
   (is_death ? detection_dead_ : detection_suspect_).Add(received - silence->begin());
 }
 
@@ -185,7 +188,7 @@ std::optional<Judge::Silence> Judge::Explain(Index index, Elapsed at, Duration n
 }
 
 bool Judge::HasPassed(Elapsed begin, Elapsed at, Duration needed) const {
-  return begin + needed + long_blind_.Within(begin, at) <= at + options_.tolerance;
+  return begin + needed + long_blind_.Within(begin, at) <= at + options_.early;
 }
 
 bool Judge::Covers(const Gap& gap, Elapsed at, Duration needed) const {
@@ -293,6 +296,7 @@ Findings Judge::Decide(Elapsed now) {
   }
   out.overshoot_suspect = overshoot_suspect_.Summarise();
   out.overshoot_dead = overshoot_dead_.Summarise();
+  out.overshoot_hearing = overshoot_hearing_.Summarise();
   out.detection_suspect = detection_suspect_.Summarise();
   out.detection_dead = detection_dead_.Summarise();
   out.blind = blind_.total();

@@ -33,7 +33,10 @@ struct JudgeOptions {
   std::int64_t epoch_ns = 0;      // wall clock at the run's beginning
   Duration slack{1'000'000'000};  // how late a death may be told before it is missed
   Duration grace{100'000'000};    // how long after a silence a verdict about it may be dated
-  Duration tolerance{200'000};    // of two conversions between wall and monotonic clock
+  // How much before its deadline a verdict may be. A worker of flatline reads the clock once a
+  // turn, before it receives: it stamps a heartbeat up to one turn before it left, and a turn
+  // longer than this (its `stall`) would be a blind interval.
+  Duration early{10'000'000};
 };
 
 // What is shown while it runs.
@@ -116,6 +119,7 @@ class Judge {
   Findings findings_;  // what is known at once
   Samples overshoot_suspect_;
   Samples overshoot_dead_;
+  Samples overshoot_hearing_;
   Samples detection_suspect_;
   Samples detection_dead_;
 };

@@ -40,6 +40,7 @@ struct Words {
   std::string link_timeout;
   std::string patience;
   std::string slack;
+  std::string early;
 };
 
 void Declare(CLI::App& app, Words& words, Options& options) {
@@ -81,6 +82,8 @@ void Declare(CLI::App& app, Words& words, Options& options) {
 
   app.add_option("--judge", options.judge, "control's address; check every verdict against truth");
   app.add_option("--slack", words.slack, "how late a death may be told [1s]");
+  app.add_option(
+      "--early", words.early, "how much before its deadline a verdict may be [10ms, one turn]");
   app.add_flag("--json", options.json, "the summary as one JSON document on stdout, nothing else");
   app.add_flag("--quiet", options.quiet, "no line a second");
 }
@@ -145,6 +148,7 @@ std::expected<void, std::string> LayRun(const Words& words, Options& options) {
   for (const auto& [text, out] : {std::pair{&words.run_for, &scenario.run_for},
                                   std::pair{&words.patience, &options.traffic.patience},
                                   std::pair{&words.slack, &options.slack},
+                                  std::pair{&words.early, &options.early},
                                   std::pair{&words.link_timeout, &options.port.link_timeout}}) {
     if (auto set = SetTime(*text, *out); !set) {
       return set;

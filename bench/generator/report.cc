@@ -22,8 +22,9 @@ std::int64_t Microseconds(Duration duration) {
 }
 
 std::string SpreadLine(std::string_view name, const Spread& spread) {
-  return fmt::format("  {:<30}{:>14.3f}{:>14.3f}{:>14.3f}{:>12}\n",
+  return fmt::format("  {:<32}{:>12.3f}{:>12.3f}{:>12.3f}{:>12.3f}{:>10}\n",
                      name,
+                     Milliseconds(spread.min),
                      Milliseconds(spread.median),
                      Milliseconds(spread.p999),
                      Milliseconds(spread.max),
@@ -44,8 +45,9 @@ std::string FalseVerdictLine(const FalseVerdict& verdict) {
 }
 
 std::string FindingsText(const Findings& findings) {
-  std::string out = fmt::format("\n  {:<30}{:>14}{:>14}{:>14}{:>12}\n",
+  std::string out = fmt::format("\n  {:<32}{:>12}{:>12}{:>12}{:>12}{:>10}\n",
                                 "milliseconds",
+                                "minimum",
                                 "median",
                                 "99.9 %",
                                 "maximum",
@@ -53,6 +55,7 @@ std::string FindingsText(const Findings& findings) {
   out += SpreadLine("last heartbeat -> told suspect", findings.detection_suspect);
   out += SpreadLine("last heartbeat -> told dead", findings.detection_dead);
   out += SpreadLine("suspect past its deadline", findings.overshoot_suspect);
+  out += SpreadLine("  the same, blind time apart", findings.overshoot_hearing);
   out += SpreadLine("dead past its deadline", findings.overshoot_dead);
   out += fmt::format(
       "\n  {} of {} endpoints were reported alive; {} left ({} not told); {} of the living were "
@@ -82,6 +85,7 @@ std::string FindingsText(const Findings& findings) {
 
 nlohmann::json SpreadJson(const Spread& spread) {
   return {{"count", spread.count},
+          {"min_us", Microseconds(spread.min)},
           {"median_us", Microseconds(spread.median)},
           {"p999_us", Microseconds(spread.p999)},
           {"max_us", Microseconds(spread.max)}};
@@ -107,6 +111,7 @@ nlohmann::json FindingsJson(const Findings& findings) {
           {"living_untold", findings.living_untold},
           {"overshoot_suspect", SpreadJson(findings.overshoot_suspect)},
           {"overshoot_dead", SpreadJson(findings.overshoot_dead)},
+          {"overshoot_hearing", SpreadJson(findings.overshoot_hearing)},
           {"detection_suspect", SpreadJson(findings.detection_suspect)},
           {"detection_dead", SpreadJson(findings.detection_dead)},
           {"blind_seconds", Seconds(findings.blind)},

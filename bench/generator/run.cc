@@ -173,7 +173,8 @@ int RunTraffic(const Options& options, const Fleet& fleet, Sender& sender) {
                      truth,
                      JudgeOptions{.incarnation = options.traffic.incarnation,
                                   .epoch_ns = clock.epoch_ns(),
-                                  .slack = options.slack});
+                                  .slack = options.slack,
+                                  .early = options.early});
   }
   clock.SleepUntil(Elapsed{0});
   if (listener && !listener->is_connected()) {

@@ -14,6 +14,7 @@ namespace flatline::generator {
 // What is printed of a set of durations. All zero where there were none.
 struct Spread {
   std::size_t count = 0;
+  Duration min{};
   Duration median{};
   Duration p999{};
   Duration max{};
@@ -36,7 +37,7 @@ class Samples {
       const double place = std::ceil(part * static_cast<double>(sorted.size()));
       return sorted[static_cast<std::size_t>(std::max(place, 1.0)) - 1];
     };
-    return {sorted.size(), rank(0.5), rank(0.999), sorted.back()};
+    return {sorted.size(), sorted.front(), rank(0.5), rank(0.999), sorted.back()};
   }
 
  private:

@@ -197,6 +197,18 @@ std::expected<void, std::string> RunOn(const SharedRegion& region,
 
 }  // namespace
 
+std::expected<void, std::string> CheckDevices(const Config& config) {
+  if (config.ports.empty()) {
+    return std::unexpected("port: needed at least one [[port]], found none; name a device");
+  }
+  for (const PortConfig& port : config.ports) {
+    if (const auto device = DeviceString::Parse(port.device); !device) {
+      return std::unexpected(device.error());
+    }
+  }
+  return {};
+}
+
 std::expected<void, std::string> RunDataplane(const Config& config, const Options& options) {
   const StopSignals stop;
   auto region = SharedRegion::Open(config, options.cold, WallNow());

@@ -14,6 +14,9 @@
 
 namespace flatline::dpdk {
 
+// Whether the configured devices are ones that EAL can be asked for; before anything is touched.
+[[nodiscard]] std::expected<void, std::string> CheckDevices(const Config& config);
+
 [[nodiscard]] std::expected<void, std::string> RunDataplane(const Config& config,
                                                             const Options& options);
 

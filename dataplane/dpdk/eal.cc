@@ -134,7 +134,8 @@ std::expected<EalPlan, std::string> PlanEal(const Config& config,
   }
   if (!Settles(extra, kLogOptions)) {
     // of several patterns that match a type EAL takes the first
-    for (const char* level : {"flatline:info", "pmd.net.memif:error", "*:warning"}) {
+    for (const char* level :
+         {"flatline:info", "pmd.net.memif:error", "lib.telemetry:error", "*:warning"}) {
       plan.arguments.push_back(std::string("--log-level=") + level);
     }
   }
@@ -160,8 +161,8 @@ std::expected<Eal, std::string> Eal::Start(const Config& config, EalPlan plan) {
   std::ranges::transform(line, std::back_inserter(pointers), [](auto& s) { return s.data(); });
   if (rte_eal_init(static_cast<int>(pointers.size()), pointers.data()) < 0) {
     return std::unexpected(fmt::format(
-        "EAL: did not start: {}; its own lines above say why (is another instance \"{}\" running? "
-        "does it need root?)",
+        "EAL: did not start: {}; its own lines above say why: an unknown driver, another instance "
+        "\"{}\", or rights that only root has",
         rte_strerror(rte_errno),
         config.instance));
   }

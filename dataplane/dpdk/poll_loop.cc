@@ -74,7 +74,7 @@ int PollLoops::Run(void* loop) {
 }
 
 void PollLoops::Poll(unsigned worker_index) {
-  // or a nap of 50 µs becomes one of 100
+  // or the kernel adds 50 µs to every nap
   (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
   WorkerProgress& progress = region_.dataplane().progress[worker_index];
   progress.thread_id.store(gettid(), std::memory_order_relaxed);

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <cstring>
 #include <fmt/ranges.h>
+#include <unistd.h>
 #include <utility>
 
 #include <rte_errno.h>
@@ -101,11 +102,12 @@ std::expected<std::unique_ptr<Port>, std::string> Port::Create(const Request& re
   std::uint16_t id = 0;
   if (rte_eth_dev_get_port_by_name(device->name.c_str(), &id) != 0) {
     return std::unexpected(fmt::format(
-        "port: needed device {}, found {}; {}",
+        "port: needed device {}, found {}; {}{}",
         request.config.device,
         PortsThere(),
         device->is_pci ? "check the address (lspci -D), bind it to vfio-pci (dpdk-devbind.py)"
-                       : "check its arguments; the driver's own line above says what it missed"));
+                       : "check its arguments; the driver's own line above says what it missed",
+        geteuid() == 0 ? "" : " (most devices need root)"));
   }
   std::unique_ptr<Port> port(new Port(id, request, *device));
   if (const auto up = port->SetUp(request); !up) {

@@ -145,6 +145,7 @@ TEST_F(JudgeTest, BlindTimePutsOffWhatIsMissedButNotTheOvershoot) {
   EXPECT_TRUE(ReasonsToFail(findings).empty()) << ReasonsToFail(findings)[0];
   EXPECT_EQ(findings.blind, Duration(seconds(10)));
   EXPECT_GE(findings.overshoot_suspect.max, seconds(10));
+  EXPECT_LT(findings.overshoot_hearing.max, milliseconds(1));
 }
 
 TEST_F(JudgeTest, AVerdictThatIgnoresAnAnnouncedBlindIntervalIsFalse) {
@@ -181,18 +182,22 @@ TEST_F(JudgeTest, ADeadVerdictBeforeTheConfirmationIsFalse) {
   Begin();
   Mute(2);
   Tell(2, Liveness::kSuspect, seconds(4));
-  Tell(2, Liveness::kDead, seconds(5) - milliseconds(1));
+  Tell(2, Liveness::kDead, seconds(5) - milliseconds(11));
   const Findings findings = judge_.Decide(seconds(8));
   EXPECT_EQ(findings.false_suspect, 0U);
   EXPECT_EQ(findings.false_dead, 1U);
   EXPECT_EQ(findings.missed(), 1U) << "what was told too soon was not told";
 }
 
-TEST_F(JudgeTest, ASuspicionJustBeforeItsDeadlineIsFalse) {
+TEST_F(JudgeTest, ASuspicionMoreThanATurnBeforeItsDeadlineIsFalse) {
   Begin();
   Mute(2);
-  Tell(2, Liveness::kSuspect, seconds(4) - milliseconds(1));
+  Tell(2, Liveness::kSuspect, seconds(4) - milliseconds(11));
   EXPECT_EQ(judge_.Decide(seconds(8)).false_suspect, 1U);
+  Tell(2, Liveness::kSuspect, seconds(4) - milliseconds(9));
+  const Findings findings = judge_.Decide(seconds(8));
+  EXPECT_EQ(findings.false_suspect, 1U);
+  EXPECT_LE(findings.overshoot_suspect.min, -milliseconds(8)) << "not hidden";
 }
 
 TEST_F(JudgeTest, ALossyNetworkForcesMistakesWhichAreNotFalse) {
@@ -410,7 +415,7 @@ TEST(JudgeLine, ReadsExactlyAsTheIssueSays) {
   findings.false_dead = 1;
   findings.mistakes = 3;
   findings.overshoot_suspect = {
-      20'000, Duration{900'001}, Duration{1'500'000}, Duration{2'000'000}};
+      20'000, Duration{-5}, Duration{900'001}, Duration{1'500'000}, Duration{2'000'000}};
   EXPECT_EQ(JudgeLine(findings),
             "judge: endpoints=1000000 killed=20000 told=19999 missed=1 false_suspect=2 "
             "false_dead=1 mistakes=3 overshoot_p50_us=901 overshoot_p999_us=1500 "
@@ -438,6 +443,7 @@ TEST(Samples, QuantilesAreSamplesByNearestRank) {
   }
   const Spread spread = samples.Summarise();
   EXPECT_EQ(spread.count, 1000U);
+  EXPECT_EQ(spread.min, Duration{1});
   EXPECT_EQ(spread.median, Duration{500});
   EXPECT_EQ(spread.p999, Duration{999});
   EXPECT_EQ(spread.max, Duration{1000});
