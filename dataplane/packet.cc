@@ -60,16 +60,21 @@ std::uint8_t ByteAt(const std::byte* at) noexcept {
   return std::to_integer<std::uint8_t>(*at);
 }
 
-IpAddress AddressAt(const std::byte* ipv6) noexcept {
-  IpAddress out{};
-  std::memcpy(out.data(), ipv6, out.size());
-  return out;
+// An IP address in two registers. Put together in memory instead, the sixteen bytes of an IPv4 one
+// would wait for the stores of their parts: half of the time of a plain frame.
+struct AddressWords {
+  std::uint64_t high;
+  std::uint64_t low;
+
+  bool operator==(const AddressWords&) const = default;
+};
+
+AddressWords Ipv6At(const std::byte* at) noexcept {
+  return {.high = Load<std::uint64_t>(at), .low = Load<std::uint64_t>(at + 8)};
 }
 
-IpAddress Mapped(const std::byte* ipv4) noexcept {
-  IpAddress out{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
-  std::memcpy(out.data() + 12, ipv4, 4);
-  return out;
+AddressWords Ipv4At(const std::byte* at) noexcept {
+  return {.high = 0, .low = 0xFFFF'0000'0000U | Load<std::uint32_t>(at)};
 }
 
 Cast CastOf(const Frame& frame, const PortIdentity& identity) noexcept {
@@ -84,11 +89,13 @@ Cast CastOf(const Frame& frame, const PortIdentity& identity) noexcept {
   return Load<std::uint16_t>(frame.data) == 0x3333U ? Cast::kMulticast6 : Cast::kElsewhere;
 }
 
-bool IsOurs(const IpAddress& address, const PortIdentity& identity) noexcept {
-  return std::ranges::find(identity.addresses, address) != identity.addresses.end();
+bool IsOurs(const AddressWords& address, const PortIdentity& identity) noexcept {
+  return std::ranges::any_of(identity.addresses, [&](const IpAddress& ours) {
+    return Ipv6At(std::as_bytes(std::span{ours}).data()) == address;
+  });
 }
 
-bool Accepts(const IpAddress& destination, const PortIdentity& identity) noexcept {
+bool Accepts(const AddressWords& destination, const PortIdentity& identity) noexcept {
   return identity.addresses.empty() || IsOurs(destination, identity);
 }
 
@@ -212,7 +219,7 @@ Verdict ParseSolicitation(const Context& in, const Content& ip) noexcept {
       (detects_duplicates && (!IsSolicitedNode(ipv6 + 24) || options.names_source))) {
     return std::unexpected(DropReason::kBadControl);
   }
-  if (!IsOurs(AddressAt(icmp + 8), in.identity)) {
+  if (!IsOurs(Ipv6At(icmp + 8), in.identity)) {
     return std::unexpected(DropReason::kNotForUs);
   }
   return MakePacket(in, ip, PacketClass::kNeighbourSolicitation, ip.length, kSolicitation);
@@ -255,7 +262,7 @@ Verdict ParseIpv4(const Context& in, std::uint32_t at) noexcept {
   if ((Load<std::uint16_t>(ip + 6) & 0x3FFFU) != 0) [[unlikely]] {  // more to come, or an offset
     return std::unexpected(DropReason::kFragment);
   }
-  if (!Accepts(Mapped(ip + 16), in.identity)) [[unlikely]] {
+  if (!Accepts(Ipv4At(ip + 16), in.identity)) [[unlikely]] {
     return std::unexpected(DropReason::kNotForUs);
   }
   const Content content{.l3_offset = at,
@@ -309,7 +316,7 @@ Verdict ParseIpv6(const Context& in, std::uint32_t at) noexcept {
   if (ByteAt(ip) >> 4 != 6 || length > room - kIpv6Header) [[unlikely]] {
     return std::unexpected(DropReason::kBadIpHeader);
   }
-  const bool to_us = in.cast == Cast::kOurs && Accepts(AddressAt(ip + 24), in.identity);
+  const bool to_us = in.cast == Cast::kOurs && Accepts(Ipv6At(ip + 24), in.identity);
   if (!to_us && !IsSolicitedNode(ip + 24)) [[unlikely]] {
     return std::unexpected(DropReason::kNotForUs);
   }
@@ -346,7 +353,7 @@ Verdict ParseArp(const Context& in, std::uint32_t at) noexcept {
   if (Load<std::uint16_t>(arp + 6) != 1) {
     return std::unexpected(DropReason::kNotUdp);
   }
-  if (!IsOurs(Mapped(arp + 24), in.identity)) {
+  if (!IsOurs(Ipv4At(arp + 24), in.identity)) {
     return std::unexpected(DropReason::kNotForUs);
   }
   Packet out;
@@ -395,8 +402,14 @@ Verdict ParsePacket(const Frame& frame, const PortIdentity& identity) noexcept {
 
 DatagramSource SourceOf(const Frame& frame, const Packet& packet) noexcept {
   const std::byte* ip = frame.data + packet.l3_offset;
-  return {.ip = packet.is_ipv6 ? AddressAt(ip + 8) : Mapped(ip + 12),
-          .udp_port = Load<std::uint16_t>(frame.data + packet.l4_offset)};
+  DatagramSource out{.ip = {}, .udp_port = Load<std::uint16_t>(frame.data + packet.l4_offset)};
+  if (packet.is_ipv6) {
+    std::memcpy(out.ip.data(), ip + 8, 16);
+  } else {
+    out.ip[10] = out.ip[11] = 0xFF;
+    std::memcpy(out.ip.data() + 12, ip + 12, 4);
+  }
+  return out;
 }
 
 }  // namespace flatline
