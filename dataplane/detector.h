@@ -198,4 +198,15 @@ inline bool StampForeign(EndpointRecord& record,
   return true;
 }
 
+// By anybody, for a heartbeat of a later life that could not be acted on for want of room in a
+// ring: moves the stamp and leaves the sequence, so that nobody is called silent who has just
+// spoken. The endpoint's next heartbeat tries again.
+inline void StampSpoken(EndpointRecord& record, const RecordView& seen, Stamp stamp) noexcept {
+  std::uint64_t expected = seen.heard.Pack();
+  record.heard.compare_exchange_strong(expected,
+                                       Heard{stamp, seen.heard.sequence}.Pack(),
+                                       std::memory_order_acq_rel,
+                                       std::memory_order_relaxed);
+}
+
 }  // namespace flatline

@@ -193,11 +193,19 @@ void Ingest::ToOwner(const Pending& pending, const Reception& reception) noexcep
     }
     return;
   }
-  if (!wiring_.handoffs[OwnerOf(pending.heartbeat)]->TryPush(handoff)) {
-    wiring_.tally->Drop(DropReason::kHandoffFull);
+  if (wiring_.handoffs[OwnerOf(pending.heartbeat)]->TryPush(handoff)) {
+    wiring_.tally->Add(Counter::kHandedOver);
     return;
   }
-  wiring_.tally->Add(Counter::kHandedOver);
+  wiring_.tally->Drop(DropReason::kHandoffFull);
+  if (pending.slot != kNoSlot && pending.heartbeat.kind == HeartbeatKind::kHeartbeat) {
+    EndpointRecord& record = wiring_.index.records[pending.slot];
+    const RecordView seen = View(record);
+    if (record.id.load(std::memory_order_relaxed) == pending.heartbeat.id &&
+        pending.heartbeat.incarnation > seen.incarnation) {
+      StampSpoken(record, seen, reception.stamp);
+    }
+  }
 }
 
 void Ingest::Acknowledge(const Pending& pending,

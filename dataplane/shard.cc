@@ -116,6 +116,9 @@ HearOutcome Shard::HearKnown(const Handoff& heard,
   }
   const Change change = detector_.Decide(seen, heartbeat);
   if (!Make(change, heard, slot, seen, turn) && !verdict.stamps) {
+    if (heartbeat.kind == HeartbeatKind::kHeartbeat) {
+      StampSpoken(record, seen, heard.stamp);
+    }
     return {};
   }
   if (!done) {

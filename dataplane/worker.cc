@@ -59,9 +59,9 @@ TurnOutcome Worker::Turn(Instant now) noexcept {
   return {.frames = frames, .more = !drained || due || commands};
 }
 
-// Notes a stall, and what time it is in hearing. The blind total that counts is the one read at the
-// end of the turn before, thus before `now`: it holds no blindness that `now` knows nothing of, so
-// no stamp is too early. Our own stall is not in it yet; hence the clock does not move over one.
+// Notes a stall, and what time it is in hearing: never earlier than the truth, or stamps would be
+// too old and kill who was heard. Our own stall is not in the blind total yet; hence the clock does
+// not move over one.
 void Worker::BeginTurn(Instant now) noexcept {
   const Duration passed = now - moment_.now;
   if (passed > stall_) [[unlikely]] {
@@ -71,9 +71,10 @@ void Worker::BeginTurn(Instant now) noexcept {
   } else if (!reported_) {
     reported_ = reporter_.Flush();
   }
+  moment_.now = now;
+  ReadBlindTotal();
   const HearingInstant unhindered = moment_.hearing + (passed > stall_ ? Duration{0} : passed);
   moment_.hearing = std::min(unhindered, HearingInstant{now.time_since_epoch() - blind_total_});
-  moment_.now = now;
   tally_.Add(Counter::kTurns);
   tally_.Set(Counter::kLongestTurnNs,
              std::max(tally_.values[static_cast<std::size_t>(Counter::kLongestTurnNs)],
@@ -84,6 +85,18 @@ void Worker::BeginTurn(Instant now) noexcept {
   Moment begun = moment_;
   begun.hearing = std::max(moment_.hearing, moment_.horizon) + Duration{1};
   shard_->Reclaim(begun);
+}
+
+// A total that holds blindness after `now`, which the leader may have learnt of while we stood
+// between the reading of the clock and this line, does not count yet: a leader whose turn began
+// before `now` knows of none. Else that of the end of our last turn does, which was before `now`.
+void Worker::ReadBlindTotal() noexcept {
+  const Duration total{region_.header().blind_total_ns.load(std::memory_order_acquire)};
+  const std::int64_t leader_turn =
+      region_.dataplane().progress[0].turn_ns.load(std::memory_order_relaxed);
+  if (Instant{Duration{leader_turn}} <= moment_.now) {
+    blind_total_ = total;
+  }
 }
 
 // Sets `drained` to whether every queue was empty at some instant since `now`.

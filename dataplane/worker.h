@@ -72,6 +72,7 @@ class Worker {
   void Lead(std::vector<BlindReports*> reports, PortWatch& ports, const HearingClock& clock);
 
   void BeginTurn(Instant now) noexcept;
+  void ReadBlindTotal() noexcept;
   std::uint32_t ReceiveAndStamp(bool& drained) noexcept;
   std::uint32_t ReceiveFrom(const Attachment& attachment, bool& drained) noexcept;
   void SendReplies() noexcept;
@@ -96,7 +97,7 @@ class Worker {
   std::unique_ptr<Leader> leader_;  // worker 0 only
 
   Moment moment_;            // of this turn
-  Duration blind_total_{0};  // as the turn before saw it at its end
+  Duration blind_total_{0};  // no blindness after moment_.now is in it
   bool reported_ = true;     // nobody but us may be blind without the leader knowing
 };
 

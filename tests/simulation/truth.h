@@ -1,0 +1,52 @@
+// What is true of one simulated endpoint, apart from what anybody believes: what it did, and which
+// of its messages came into a queue of the detector's.
+#pragma once
+
+#include <flatline/endpoint.h>
+#include <flatline/liveness.h>
+#include <flatline/time.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace flatline {
+
+// A heartbeat that came into a queue and was newer than all before it.
+struct Delivery {
+  Instant at{};
+  Duration blind_total{};  // that the detector had published a while before
+  std::uint32_t incarnation = 0;
+  std::uint32_t sequence = 0;
+};
+
+struct Truth {
+  EndpointId id = kNoEndpoint;
+  ProfileId profile = kDefaultProfile;
+  // What the endpoint does.
+  bool beats = true;
+  Instant next_beat{};
+  std::uint32_t incarnation = 1;
+  std::uint32_t sequence = 0;
+  Health health = Health::kReady;
+  bool left = false;  // sent a leave in this incarnation
+  // What came through.
+  std::vector<Delivery> deliveries;  // oldest first
+  bool leave_delivered = false;
+  // What control did.
+  bool enrolled = false;  // by a command; since then it is watched even if it never speaks
+  Instant enrolled_at{};
+  Duration enrolled_blind{};
+  bool retired = false;
+
+  // Whether a message of this number is newer than whatever came through.
+  [[nodiscard]] bool IsNews(std::uint32_t other_incarnation, std::uint32_t other_sequence) const {
+    if (deliveries.empty()) {
+      return true;
+    }
+    const Delivery& last = deliveries.back();
+    return other_incarnation > last.incarnation ||
+           (other_incarnation == last.incarnation && other_sequence > last.sequence);
+  }
+};
+
+}  // namespace flatline

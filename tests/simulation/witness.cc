@@ -1,0 +1,194 @@
+#include "tests/simulation/witness.h"
+
+#include <sstream>
+
+namespace flatline {
+namespace {
+
+// How much earlier than by the truth a verdict may come: a stamp is that of the turn's beginning,
+// which may lie `stall` before the frame came (10 ms); a look at the ports may be as late as 5 ms
+// before the blindness it reports; a tick; a stamp unit.
+constexpr Duration kEarly = Milliseconds(17);
+// How much later, beyond timeout, confirmation and blind time: a tick for each step, turns of three
+// workers and of the leader between, pauses below the stall in all of them.
+constexpr Duration kLate = Milliseconds(60);
+
+std::string InMilliseconds(Duration d) {
+  std::ostringstream out;
+  out << static_cast<double>(d.count()) / 1e6 << " ms";
+  return out.str();
+}
+
+}  // namespace
+
+Witness::Witness(const RegionView& region, std::vector<Truth>& fleet, const TrueBlindness& blind)
+    : region_(region), fleet_(&fleet), blind_(&blind) {
+  for (std::size_t i = 0; i < fleet.size(); ++i) {
+    by_id_[fleet[i].id] = i;
+  }
+}
+
+void Witness::Read(unsigned worker, Instant heard) {
+  const std::uint64_t head = region_.dataplane().transition_heads[worker].value.load();
+  const auto entries = region_.transitions(worker);
+  for (; positions_[worker] != head; ++positions_[worker]) {
+    Take(entries[positions_[worker] & (entries.size() - 1)], heard);
+  }
+  const std::uint64_t tail = region_.control().transition_tails[worker].value.load();
+  if (head - tail == entries.size()) {
+    last_full_ = Instant{Duration{region_.dataplane().progress[worker].turn_ns.load()}};
+  }
+}
+
+void Witness::Release() {
+  for (unsigned worker = 0; worker < region_.shape().workers; ++worker) {
+    region_.control().transition_tails[worker].value.store(positions_[worker]);
+  }
+}
+
+void Witness::Take(const Transition& transition, Instant heard) {
+  ++counts_[static_cast<std::size_t>(transition.reason)];
+  if (transition.kind == TransitionKind::kBlind) {
+    if (transition.silence < Duration{0} || transition.id != kNoEndpoint) {
+      Fault(transition, "is no blind interval");
+    }
+    return;
+  }
+  const auto found = by_id_.find(transition.id);
+  if (found == by_id_.end()) {
+    Fault(transition, "is of an endpoint that does not exist");
+    return;
+  }
+  const Truth& truth = (*fleet_)[found->second];
+  CheckChain(transition, beliefs_[transition.id]);
+  switch (transition.reason) {
+    case Reason::kDeadlineMissed:
+      CheckSilence(transition, truth, heard);
+      break;
+    case Reason::kNotConfirmed:
+    case Reason::kNeverHeard:
+      CheckSilence(transition, truth, heard);
+      CheckPunctual(transition, truth);
+      break;
+    case Reason::kRetired:
+      break;
+    default:
+      CheckSpoken(transition, truth);
+  }
+}
+
+// Each transition begins where the one before it ended, so none is lost and none is told twice.
+void Witness::CheckChain(const Transition& transition, Belief& belief) {
+  if (transition.kind == TransitionKind::kHealth) {
+    if (transition.from != static_cast<std::uint8_t>(belief.health) ||
+        transition.liveness != belief.liveness || transition.from == transition.to) {
+      Fault(transition, "breaks the chain of health");
+    }
+    belief.health = transition.health;
+    return;
+  }
+  const bool another_life = transition.reason == Reason::kRestarted;
+  if (transition.from != static_cast<std::uint8_t>(belief.liveness)) {
+    Fault(transition, "breaks the chain: believed " + std::string(NameOf(belief.liveness)));
+  }
+  if (another_life ? transition.incarnation <= belief.incarnation
+                   : transition.from == transition.to && transition.reason != Reason::kRetired) {
+    Fault(transition, "changes nothing");
+  }
+  belief.liveness = transition.liveness;
+  belief.health = transition.health;
+  belief.incarnation = transition.incarnation;
+  if (transition.reason == Reason::kRetired) {
+    belief = {};
+  }
+}
+
+Duration Witness::Allowed(const Transition& transition) const {
+  const Profile& profile = region_.header().profiles[transition.profile];
+  return transition.reason == Reason::kDeadlineMissed ? profile.timeout
+                                                      : profile.timeout + profile.confirmation;
+}
+
+// Nobody is called silent whose heartbeat was in a queue of ours: the silence that could be heard,
+// up to the instant up to which everything was heard, was as long as the profile allows.
+void Witness::CheckSilence(const Transition& transition, const Truth& truth, Instant heard) {
+  Instant spoke = truth.enrolled_at;
+  for (const Delivery& delivery : truth.deliveries) {
+    if (delivery.at <= heard) {
+      spoke = delivery.at;
+    }
+  }
+  const Duration silence = heard - spoke;
+  const Duration heard_silence = silence - blind_->Within(spoke, heard);
+  if (heard_silence + kEarly < Allowed(transition)) {
+    Fault(transition,
+          "is false: silent for " + InMilliseconds(silence) + ", of which heard " +
+              InMilliseconds(heard_silence));
+  }
+  if (transition.silence < Allowed(transition)) {
+    Fault(transition, "shows evidence that is too short: " + InMilliseconds(transition.silence));
+  }
+}
+
+void Witness::CheckPunctual(const Transition& transition, const Truth& truth) {
+  Instant spoke = truth.enrolled_at;
+  Duration blind_then = truth.enrolled_blind;
+  if (!truth.deliveries.empty()) {
+    spoke = truth.deliveries.back().at;
+    blind_then = truth.deliveries.back().blind_total;
+  }
+  if (last_full_ >= spoke) {
+    return;  // it had to wait for room in the ring
+  }
+  const Duration blind = Duration{region_.header().blind_total_ns.load()} - blind_then;
+  const Duration late = (transition.at - spoke) - Allowed(transition) - blind;
+  if (late > kLate) {
+    Fault(transition, "is late by " + InMilliseconds(late));
+  }
+}
+
+// What is told on an endpoint's word was said by it.
+void Witness::CheckSpoken(const Transition& transition, const Truth& truth) {
+  for (const Delivery& delivery : truth.deliveries) {
+    if (delivery.incarnation == transition.incarnation &&
+        delivery.sequence >= transition.sequence) {
+      return;
+    }
+  }
+  Fault(transition, "was never said");
+}
+
+void Witness::CheckSettled(Instant now) {
+  for (const Truth& truth : *fleet_) {
+    if (truth.retired || (truth.deliveries.empty() && !truth.enrolled)) {
+      continue;
+    }
+    Liveness expected = Liveness::kDead;
+    if (truth.leave_delivered) {
+      expected = Liveness::kLeft;
+    } else if (truth.beats && !truth.left) {
+      expected = Liveness::kAlive;
+    }
+    const Belief& belief = beliefs_[truth.id];
+    // A leave is said once: where the ring had no room just then, silence must tell.
+    const bool was_full = !truth.deliveries.empty() && last_full_ >= truth.deliveries.back().at;
+    if (belief.liveness != expected &&
+        !(expected == Liveness::kLeft && belief.liveness == Liveness::kDead && was_full)) {
+      std::ostringstream out;
+      out << "endpoint " << truth.id << " is believed " << NameOf(belief.liveness) << " and is "
+          << NameOf(expected) << " at " << now.time_since_epoch().count();
+      faults_.push_back(out.str());
+    }
+  }
+}
+
+void Witness::Fault(const Transition& transition, const std::string& sentence) {
+  std::ostringstream out;
+  out << NameOf(transition.reason) << " of endpoint " << transition.id << " ("
+      << int{transition.from} << " -> " << int{transition.to} << ", incarnation "
+      << transition.incarnation << ", sequence " << transition.sequence << ") at "
+      << transition.at.time_since_epoch().count() << " " << sentence;
+  faults_.push_back(out.str());
+}
+
+}  // namespace flatline

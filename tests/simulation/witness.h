@@ -1,0 +1,74 @@
+// Control's place in the simulation: reads every worker's ring at the moment it is written, and
+// holds each verdict against the truth. Keeps its positions over restarts of the engine, so that a
+// verdict told twice or a broken chain is seen. Collects faults as sentences; none is the pass.
+#pragma once
+
+#include "tests/simulation/true_blindness.h"
+#include "tests/simulation/truth.h"
+
+#include <flatline/profile.h>
+#include <flatline/region.h>
+#include <flatline/time.h>
+#include <flatline/transition.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace flatline {
+
+// What control believes of an endpoint, from transitions alone.
+struct Belief {
+  Liveness liveness = Liveness::kUnknown;
+  Health health = Health::kUnknown;
+  std::uint32_t incarnation = 0;
+};
+
+class Witness {
+ public:
+  Witness(const RegionView& region, std::vector<Truth>& fleet, const TrueBlindness& blind);
+
+  // After a turn of a worker. `heard`: the instant up to which every queue was drained when the
+  // leader last looked.
+  void Read(unsigned worker, Instant heard);
+
+  // Gives the ring's memory back, as control does when the journal has it.
+  void Release();
+
+  // After the world has been healed and has settled: what is believed must be what is true.
+  void CheckSettled(Instant now);
+
+  [[nodiscard]] bool Believes(EndpointId id, Liveness liveness) const {
+    const auto belief = beliefs_.find(id);
+    return belief != beliefs_.end() && belief->second.liveness == liveness;
+  }
+
+  [[nodiscard]] const std::vector<std::string>& faults() const { return faults_; }
+
+  [[nodiscard]] std::uint64_t count(Reason reason) const {
+    return counts_[static_cast<std::size_t>(reason)];
+  }
+
+ private:
+  void Take(const Transition& transition, Instant heard);
+  void CheckChain(const Transition& transition, Belief& belief);
+  void CheckSilence(const Transition& transition, const Truth& truth, Instant heard);
+  void CheckPunctual(const Transition& transition, const Truth& truth);
+  void CheckSpoken(const Transition& transition, const Truth& truth);
+  void Fault(const Transition& transition, const std::string& sentence);
+  [[nodiscard]] Duration Allowed(const Transition& transition) const;
+
+  RegionView region_;
+  std::vector<Truth>* fleet_;
+  const TrueBlindness* blind_;
+  std::unordered_map<EndpointId, std::size_t> by_id_;
+  std::unordered_map<EndpointId, Belief> beliefs_;
+  std::array<std::uint64_t, kMaxWorkers> positions_{};
+  std::array<std::uint64_t, kReasonNames.size()> counts_{};
+  Instant last_full_{};
+  std::vector<std::string> faults_;
+};
+
+}  // namespace flatline
