@@ -2,6 +2,10 @@
 
 #include "control/cli/agent.h"
 #include "control/cli/check_config.h"
+#include "control/cli/get.h"
+#include "control/cli/list.h"
+#include "control/cli/status.h"
+#include "control/cli/top.h"
 #include "control/cli/verb.h"
 
 #include <flatline/config.h>
@@ -13,6 +17,7 @@
 #include <ostream>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace flatline::cli {
@@ -23,6 +28,10 @@ constexpr const char* kFooter =
     "control, no such endpoint). `flatline VERB --help` tells the rest.";
 
 void AddVerbs(CLI::App& app, Invocation& invocation) {
+  AddStatusVerb(app, invocation);
+  AddTopVerb(app, invocation);
+  AddGetVerb(app, invocation);
+  AddListVerb(app, invocation);
   AddAgentVerb(app, invocation);
   AddCheckConfigVerb(app, invocation);
 }
@@ -35,6 +44,18 @@ std::expected<Config, std::string> Invocation::Load() const {
     return DefaultConfig();
   }
   return LoadConfig(config_path);
+}
+
+std::expected<MappedRegion, Failure> Invocation::JoinRegion() const {
+  const auto config = Load();
+  if (!config) {
+    return std::unexpected(Failure{ExitCode::kUsage, config.error()});
+  }
+  auto region = MappedRegion::Open(RegionPath(*config), MappedRegion::Access::kRead);
+  if (!region) {
+    return std::unexpected(Failure{ExitCode::kAbsent, region.error()});
+  }
+  return std::move(*region);
 }
 
 ExitCode Invocation::Fail(ExitCode code, const std::string& message) const {

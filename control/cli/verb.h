@@ -4,6 +4,8 @@
 // write verb_name.{h,cc} with an AddNameVerb, and name it in command_line.cc.
 #pragma once
 
+#include "control/region_file.h"
+
 #include <flatline/config.h>
 
 #include <cstdint>
@@ -26,6 +28,11 @@ enum class ExitCode : std::uint8_t {
   kAbsent = 3,  // what was asked for is not there: no region, no control, no such endpoint
 };
 
+struct Failure {
+  ExitCode code = ExitCode::kFailed;
+  std::string message;
+};
+
 inline constexpr std::string_view kDefaultConfigPath = "/etc/flatline/flatline.toml";
 
 // One call of the command line. Outlives the verb's run.
@@ -40,8 +47,13 @@ struct Invocation {
   // The configuration; the defaults where no file was named and none is at the default path.
   [[nodiscard]] std::expected<Config, std::string> Load() const;
 
+  // The configuration's region, read-only.
+  [[nodiscard]] std::expected<MappedRegion, Failure> JoinRegion() const;
+
   // "flatline: message" on `err`.
   ExitCode Fail(ExitCode code, const std::string& message) const;
+
+  ExitCode Fail(const Failure& failure) const { return Fail(failure.code, failure.message); }
 };
 
 // What is wrong with a duration on the command line, or nothing; for CLI::Option::check.

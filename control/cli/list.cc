@@ -1,0 +1,101 @@
+#include "control/cli/list.h"
+
+#include "control/cli/arguments.h"
+#include "control/cli/endpoint_row.h"
+#include "control/cli/observation.h"
+#include "control/region_file.h"
+
+#include <flatline/liveness.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+namespace flatline::cli {
+namespace {
+
+struct Options {
+  std::vector<std::string> liveness;
+  std::vector<std::string> health;
+  std::vector<Group> groups;
+  std::string profile;
+  std::uint64_t limit = 0;  // 0: none
+};
+
+std::expected<RowFilter, std::string> FilterOf(const Options& options, const RegionView& region) {
+  RowFilter out;
+  const auto liveness = ParseNames(options.liveness, kLivenessNames);
+  const auto health = ParseNames(options.health, kHealthNames);
+  if (!liveness || !health) {
+    return std::unexpected(!liveness ? "--liveness: " + liveness.error()
+                                     : "--health: " + health.error());
+  }
+  out.liveness_mask = *liveness;
+  out.health_mask = *health;
+  out.groups.insert(options.groups.begin(), options.groups.end());
+  if (!options.profile.empty()) {
+    const auto profile = ParseProfile(options.profile, region.header().profiles);
+    if (!profile) {
+      return std::unexpected("--profile: " + profile.error());
+    }
+    out.profile = *profile;
+  }
+  return out;
+}
+
+ExitCode Run(const Options& options, const Invocation& invocation) {
+  const auto region = invocation.JoinRegion();
+  if (!region) {
+    return invocation.Fail(region.error());
+  }
+  const auto filter = FilterOf(options, region->view());
+  if (!filter) {
+    return invocation.Fail(ExitCode::kUsage, filter.error());
+  }
+  if (!invocation.json) {
+    invocation.out << RowHeading() << "\n";
+  }
+  const auto slots = static_cast<Slot>(region->view().shape().slots());
+  std::uint64_t printed = 0;
+  for (Slot slot = 0; slot < slots && (options.limit == 0 || printed < options.limit); ++slot) {
+    const std::optional<EndpointRow> row = ReadRow(region->view(), slot, MonotonicNow());
+    if (!row || !filter->Accepts(*row)) {
+      continue;
+    }
+    invocation.out << (invocation.json ? RowJson(*row).dump() : RowText(*row)) << "\n";
+    ++printed;
+    if (!invocation.out) {
+      return ExitCode::kFailed;
+    }
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void AddListVerb(CLI::App& app, Invocation& invocation) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* verb = app.add_subcommand("list", "the endpoints of the table");
+  verb->add_option("--liveness", options->liveness, "unknown, alive, suspect, dead, left")
+      ->delimiter(',')
+      ->type_name("NAME,...");
+  verb->add_option("--health", options->health, "unknown, ready, degraded, failing")
+      ->delimiter(',')
+      ->type_name("NAME,...");
+  verb->add_option("--group", options->groups, "of these groups only")
+      ->delimiter(',')
+      ->type_name("GROUP,...");
+  verb->add_option("--profile", options->profile, "by name or number")->type_name("PROFILE");
+  verb->add_option("--limit", options->limit, "at most so many; 0: all")->type_name("N");
+  verb->callback([options, &invocation] {
+    invocation.run = [options, &invocation] { return Run(*options, invocation); };
+  });
+}
+
+}  // namespace flatline::cli

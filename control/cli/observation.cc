@@ -1,0 +1,121 @@
+#include "control/cli/observation.h"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <sys/types.h>
+
+namespace flatline::cli {
+namespace {
+
+constexpr std::array<std::string_view, 4> kPulseNames{"running", "hung", "stopped", "gone"};
+
+// Also true where we may not signal it. A process in another namespace of pids seems absent.
+bool Exists(std::uint32_t pid) {
+  return pid != 0 && (::kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM);
+}
+
+// Zero for what never was, and for a clock that ran ahead of ours.
+Duration Since(std::int64_t then_ns, Instant now) {
+  return then_ns == 0 ? Duration{} : std::max(Duration{}, now - Instant{Duration{then_ns}});
+}
+
+template <std::size_t kSize>
+std::string Text(const std::array<char, kSize>& chars) {
+  return {chars.begin(), std::ranges::find(chars, '\0')};
+}
+
+WorkerObservation ObserveWorker(const RegionView& region, unsigned worker, Instant now) {
+  const WorkerProgress& progress = region.dataplane().progress[worker];
+  const std::uint64_t tail =
+      region.control().transition_tails[worker].value.load(std::memory_order_acquire);
+  const std::uint64_t head =
+      region.dataplane().transition_heads[worker].value.load(std::memory_order_acquire);
+  WorkerObservation out;
+  out.turn_age = Since(progress.turn_ns.load(std::memory_order_relaxed), now);
+  out.turns = progress.turns.load(std::memory_order_relaxed);
+  out.thread = progress.thread_id.load(std::memory_order_relaxed);
+  out.cpu = progress.cpu.load(std::memory_order_relaxed);
+  out.waiting = head - tail;
+  out.hangs = out.turn_age > kHungAfter;
+  return out;
+}
+
+void AddCounters(const PublishedCounters& published, Observation& out) {
+  for (std::size_t i = 0; i < kCounters; ++i) {
+    const std::uint64_t value = published[static_cast<Counter>(i)];
+    std::uint64_t& sum = out.counters[i];
+    // The horizon and what is subtracted by it are one for all workers.
+    const bool is_one = kCounterDescriptions[i].type == CounterType::kMaximum ||
+                        static_cast<Counter>(i) == Counter::kHorizonLagNs;
+    sum = is_one ? std::max(sum, value) : sum + value;
+  }
+  for (std::size_t i = 0; i < kDropReasons; ++i) {
+    out.drops[i] += published[static_cast<DropReason>(i)];
+  }
+}
+
+Pulse Feel(const RegionHeader& header, const Observation& seen) {
+  if (header.state.load(std::memory_order_acquire) == RegionState::kStopped) {
+    return Pulse::kStopped;
+  }
+  // A worker that has not begun its first turn is as old as its process.
+  const bool hangs = std::ranges::any_of(seen.workers, [](const WorkerObservation& worker) {
+    return worker.hangs || worker.turns == 0;
+  });
+  if (!hangs) {
+    return Pulse::kRunning;
+  }
+  return Exists(seen.pid) ? Pulse::kHung : Pulse::kGone;
+}
+
+}  // namespace
+
+std::string_view NameOf(Pulse pulse) noexcept {
+  return kPulseNames[static_cast<std::size_t>(pulse)];
+}
+
+Observation Observe(const RegionView& region, const std::string& path, Instant now) {
+  const RegionHeader& header = region.header();
+  Observation out;
+  out.at = now;
+  out.path = path;
+  out.build = Text(header.build);
+  out.pid = header.dataplane_pid.load(std::memory_order_relaxed);
+  out.adoptions = header.adoptions.load(std::memory_order_relaxed);
+  out.generation = header.generation;
+  out.capacity = header.capacity;
+  out.ring_capacity = region.shape().transition_capacity;
+  out.running = Since(header.started_ns.load(std::memory_order_relaxed), now);
+  const std::int64_t deaf_since = header.deaf_since_ns.load(std::memory_order_relaxed);
+  out.deaf = Since(deaf_since, now);
+  out.blind = Duration{header.blind_total_ns.load(std::memory_order_relaxed)};
+  const Duration horizon{header.horizon_ns.load(std::memory_order_relaxed)};
+  const Instant heard_until = deaf_since != 0 ? Instant{Duration{deaf_since}} : now;
+  out.horizon_lag = std::max(Duration{}, heard_until.time_since_epoch() - out.blind - horizon);
+  out.closed = header.enrolment_closed.load(std::memory_order_relaxed) != 0;
+  const ControlSection& control = region.control();
+  out.control_pid = control.control_pid.load(std::memory_order_relaxed);
+  out.control_age = Since(control.control_turn_ns.load(std::memory_order_relaxed), now);
+  out.control_runs = out.control_pid != 0 && (out.control_age < kHungAfter);
+  for (unsigned worker = 0; worker < region.shape().workers; ++worker) {
+    out.workers.push_back(ObserveWorker(region, worker, now));
+    AddCounters(region.dataplane().counters[worker], out);
+  }
+  out.pulse = Feel(header, out);
+  return out;
+}
+
+Instant MonotonicNow() {
+  return Instant{
+      std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())};
+}
+
+}  // namespace flatline::cli

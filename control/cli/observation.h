@@ -1,0 +1,72 @@
+// What one look at the region tells of the appliance: plain data, summed over the workers. Read
+// straight from shared memory, so it tells of a dataplane that hangs, and of one that is gone. Used
+// by status and top. Pure but for asking the kernel whether a process exists; `now` is an argument.
+#pragma once
+
+#include <flatline/counters.h>
+#include <flatline/drop_reason.h>
+#include <flatline/region.h>
+#include <flatline/time.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace flatline::cli {
+
+enum class Pulse : std::uint8_t {
+  kRunning,  // every worker has begun a turn lately
+  kHung,     // the process is there, a worker's turn is old
+  kStopped,  // it ended on purpose
+  kGone,     // it was killed: the region says live, the process is not there
+};
+
+[[nodiscard]] std::string_view NameOf(Pulse pulse) noexcept;
+
+// A turn older than this is one that hangs. Idle workers sleep a hundredth of it.
+inline constexpr Duration kHungAfter{1'000'000'000};
+
+struct WorkerObservation {
+  Duration turn_age{};
+  std::uint64_t turns = 0;
+  std::int32_t thread = 0;
+  std::int32_t cpu = -1;
+  std::uint64_t waiting = 0;  // transitions that control has not taken yet
+  bool hangs = false;
+};
+
+struct Observation {
+  Instant at{};
+  std::string path;
+  std::string build;
+  Pulse pulse = Pulse::kGone;
+  std::uint32_t pid = 0;
+  std::uint32_t adoptions = 0;
+  std::uint64_t generation = 0;  // wall clock of the Format, ns
+  std::uint64_t capacity = 0;
+  std::uint64_t ring_capacity = 0;
+  Duration running{};      // since this process's first turn
+  Duration horizon_lag{};  // hearing time from the horizon to now
+  Duration blind{};        // subtracted from everyone's silence, in all
+  Duration deaf{};         // for so long a port has been deaf; zero: none is
+  bool closed = false;     // enrolment
+  std::uint32_t control_pid = 0;
+  Duration control_age{};  // since control's last turn
+  bool control_runs = false;
+  std::vector<WorkerObservation> workers;
+  std::array<std::uint64_t, kCounters> counters{};  // counters and gauges summed, maxima the most
+  std::array<std::uint64_t, kDropReasons> drops{};
+
+  [[nodiscard]] std::uint64_t operator[](Counter counter) const noexcept {
+    return counters[static_cast<std::size_t>(counter)];
+  }
+};
+
+[[nodiscard]] Observation Observe(const RegionView& region, const std::string& path, Instant now);
+
+// CLOCK_MONOTONIC, the clock of the region's instants.
+[[nodiscard]] Instant MonotonicNow();
+
+}  // namespace flatline::cli

@@ -1,0 +1,55 @@
+#include "control/cli/status.h"
+
+#include "control/cli/observation.h"
+#include "control/cli/status_text.h"
+#include "control/region_file.h"
+
+#include <flatline/config.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <thread>
+
+namespace flatline::cli {
+namespace {
+
+struct Options {
+  std::string rate;  // a duration; empty: no rates
+};
+
+ExitCode Run(const Options& options, const Invocation& invocation) {
+  const auto region = invocation.JoinRegion();
+  if (!region) {
+    return invocation.Fail(region.error());
+  }
+  const auto look = [&] { return Observe(region->view(), region->path(), MonotonicNow()); };
+  std::optional<Observation> before;
+  if (!options.rate.empty()) {
+    before = look();
+    std::this_thread::sleep_for(ParseDuration(options.rate).value_or(Duration{}));
+  }
+  const Observation now = look();
+  invocation.out << (invocation.json ? StatusJson(now, before).dump() + "\n"
+                                     : StatusText(now, before));
+  return now.pulse == Pulse::kRunning ? ExitCode::kOk : ExitCode::kFailed;
+}
+
+}  // namespace
+
+void AddStatusVerb(CLI::App& app, Invocation& invocation) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* verb = app.add_subcommand(
+      "status", "is it alive, does it hear, what has it counted; 1 unless the dataplane runs");
+  verb->add_option("--rate", options->rate, "look twice, so far apart, and print rates")
+      ->type_name("DURATION")
+      ->check(FaultInDuration);
+  verb->callback([options, &invocation] {
+    invocation.run = [options, &invocation] { return Run(*options, invocation); };
+  });
+}
+
+}  // namespace flatline::cli

@@ -1,0 +1,291 @@
+#include "control/cli/status_text.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace flatline::cli {
+namespace {
+
+struct LivenessGauge {
+  std::string_view name;
+  Counter counter;
+};
+
+constexpr std::array<LivenessGauge, 5> kLivenessGauges{{{"unknown", Counter::kUnknown},
+                                                        {"alive", Counter::kAlive},
+                                                        {"suspect", Counter::kSuspect},
+                                                        {"dead", Counter::kDead},
+                                                        {"left", Counter::kLeft}}};
+
+double Rate(std::uint64_t now, std::uint64_t before, Duration elapsed) {
+  const double seconds = static_cast<double>(elapsed.count()) / 1e9;
+  return seconds <= 0 || now < before ? 0 : static_cast<double>(now - before) / seconds;
+}
+
+std::uint64_t Endpoints(const Observation& seen) {
+  std::uint64_t out = 0;
+  for (const LivenessGauge& gauge : kLivenessGauges) {
+    out += seen[gauge.counter];
+  }
+  return out;
+}
+
+std::uint64_t Dropped(const Observation& seen) {
+  std::uint64_t out = 0;
+  for (const std::uint64_t count : seen.drops) {
+    out += count;
+  }
+  return out;
+}
+
+std::uint64_t Waiting(const Observation& seen) {
+  std::uint64_t out = 0;
+  for (const WorkerObservation& worker : seen.workers) {
+    out += worker.waiting;
+  }
+  return out;
+}
+
+// What is the matter with the dataplane, in one line.
+std::string PulseSentence(const Observation& seen) {
+  switch (seen.pulse) {
+    case Pulse::kRunning:
+      return fmt::format("running for {}, pid {}", ShortDuration(seen.running), seen.pid);
+    case Pulse::kStopped:
+      return "stopped on purpose; the table is kept for the next one";
+    case Pulse::kGone:
+      return fmt::format("gone: pid {} is not there any more; start it again", seen.pid);
+    case Pulse::kHung:
+      break;
+  }
+  std::string out = fmt::format("HUNG, pid {}:", seen.pid);
+  for (std::size_t i = 0; i < seen.workers.size(); ++i) {
+    const WorkerObservation& worker = seen.workers[i];
+    if (worker.hangs) {
+      out += fmt::format(
+          " worker {} (thread {}) for {}", i, worker.thread, ShortDuration(worker.turn_age));
+    }
+  }
+  return out;
+}
+
+std::string ControlSentence(const Observation& seen) {
+  const std::uint64_t waiting = Waiting(seen);
+  if (seen.control_pid == 0) {
+    return fmt::format("has not joined; {} transitions wait for it", waiting);
+  }
+  if (!seen.control_runs) {
+    return fmt::format("silent for {}, pid {}; {} transitions wait for it",
+                       ShortDuration(seen.control_age),
+                       seen.control_pid,
+                       waiting);
+  }
+  return fmt::format("running, pid {}; {} transitions on their way", seen.control_pid, waiting);
+}
+
+std::string HearingSentence(const Observation& seen) {
+  std::string out = fmt::format("horizon {} behind, blind for {} in all",
+                                ShortDuration(seen.horizon_lag),
+                                ShortDuration(seen.blind));
+  if (seen.deaf != Duration{}) {
+    out += fmt::format("; A PORT IS DEAF since {}: no verdicts", ShortDuration(seen.deaf));
+  }
+  return out;
+}
+
+std::string CounterLine(const Observation& now,
+                        const std::optional<Observation>& before,
+                        std::size_t index) {
+  const CounterDescription& description = kCounterDescriptions[index];
+  std::string out = fmt::format("  {:24} {:>16}", description.name, now.counters[index]);
+  if (before && description.type == CounterType::kCounter) {
+    out += fmt::format(" {:>14.0f}/s",
+                       Rate(now.counters[index], before->counters[index], now.at - before->at));
+  }
+  return out + "  " + std::string(description.sentence) + "\n";
+}
+
+}  // namespace
+
+std::string ShortDuration(Duration duration) {
+  const std::int64_t ns = duration.count();
+  const auto in = [ns](double unit) { return static_cast<double>(ns) / unit; };
+  if (ns < 1'000) {
+    return fmt::format("{}ns", ns);
+  }
+  if (ns < 1'000'000) {
+    return fmt::format("{:.1f}us", in(1e3));
+  }
+  if (ns < 1'000'000'000) {
+    return fmt::format("{:.1f}ms", in(1e6));
+  }
+  const std::int64_t seconds = ns / 1'000'000'000;
+  if (seconds < 60) {
+    return fmt::format("{:.2f}s", in(1e9));
+  }
+  if (seconds < 3600) {
+    return fmt::format("{}m{:02}s", seconds / 60, seconds % 60);
+  }
+  return seconds < 86'400 ? fmt::format("{}h{:02}m", seconds / 3600, seconds / 60 % 60)
+                          : fmt::format("{}d{:02}h", seconds / 86'400, seconds / 3600 % 24);
+}
+
+std::string StatusText(const Observation& now, const std::optional<Observation>& before) {
+  std::string out = fmt::format("dataplane  {}\n", PulseSentence(now));
+  out += fmt::format("control    {}\n", ControlSentence(now));
+  out += fmt::format("hearing    {}\n", HearingSentence(now));
+  out += fmt::format("endpoints  {} of {}, enrolment {}:",
+                     Endpoints(now),
+                     now.capacity,
+                     now.closed ? "closed" : "open");
+  for (const LivenessGauge& gauge : kLivenessGauges) {
+    out += fmt::format(" {} {}", now[gauge.counter], gauge.name);
+  }
+  out += fmt::format(
+      "\nregion     {} (build {}, adopted {} times)\n\nworker          turns   turn "
+      "began   waiting   thread  cpu\n",
+      now.path,
+      now.build,
+      now.adoptions);
+  for (std::size_t i = 0; i < now.workers.size(); ++i) {
+    const WorkerObservation& worker = now.workers[i];
+    out += fmt::format("{:6} {:>14} {:>12} {:>9} {:>8} {:>4}{}\n",
+                       i,
+                       worker.turns,
+                       ShortDuration(worker.turn_age) + " ago",
+                       worker.waiting,
+                       worker.thread,
+                       worker.cpu < 0 ? "-" : std::to_string(worker.cpu),
+                       worker.hangs && now.pulse == Pulse::kHung ? "  HANGS" : "");
+  }
+  out += "\ncounters\n";
+  for (std::size_t i = 0; i < kCounters; ++i) {
+    out += CounterLine(now, before, i);
+  }
+  out += fmt::format("\ndropped {}{}\n", Dropped(now), Dropped(now) == 0 ? "" : ", of these");
+  for (std::size_t i = 0; i < kDropReasons; ++i) {
+    if (now.drops[i] != 0) {
+      out += fmt::format("  {:24} {:>16}  {}\n",
+                         kDropDescriptions[i].name,
+                         now.drops[i],
+                         kDropDescriptions[i].sentence);
+    }
+  }
+  return out;
+}
+
+nlohmann::ordered_json StatusJson(const Observation& now,
+                                  const std::optional<Observation>& before) {
+  nlohmann::ordered_json out{{"dataplane", NameOf(now.pulse)},
+                             {"pid", now.pid},
+                             {"build", now.build},
+                             {"region", now.path},
+                             {"generation_ns", now.generation},
+                             {"adoptions", now.adoptions},
+                             {"running_ns", now.running.count()},
+                             {"horizon_lag_ns", now.horizon_lag.count()},
+                             {"blind_ns", now.blind.count()},
+                             {"deaf_ns", now.deaf.count()},
+                             {"enrolment", now.closed ? "closed" : "open"},
+                             {"capacity", now.capacity},
+                             {"endpoints", Endpoints(now)}};
+  for (const LivenessGauge& gauge : kLivenessGauges) {
+    out["liveness"][std::string(gauge.name)] = now[gauge.counter];
+  }
+  out["control"] = {{"pid", now.control_pid},
+                    {"running", now.control_runs},
+                    {"turn_age_ns", now.control_age.count()},
+                    {"transitions_waiting", Waiting(now)}};
+  for (const WorkerObservation& worker : now.workers) {
+    out["workers"].push_back({{"turns", worker.turns},
+                              {"turn_age_ns", worker.turn_age.count()},
+                              {"hangs", worker.hangs},
+                              {"thread", worker.thread},
+                              {"cpu", worker.cpu},
+                              {"transitions_waiting", worker.waiting}});
+  }
+  for (std::size_t i = 0; i < kCounters; ++i) {
+    const std::string name(kCounterDescriptions[i].name);
+    out["counters"][name] = now.counters[i];
+    if (before && kCounterDescriptions[i].type == CounterType::kCounter) {
+      out["per_second"][name] = Rate(now.counters[i], before->counters[i], now.at - before->at);
+    }
+  }
+  for (std::size_t i = 0; i < kDropReasons; ++i) {
+    out["drops"][std::string(kDropDescriptions[i].name)] = now.drops[i];
+  }
+  return out;
+}
+
+std::vector<std::string> TopFrame(const Observation& now,
+                                  const Observation& before,
+                                  FrameSize size) {
+  const Duration elapsed = now.at - before.at;
+  const auto rate = [&](Counter counter) { return Rate(now[counter], before[counter], elapsed); };
+  std::vector<std::string> out{
+      fmt::format("flatline: {}", PulseSentence(now)),
+      fmt::format("control: {}", ControlSentence(now)),
+      fmt::format("hearing: {}", HearingSentence(now)),
+      "",
+      fmt::format(
+          "{:>12} {:>12} {:>12} {:>12} {:>12}", "unknown", "alive", "suspect", "dead", "left"),
+      fmt::format("{:>12} {:>12} {:>12} {:>12} {:>12}   of {}",
+                  now[Counter::kUnknown],
+                  now[Counter::kAlive],
+                  now[Counter::kSuspect],
+                  now[Counter::kDead],
+                  now[Counter::kLeft],
+                  now.capacity),
+      "",
+      fmt::format("{:>12} {:>12} {:>12} {:>12} {:>12}   a second",
+                  "heartbeats",
+                  "frames",
+                  "suspicions",
+                  "deaths",
+                  "recoveries"),
+      fmt::format("{:>12.0f} {:>12.0f} {:>12.0f} {:>12.0f} {:>12.0f}",
+                  rate(Counter::kHeartbeats),
+                  rate(Counter::kFrames),
+                  rate(Counter::kSuspicions),
+                  rate(Counter::kDeaths),
+                  rate(Counter::kRecoveries)),
+      "",
+      "worker  turns/s   turn began   waiting   thread  cpu"};
+  const std::size_t known = std::min(now.workers.size(), before.workers.size());
+  for (std::size_t i = 0; i < known; ++i) {
+    const WorkerObservation& worker = now.workers[i];
+    out.push_back(fmt::format("{:6} {:>8.0f} {:>12} {:>9} {:>8} {:>4}{}",
+                              i,
+                              Rate(worker.turns, before.workers[i].turns, elapsed),
+                              ShortDuration(worker.turn_age) + " ago",
+                              worker.waiting,
+                              worker.thread,
+                              worker.cpu < 0 ? "-" : std::to_string(worker.cpu),
+                              worker.hangs ? "  HANGS" : ""));
+  }
+  out.emplace_back();
+  out.push_back(fmt::format("dropped {}", Dropped(now)));
+  for (std::size_t i = 0; i < kDropReasons; ++i) {
+    if (now.drops[i] != 0) {
+      out.push_back(fmt::format("  {:20} {:>14} {:>10.0f}/s",
+                                kDropDescriptions[i].name,
+                                now.drops[i],
+                                Rate(now.drops[i], before.drops[i], elapsed)));
+    }
+  }
+  out.resize(static_cast<std::size_t>(std::max(size.rows, 1)));
+  for (std::string& line : out) {
+    line.resize(std::min(line.size(), static_cast<std::size_t>(std::max(size.columns, 0))));
+  }
+  out.back() = "q quits";
+  return out;
+}
+
+}  // namespace flatline::cli
