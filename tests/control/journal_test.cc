@@ -1,0 +1,312 @@
+// The journal against a vector of the ids appended, over many reopenings; torn tails at every byte,
+// flipped bytes, a full disk, retention, a second writer.
+#include "control/journal.h"
+
+#include "tests/control/journal_in_a_directory.h"
+
+#include <flatline/crc32c.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <fcntl.h>
+#include <fstream>
+#include <random>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace flatline {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr Instant kNow{Duration{1'000'000'000}};
+
+std::vector<DeliveryRecord> RecordsFor(EndpointId first, std::size_t count) {
+  std::vector<DeliveryRecord> out;
+  for (std::size_t i = 0; i < count; ++i) {
+    out.push_back(RecordFor(first + i));
+  }
+  return out;
+}
+
+// Appends endpoints 1, 2, … so that an id is its sequence.
+void Fill(Journal& journal, std::size_t count) {
+  auto records = RecordsFor(journal.newest() + 1, count);
+  ASSERT_EQ(journal.Append(records, kNow), count);
+}
+
+// Every record from `sequence` on, checked; holes count as missing.
+std::vector<EndpointId> ReadFrom(const Journal& journal, std::uint64_t sequence) {
+  std::vector<EndpointId> out;
+  while (sequence <= journal.newest()) {
+    const Journal::Range range = journal.From(sequence, 1000);
+    if (range.hole_until != 0) {
+      sequence = range.hole_until + 1;
+      continue;
+    }
+    EXPECT_FALSE(range.records.empty());
+    for (const DeliveryRecord& record : range.records) {
+      EXPECT_EQ(record.sequence, sequence++);
+      EXPECT_EQ(record.crc, SealOf(record));
+      out.push_back(record.endpoint);
+    }
+  }
+  return out;
+}
+
+std::vector<EndpointId> Iota(EndpointId first, EndpointId last) {
+  std::vector<EndpointId> out;
+  for (; first <= last; ++first) {
+    out.push_back(first);
+  }
+  return out;
+}
+
+TEST(Journal, BeginsAtOne) {
+  JournalInADirectory place;
+  const auto journal = place.Open();
+  EXPECT_EQ(journal->newest(), 0U);
+  EXPECT_EQ(journal->oldest(), 1U);
+  EXPECT_TRUE(journal->From(1, 10).records.empty());
+  Fill(*journal, 1);
+  EXPECT_EQ(journal->newest(), 1U);
+  EXPECT_THAT(ReadFrom(*journal, 1), Iota(1, 1));
+}
+
+TEST(Journal, IsAsAModelOverManyReopenings) {
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE(seed);
+  std::independent_bits_engine<std::mt19937, 32, std::uint32_t> random(seed);
+  JournalInADirectory place(31, 1000);
+  std::vector<EndpointId> model;
+  for (int round = 0; round < 40; ++round) {
+    const auto journal = place.Open();
+    ASSERT_TRUE(journal) << place.error;
+    EXPECT_THAT(place.findings, IsEmpty());
+    ASSERT_EQ(journal->newest(), model.size());
+    for (unsigned batch = random() % 6; batch != 0; --batch) {
+      std::vector<DeliveryRecord> records;
+      for (unsigned count = random() % 50; count != 0; --count) {
+        records.push_back(RecordFor(random()));
+        model.push_back(records.back().endpoint);
+      }
+      ASSERT_EQ(journal->Append(records, kNow), records.size());
+      journal->Housekeep(kNow);
+    }
+    const std::uint64_t from = model.empty() ? 1 : random() % model.size() + 1;
+    EXPECT_EQ(ReadFrom(*journal, from),
+              std::vector<EndpointId>(model.begin() + static_cast<std::ptrdiff_t>(from) - 1,
+                                      model.end()));
+  }
+}
+
+TEST(Journal, CutsATornTailAtEveryByte) {
+  for (std::size_t torn = 0; torn < sizeof(DeliveryRecord); ++torn) {
+    JournalInADirectory place;
+    {
+      const auto journal = place.Open();
+      Fill(*journal, 10);
+    }
+    {
+      // The eleventh record as a power cut left it: its first `torn` bytes, and nothing after.
+      DeliveryRecord next = RecordFor(11);
+      next.sequence = 11;
+      next.crc = SealOf(next) | 1U;  // whose last byte is not zero, at least
+      std::fstream file(place.Files().front(), std::ios::in | std::ios::out | std::ios::binary);
+      file.seekp(static_cast<std::streamoff>(11 * sizeof(DeliveryRecord)));
+      file.write(reinterpret_cast<const char*>(&next), static_cast<std::streamsize>(torn));
+    }
+    const auto journal = place.Open();
+    ASSERT_TRUE(journal) << place.error;
+    EXPECT_EQ(journal->newest(), 10U) << torn;
+    if (torn != 0) {
+      ASSERT_THAT(place.findings, SizeIs(1)) << torn;
+      EXPECT_THAT(place.findings.front(), HasSubstr("after sequence 10 were cut"));
+    }
+    Fill(*journal, 5);
+    EXPECT_EQ(ReadFrom(*journal, 1), Iota(1, 15));
+  }
+}
+
+TEST(Journal, SurvivesAFileThatEndsAnywhere) {
+  for (std::uintmax_t length = 0; length <= 12 * sizeof(DeliveryRecord); length += 13) {
+    JournalInADirectory place;
+    {
+      const auto journal = place.Open();
+      Fill(*journal, 11);
+    }
+    std::filesystem::resize_file(place.Files().front(), length);
+    const auto journal = place.Open();
+    ASSERT_TRUE(journal) << place.error;
+    const std::uint64_t whole = length / sizeof(DeliveryRecord);
+    EXPECT_EQ(journal->newest(), whole < 2 ? 0 : whole - 1) << length;
+    Fill(*journal, 30);
+    EXPECT_EQ(ReadFrom(*journal, 1), Iota(1, journal->newest()));
+  }
+}
+
+TEST(Journal, KeepsItsNumbersWhenItsOnlyFileIsEmpty) {
+  JournalInADirectory place(31, 2);
+  std::uint64_t first = 0;
+  {
+    const auto journal = place.Open();
+    Fill(*journal, 100);
+    first = journal->oldest();
+  }
+  ASSERT_GT(first, 1U);
+  const auto files = place.Files();
+  for (std::size_t i = 1; i < files.size(); ++i) {
+    std::filesystem::remove(files[i]);
+  }
+  std::filesystem::resize_file(files.front(), 10);
+  const auto journal = place.Open();
+  ASSERT_TRUE(journal) << place.error;
+  EXPECT_EQ(journal->newest(), first - 1);
+}
+
+TEST(Journal, NeverGivesOutAFlippedByte) {
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE(seed);
+  std::independent_bits_engine<std::mt19937, 32, std::uint32_t> random(seed);
+  for (int round = 0; round < 200; ++round) {
+    JournalInADirectory place;
+    {
+      const auto journal = place.Open();
+      Fill(*journal, 150);  // three segments
+    }
+    const std::uint64_t hurt = random() % 150 + 1;
+    {
+      const std::uint64_t file_number = (hurt - 1) / 63;
+      const std::uint64_t offset = ((hurt - 1) % 63 + 1) * sizeof(DeliveryRecord) + random() % 64;
+      std::fstream file(place.Files()[file_number],
+                        std::ios::in | std::ios::out | std::ios::binary);
+      file.seekg(static_cast<std::streamoff>(offset));
+      const int byte = file.get();
+      file.seekp(static_cast<std::streamoff>(offset));
+      file.put(static_cast<char>(byte ^ (1 << (random() % 8))));
+    }
+    const auto journal = place.Open();
+    ASSERT_TRUE(journal) << place.error;
+    EXPECT_THAT(place.findings, SizeIs(1)) << hurt;
+    auto expected = Iota(1, 150);
+    std::erase(expected, hurt);
+    EXPECT_EQ(ReadFrom(*journal, 1), expected) << hurt;
+    // The last one damaged is a torn tail; any other keeps its number and is missing.
+    EXPECT_EQ(journal->newest(), hurt == 150 ? 149U : 150U);
+  }
+}
+
+TEST(Journal, RepairsAHeader) {
+  JournalInADirectory place;
+  {
+    const auto journal = place.Open();
+    Fill(*journal, 10);
+  }
+  {
+    std::fstream file(place.Files().front(), std::ios::in | std::ios::out | std::ios::binary);
+    file.write("nonsense", 8);
+  }
+  auto journal = place.Open();
+  ASSERT_TRUE(journal) << place.error;
+  ASSERT_THAT(place.findings, SizeIs(1));
+  EXPECT_THAT(place.findings.front(), HasSubstr("header"));
+  EXPECT_EQ(ReadFrom(*journal, 1), Iota(1, 10));
+  journal.reset();
+  journal = place.Open();
+  EXPECT_THAT(place.findings, IsEmpty());
+}
+
+TEST(Journal, SetsAsideWhatDoesNotConnect) {
+  JournalInADirectory place(31, 10);
+  {
+    const auto journal = place.Open();
+    Fill(*journal, 31 * 4);
+  }
+  std::filesystem::remove(place.Files()[1]);
+  const auto journal = place.Open();
+  ASSERT_TRUE(journal) << place.error;
+  EXPECT_THAT(place.findings, SizeIs(1));
+  EXPECT_EQ(journal->oldest(), 63U);
+  EXPECT_EQ(ReadFrom(*journal, 63), Iota(63, 31 * 4));
+}
+
+TEST(Journal, KeepsAtMostWhatItMay) {
+  JournalInADirectory place(31, 3);
+  const auto journal = place.Open();
+  for (int i = 0; i < 100; ++i) {
+    Fill(*journal, 17);
+    journal->Housekeep(kNow);
+    EXPECT_LE(place.Files().size(), 3U);
+  }
+  EXPECT_GT(journal->oldest(), 1700U - 3 * 31);
+  EXPECT_EQ(ReadFrom(*journal, journal->oldest()), Iota(journal->oldest(), 1700));
+}
+
+TEST(Journal, ARangeOutlivesItsSegment) {
+  JournalInADirectory place(31, 2);
+  const auto journal = place.Open();
+  Fill(*journal, 31);
+  const Journal::Range range = journal->From(1, 31);
+  Fill(*journal, 200);
+  EXPECT_TRUE(range.keep->removed());
+  EXPECT_EQ(range.records.back().endpoint, 31U);
+}
+
+TEST(Journal, WaitsWhileTheDiskIsFull) {
+  JournalInADirectory place(31, 10);
+  bool is_full = false;
+  place.options.allocate = [&](int descriptor, std::uint64_t bytes) {
+    return is_full ? ENOSPC : posix_fallocate(descriptor, 0, static_cast<off_t>(bytes));
+  };
+  const auto journal = place.Open();
+  Fill(*journal, 31 * 2 - 1);
+  is_full = true;
+  auto records = RecordsFor(31 * 2, 3);
+  EXPECT_EQ(journal->Append(records, kNow), 1U);
+  EXPECT_THAT(journal->trouble(), HasSubstr("No space left on device"));
+  EXPECT_THAT(place.Files(), SizeIs(2)) << "the file that could not be filled is removed";
+  is_full = false;
+  const auto rest = std::span(records).subspan(1);
+  EXPECT_EQ(journal->Append(rest, kNow), 0U) << "room is looked for once a second";
+  EXPECT_EQ(journal->Append(rest, kNow + Duration{1'000'000'001}), 2U);
+  EXPECT_THAT(journal->trouble(), IsEmpty());
+  EXPECT_EQ(ReadFrom(*journal, 1), Iota(1, 64));
+}
+
+TEST(Journal, GivesUpHistoryBeforeVerdictsOnAFullDisk) {
+  JournalInADirectory place(31, 10);
+  std::size_t room = 5;
+  place.options.allocate = [&](int descriptor, std::uint64_t bytes) {
+    return place.Files().size() > room ? ENOSPC
+                                       : posix_fallocate(descriptor, 0, static_cast<off_t>(bytes));
+  };
+  const auto journal = place.Open();
+  Fill(*journal, 31 * 8);
+  EXPECT_EQ(place.Files().size(), 5U);
+  EXPECT_EQ(ReadFrom(*journal, journal->oldest()), Iota(31 * 3 + 1, 31 * 8));
+}
+
+TEST(Journal, RefusesASecondWriter) {
+  JournalInADirectory place;
+  const auto journal = place.Open();
+  EXPECT_EQ(place.Open(), nullptr);
+  EXPECT_THAT(place.error, HasSubstr("another flatline-control"));
+}
+
+TEST(Journal, AsksToSyncEverySegmentThatWasWritten) {
+  JournalInADirectory place(31, 10);
+  const auto journal = place.Open();
+  EXPECT_EQ(journal->SyncTarget(), nullptr);
+  Fill(*journal, 40);
+  EXPECT_EQ(journal->SyncTarget()->first(), 1U);
+  EXPECT_EQ(journal->SyncTarget()->first(), 32U);
+  EXPECT_EQ(journal->SyncTarget(), nullptr);
+}
+
+}  // namespace
+}  // namespace flatline

@@ -1,0 +1,237 @@
+// Control without sockets: sessions driven by bytes and invented time, over an invented region.
+#include "control/service.h"
+
+#include "tests/control/invented_region.h"
+#include "tests/control/journal_in_a_directory.h"
+
+#include <cstring>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace flatline {
+namespace {
+
+using testing::ElementsAre;
+
+class ServiceTest : public testing::Test {
+ protected:
+  void Turn(Duration later = Duration{100'000}) {
+    now_ += later;
+    wall_ += later;
+    ASSERT_TRUE(service_.Turn(now_, wall_));
+  }
+
+  Session& Connect(Session::Origin origin = Session::Origin::kLocal) {
+    return *service_.Open(origin, now_);
+  }
+
+  template <typename T>
+  void Send(Session& session, const T& value) {
+    session.Receive(std::as_bytes(std::span{&value, 1}), now_, wall_);
+  }
+
+  void Ask(Session& session, RequestKind kind, std::uint64_t sequence = 0) {
+    DeliveryRequest request;
+    request.kind = kind;
+    request.sequence = sequence;
+    Send(session, request);
+  }
+
+  // All that the session has to say, over as many turns as that takes.
+  std::vector<DeliveryRecord> Hear(Session& session, std::size_t piece = 1'000'000) {
+    std::vector<std::byte> bytes;
+    for (int silent = 0; silent < 5;) {
+      const auto ready = session.ready().first(std::min(piece, session.ready().size()));
+      bytes.insert(bytes.end(), ready.begin(), ready.end());
+      silent = ready.empty() ? silent + 1 : 0;
+      session.Sent(ready.size());
+      Turn(Duration{1});
+    }
+    std::vector<DeliveryRecord> out(bytes.size() / sizeof(DeliveryRecord));
+    std::memcpy(static_cast<void*>(out.data()), bytes.data(), bytes.size());
+    return out;
+  }
+
+  static std::vector<RecordKind> KindsOf(const std::vector<DeliveryRecord>& records) {
+    std::vector<RecordKind> out;
+    for (const DeliveryRecord& record : records) {
+      out.push_back(record.kind);
+    }
+    return out;
+  }
+
+  // The error that is the session's last word.
+  DeliveryError ErrorOf(Session& session) {
+    const auto records = Hear(session);
+    EXPECT_FALSE(records.empty());
+    EXPECT_EQ(records.back().kind, RecordKind::kError);
+    EXPECT_TRUE(session.finished());
+    return static_cast<DeliveryError>(records.back().reason);
+  }
+
+  Instant now_{Duration{1'000'000'000}};
+  WallInstant wall_{Duration{1'790'000'000'000'000'000}};
+  InventedRegion region_{{}};
+  JournalInADirectory place_{63, 3};
+  Service service_{{.bookmark = Duration{1'000'000'000}, .subscribers = 2, .first_serial = 1},
+                   place_.Open()};
+};
+
+TEST_F(ServiceTest, TellsASubscriberWhatHappens) {
+  service_.Join(region_.view());
+  Session& session = Connect();
+  Turn();
+  Ask(session, RequestKind::kSubscribeFrom, 0);
+  ASSERT_TRUE(region_.PushDeath(0, 42, 1));
+  const auto records = Hear(session, 7);  // seven bytes at a time
+  ASSERT_THAT(KindsOf(records),
+              ElementsAre(RecordKind::kHello, RecordKind::kReset, RecordKind::kLiveness));
+  EXPECT_EQ(records[2].endpoint, 42U);
+}
+
+TEST_F(ServiceTest, BeginsASnapshotAndGoesOnBehindIt) {
+  service_.Join(region_.view());
+  region_.view().records()[9].state.store(EndpointState{Liveness::kAlive, {}, 1}.Pack());
+  region_.view().records()[9].id.store(5);
+  Turn();
+  Session& session = Connect();
+  Ask(session, RequestKind::kSubscribeSnapshot);
+  const auto rows = Hear(session);
+  ASSERT_THAT(KindsOf(rows),
+              ElementsAre(RecordKind::kHello,
+                          RecordKind::kSnapshotBegin,
+                          RecordKind::kSnapshotRow,
+                          RecordKind::kSnapshotEnd));
+  EXPECT_EQ(rows[3].silence_ns, 1);
+  ASSERT_TRUE(region_.PushDeath(0, 5, 1));
+  EXPECT_EQ(Hear(session).front().sequence, rows[3].sequence + 1);
+}
+
+TEST_F(ServiceTest, SendsAwayWhoTalksNonsense) {
+  Session& session = Connect();
+  Send(session, std::array<char, 16>{'G', 'E', 'T', ' '});
+  EXPECT_EQ(ErrorOf(session), DeliveryError::kBadRequest);
+}
+
+TEST_F(ServiceTest, SendsAwayASubscriberThatGoesOnTalking) {
+  Session& session = Connect();
+  Ask(session, RequestKind::kSubscribeNow);
+  Send(session, 'x');
+  EXPECT_EQ(ErrorOf(session), DeliveryError::kBadRequest);
+}
+
+TEST_F(ServiceTest, SendsAwayWhoSaysNothing) {
+  Session& session = Connect();
+  Send(session, 'F');
+  Turn(Session::kMostPatience);
+  EXPECT_TRUE(session.ready().empty());
+  Turn(Duration{1});
+  EXPECT_EQ(ErrorOf(session), DeliveryError::kTooSlow);
+}
+
+TEST_F(ServiceTest, RefusesAFutureSequence) {
+  Session& session = Connect();
+  Ask(session, RequestKind::kSubscribeFrom, 1);
+  EXPECT_EQ(ErrorOf(session), DeliveryError::kFutureSequence);
+}
+
+TEST_F(ServiceTest, RefusesASnapshotOfNothing) {
+  Session& session = Connect();
+  Ask(session, RequestKind::kSubscribeSnapshot);
+  EXPECT_EQ(ErrorOf(session), DeliveryError::kNoDataplane);
+}
+
+TEST_F(ServiceTest, CountsItsSubscribers) {
+  Session& first = Connect();
+  Session& second = Connect();
+  Session& third = Connect();
+  Ask(first, RequestKind::kSubscribeNow);
+  Ask(second, RequestKind::kSubscribeNow);
+  Ask(third, RequestKind::kSubscribeNow);
+  EXPECT_EQ(ErrorOf(third), DeliveryError::kTooManySubscribers);
+  service_.Close(&first);
+  Session& fourth = Connect();
+  Ask(fourth, RequestKind::kSubscribeNow);
+  EXPECT_THAT(KindsOf(Hear(fourth)), ElementsAre(RecordKind::kHello));
+}
+
+TEST_F(ServiceTest, ClosesWhoStuckUntilTheJournalHadGoneOn) {
+  service_.Join(region_.view());
+  Turn();
+  Session& session = Connect();
+  Ask(session, RequestKind::kSubscribeFrom, 0);
+  session.Sent(session.ready().size());
+  Turn();
+  ASSERT_FALSE(session.ready().empty());  // and is never sent
+  for (EndpointId id = 1; id < 500; ++id) {
+    EXPECT_FALSE(session.stuck() && service_.journal().oldest() == 1);
+    ASSERT_TRUE(region_.PushDeath(0, id, 1));
+    Turn();
+  }
+  EXPECT_TRUE(session.stuck());
+}
+
+TEST_F(ServiceTest, EndsASnapshotWhoseRegionGoesAway) {
+  service_.Join(region_.view());
+  region_.view().records()[9].id.store(5);
+  Turn();
+  Session& session = Connect();
+  Ask(session, RequestKind::kSubscribeSnapshot);
+  session.Sent(session.ready().size());
+  Turn();
+  ASSERT_FALSE(session.ready().empty());
+  service_.Leave();
+  EXPECT_EQ(ErrorOf(session), DeliveryError::kTooSlow);
+}
+
+TEST_F(ServiceTest, LetsOnlyLocalConnectionsAdminister) {
+  service_.Join(region_.view());
+  DeliveryRequest request;
+  request.kind = RequestKind::kAdminister;
+  request.count = 1;
+  const AdminEntry entry{.id = 77, .command = 1};
+  Session& remote = Connect(Session::Origin::kTcp);
+  Send(remote, request);
+  Send(remote, entry);
+  EXPECT_EQ(ErrorOf(remote), DeliveryError::kNotPermitted);
+
+  Session& local = Connect();
+  for (int round = 0; round < 2; ++round) {  // one request after another
+    Send(local, request);
+    Send(local, entry);
+    Turn();
+    ASSERT_EQ(region_.TakeCommands(0, 10, CommandStatus::kDone).size(), 1U);
+    const auto answers = Hear(local);
+    ASSERT_THAT(KindsOf(answers), ElementsAre(RecordKind::kCommandResult));
+    EXPECT_EQ(answers[0].endpoint, 77U);
+  }
+}
+
+TEST_F(ServiceTest, TakesTwoRequestsSentAtOnce) {
+  service_.Join(region_.view());
+  Session& session = Connect();
+  std::vector<std::byte> bytes;
+  for (EndpointId id = 1; id <= 2; ++id) {
+    DeliveryRequest request;
+    request.kind = RequestKind::kAdminister;
+    request.count = 1;
+    const AdminEntry entry{.id = id, .command = 2};
+    for (const auto& raw :
+         {std::as_bytes(std::span{&request, 1}).subspan(0), std::as_bytes(std::span{&entry, 1})}) {
+      bytes.insert(bytes.end(), raw.begin(), raw.end());
+    }
+  }
+  session.Receive(bytes, now_, wall_);
+  std::size_t answers = 0;
+  for (int round = 0; round < 4; ++round) {
+    Turn();
+    region_.TakeCommands(0, 10, CommandStatus::kUnknownEndpoint);
+    answers += Hear(session).size();
+  }
+  EXPECT_EQ(answers, 2U);
+}
+
+}  // namespace
+}  // namespace flatline

@@ -1,0 +1,256 @@
+// The sockets, really: a good subscriber, one that never reads and one that talks nonsense, on a
+// Unix socket and over TCP; and a million entries of administration. One thread, no sleep: the test
+// turns the service and reads its own sockets in between. Skips where the kernel forbids the ring.
+#include "control/uring/server.h"
+
+#include "tests/control/invented_region.h"
+#include "tests/control/journal_in_a_directory.h"
+
+#include <flatline/crc32c.h>
+
+#include <algorithm>
+#include <arpa/inet.h>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <functional>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace flatline::uring {
+namespace {
+
+// The other end of a connection: never blocks.
+class Peer {
+ public:
+  explicit Peer(const std::string& path) : descriptor_(::socket(AF_UNIX, kType, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path.data(), path.size());
+    Connect(address);
+  }
+
+  explicit Peer(int port) : descriptor_(::socket(AF_INET, kType, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    Connect(address);
+  }
+
+  ~Peer() { ::close(descriptor_); }
+
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+
+  // As much as the socket takes; returns how much.
+  std::size_t Send(std::span<const std::byte> bytes) const {
+    const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    return sent < 0 ? 0 : static_cast<std::size_t>(sent);
+  }
+
+  void Ask(RequestKind kind, std::uint64_t sequence = 0) const {
+    DeliveryRequest request;
+    request.kind = kind;
+    request.sequence = sequence;
+    EXPECT_EQ(Send(std::as_bytes(std::span{&request, 1})), sizeof(request));
+  }
+
+  // Takes what is there; `closed` once the other end has.
+  void Read() {
+    std::array<std::byte, 65536> room;
+    for (;;) {
+      const ssize_t got = ::recv(descriptor_, room.data(), room.size(), 0);
+      if (got > 0) {
+        bytes_.insert(bytes_.end(), room.begin(), room.begin() + got);
+        continue;
+      }
+      closed = closed || got == 0 || (errno != EAGAIN && errno != EINTR);
+      return;
+    }
+  }
+
+  [[nodiscard]] std::vector<DeliveryRecord> Records() const {
+    std::vector<DeliveryRecord> out(bytes_.size() / sizeof(DeliveryRecord));
+    std::memcpy(static_cast<void*>(out.data()), bytes_.data(), out.size() * sizeof(out[0]));
+    return out;
+  }
+
+  [[nodiscard]] std::size_t size() const { return bytes_.size() / sizeof(DeliveryRecord); }
+
+  // Drops the whole records read so far.
+  void Forget() {
+    bytes_.erase(bytes_.begin(),
+                 bytes_.begin() + static_cast<std::ptrdiff_t>(size() * sizeof(DeliveryRecord)));
+  }
+
+  bool closed = false;
+
+ private:
+  static constexpr int kType = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+
+  template <typename T>
+  void Connect(const T& address) const {
+    const int result =
+        ::connect(descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+    EXPECT_TRUE(result == 0 || errno == EINPROGRESS) << std::strerror(errno);
+  }
+
+  int descriptor_;
+  std::vector<std::byte> bytes_;
+};
+
+class ServerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    config_.socket = place_.options.directory + "/control.sock";
+    config_.listen = {"127.0.0.1:0"};
+    auto server = Server::Create(config_, service_);
+    if (!server && server.error().starts_with("io_uring")) {
+      GTEST_SKIP() << server.error();
+    }
+    ASSERT_TRUE(server) << server.error();
+    server_ = std::move(*server);
+    service_.Join(region_.view());
+  }
+
+  void Turn() {
+    now_ += Duration{100'000};
+    wall_ += Duration{100'000};
+    ASSERT_TRUE(service_.Turn(now_, wall_));
+    server_->Serve(now_, wall_);
+    server_->Wait(Duration{1'000'000});
+  }
+
+  // Turns until `done`, which is asked after each; false after too many.
+  [[nodiscard]] bool TurnUntil(const std::function<bool()>& done, int turns = 20'000) {
+    for (; turns != 0; --turns) {
+      Turn();
+      if (done()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  Instant now_{Duration{1'000'000'000}};
+  WallInstant wall_{Duration{1'790'000'000'000'000'000}};
+  InventedRegion region_{{.workers = 2, .transitions = 4096, .commands = 4096}};
+  JournalInADirectory place_{16383, 4};  // 1 MiB each
+  ControlConfig config_;
+  Service service_{{.bookmark = Duration{1'000'000'000}, .subscribers = 8, .first_serial = 1},
+                   place_.Open()};
+  std::unique_ptr<Server> server_;
+};
+
+TEST_F(ServerTest, TheGoodHearAllWhateverTheBadDo) {
+  constexpr EndpointId kDeaths = 200'000;
+  Peer good(config_.socket);
+  Peer good_over_tcp(server_->listeners()[1]->port());
+  Peer stuck(config_.socket);
+  Peer hostile(config_.socket);
+  Peer mute(config_.socket);
+  good.Ask(RequestKind::kSubscribeFrom);
+  good_over_tcp.Ask(RequestKind::kSubscribeFrom);
+  stuck.Ask(RequestKind::kSubscribeFrom);
+  const std::string_view nonsense = "GET / HTTP/1.1\r\nHost: flatline\r\n\r\n";
+  hostile.Send(std::as_bytes(std::span(nonsense.data(), nonsense.size())));
+  EndpointId next = 1;
+  const auto live = [&] {
+    // The journal is small, so the fleet waits for those who read; not for the one that does not.
+    const std::size_t heard = std::min(good.size(), good_over_tcp.size());
+    while (next <= kDeaths && next < heard + 8'192 &&
+           region_.PushDeath(next % 2, next, static_cast<std::int64_t>(next))) {
+      ++next;
+    }
+    region_.Published(0, static_cast<std::int64_t>(next));
+    region_.Published(1, static_cast<std::int64_t>(next));
+    good.Read();
+    good_over_tcp.Read();
+    hostile.Read();
+    return good.size() >= kDeaths + 2 && good_over_tcp.size() >= kDeaths + 2;
+  };
+  ASSERT_TRUE(TurnUntil(live));
+  for (Peer* const peer : {&good, &good_over_tcp}) {
+    const auto records = peer->Records();
+    ASSERT_EQ(records[0].kind, RecordKind::kHello);
+    ASSERT_EQ(records[1].kind, RecordKind::kReset);
+    for (EndpointId id = 1; id <= kDeaths; ++id) {
+      ASSERT_EQ(records[id + 1].endpoint, id);
+      ASSERT_EQ(records[id + 1].sequence, id + 1);
+      ASSERT_EQ(records[id + 1].crc, SealOf(records[id + 1]));
+    }
+  }
+  ASSERT_EQ(hostile.size(), 1U);
+  EXPECT_EQ(hostile.Records()[0].kind, RecordKind::kError);
+  EXPECT_TRUE(hostile.closed);
+  // The journal keeps 65,532 records: it has gone on without the one that never read.
+  EXPECT_TRUE(TurnUntil([&] {
+    stuck.Read();
+    return stuck.closed;
+  }));
+  EXPECT_FALSE(good.closed || good_over_tcp.closed || mute.closed);
+}
+
+TEST_F(ServerTest, AMillionEntriesGoThrough) {
+  constexpr std::size_t kBatch = kMaxAdminEntries;
+  constexpr std::size_t kBatches = 16;
+  std::vector<std::byte> requests;
+  const auto append = [&](const auto& value) {
+    const std::size_t at = requests.size();
+    requests.resize(at + sizeof(value));
+    std::memcpy(requests.data() + at, &value, sizeof(value));
+  };
+  for (std::size_t batch = 0; batch < kBatches; ++batch) {
+    DeliveryRequest request;
+    request.kind = RequestKind::kAdminister;
+    request.count = kBatch;
+    append(request);
+    for (std::size_t i = 0; i < kBatch; ++i) {
+      append(AdminEntry{.id = batch * kBatch + i + 1, .profile = 5, .command = 1});
+    }
+  }
+  Peer peer(config_.socket);
+  std::size_t sent = 0;
+  std::size_t answers = 0;
+  EXPECT_TRUE(TurnUntil([&] {
+    sent += peer.Send(std::span<const std::byte>(requests).subspan(sent));
+    region_.TakeCommands(0, 4096, CommandStatus::kDone);
+    region_.TakeCommands(1, 4096, CommandStatus::kDone);
+    peer.Read();
+    const auto fresh = peer.Records();
+    for (const DeliveryRecord& record : fresh) {
+      EXPECT_EQ(record.endpoint, ++answers);
+    }
+    peer.Forget();
+    return answers == kBatch * kBatches;
+  }));
+  EXPECT_EQ(answers, kBatch * kBatches);
+}
+
+TEST_F(ServerTest, ADisconnectedSubscriberLeavesItsPlace) {
+  for (int round = 0; round < 50; ++round) {
+    Peer peer(config_.socket);
+    peer.Ask(RequestKind::kSubscribeNow);
+    ASSERT_TRUE(TurnUntil([&] {
+      peer.Read();
+      return peer.size() != 0;
+    }));
+    ASSERT_EQ(peer.Records()[0].kind, RecordKind::kHello) << round;
+  }
+}
+
+TEST_F(ServerTest, ListensOnceOnly) {
+  const auto second = Server::Create(config_, service_);
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error(), testing::HasSubstr("another flatline-control answering"));
+}
+
+}  // namespace
+}  // namespace flatline::uring
