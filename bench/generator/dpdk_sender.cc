@@ -88,6 +88,7 @@ std::expected<void, std::string> StartEal(const DpdkOptions& options) {
   sched_getaffinity(0, sizeof allowed, &allowed);
   std::vector<std::string> arguments = EalArguments(options, allowed);
   std::vector<char*> pointers;
+  pointers.reserve(arguments.size());
   for (std::string& argument : arguments) {
     pointers.push_back(argument.data());
   }

@@ -55,9 +55,9 @@ void Copy(std::byte* to, std::span<const std::uint8_t> from) noexcept {
 std::expected<std::uint32_t, std::string> SourcesOf(std::string_view prefix_length, bool is_ipv6) {
   const unsigned bits = is_ipv6 ? 128 : 32;
   unsigned length = bits;
-  const char* end = prefix_length.data() + prefix_length.size();
+  const char* end = prefix_length.end();
   if (!prefix_length.empty() &&
-      (std::from_chars(prefix_length.data(), end, length).ptr != end || length > bits)) {
+      (std::from_chars(prefix_length.begin(), end, length).ptr != end || length > bits)) {
     return std::unexpected(
         fmt::format("needed a prefix length of at most {}, found '{}'", bits, prefix_length));
   }

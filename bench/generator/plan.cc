@@ -22,6 +22,16 @@ void ForEachDrawn(std::uint64_t count,
   }
 }
 
+void ForEachInRacks(const Range& racks,
+                    const Fleet& fleet,
+                    const std::function<void(Index)>& visit) {
+  for (std::uint64_t rack = racks.first; rack <= racks.last; ++rack) {
+    for (std::uint64_t index = rack - 1; index < fleet.size(); index += fleet.racks()) {
+      visit(static_cast<Index>(index));
+    }
+  }
+}
+
 std::uint64_t ShareOf(const Fleet& fleet, double share) {
   return static_cast<std::uint64_t>(std::llround(share * static_cast<double>(fleet.size())));
 }
@@ -47,11 +57,7 @@ void ForEachSelected(const Selector& who,
       break;
     case Selector::By::kRacks:
       for (const Range& range : who.ranges) {
-        for (std::uint64_t rack = range.first; rack <= range.last; ++rack) {
-          for (std::uint64_t index = rack - 1; index < fleet.size(); index += fleet.racks()) {
-            visit(static_cast<Index>(index));
-          }
-        }
+        ForEachInRacks(range, fleet, visit);
       }
       break;
     case Selector::By::kRange:

@@ -26,10 +26,10 @@ constexpr std::array<std::pair<std::string_view, LossModel>, 3> kLossModels{
      {"gilbert-elliott", LossModel::kGilbertElliott},
      {"cut", LossModel::kCut}}};
 
-template <typename Enum, std::size_t Size>
+template <typename Enum, std::size_t kSize>
 void ReadName(const TomlReader& reader,
               std::string_view key,
-              const std::array<std::pair<std::string_view, Enum>, Size>& names,
+              const std::array<std::pair<std::string_view, Enum>, kSize>& names,
               Enum& out) {
   reader.Require(key);
   std::string text;
