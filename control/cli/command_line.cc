@@ -2,11 +2,13 @@
 
 #include "control/cli/agent.h"
 #include "control/cli/check_config.h"
+#include "control/cli/enrol.h"
 #include "control/cli/get.h"
 #include "control/cli/list.h"
 #include "control/cli/status.h"
 #include "control/cli/top.h"
 #include "control/cli/verb.h"
+#include "control/cli/watch.h"
 
 #include <flatline/config.h>
 
@@ -32,6 +34,9 @@ void AddVerbs(CLI::App& app, Invocation& invocation) {
   AddTopVerb(app, invocation);
   AddGetVerb(app, invocation);
   AddListVerb(app, invocation);
+  AddWatchVerb(app, invocation);
+  AddEnrolVerb(app, invocation);
+  AddRetireVerb(app, invocation);
   AddAgentVerb(app, invocation);
   AddCheckConfigVerb(app, invocation);
 }

@@ -1,0 +1,216 @@
+#include "control/cli/enrol.h"
+
+#include "control/cli/arguments.h"
+#include "control/cli/roster_lines.h"
+#include "control/client/socket.h"
+
+#include <flatline/client.h>
+#include <flatline/command_ring.h>
+#include <flatline/config.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <fstream>
+#include <istream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <string>
+#include <vector>
+
+namespace flatline::cli {
+namespace {
+
+constexpr std::size_t kMostListed = 20;
+
+struct Options {
+  CommandKind command = CommandKind::kEnrol;
+  std::vector<std::string> ids;
+  std::string file;
+  std::string profile;
+  Group group = kNoGroup;
+  std::string socket;
+  std::string timeout = "10s";
+};
+
+// What came of it, by status, and the first that went wrong.
+struct Tally {
+  std::array<std::uint64_t, kCommandStatusNames.size()> counts{};
+  std::vector<AdminResult> failures;
+  std::uint64_t failed = 0;
+
+  [[nodiscard]] std::uint64_t Of(CommandStatus status) const {
+    return counts[static_cast<std::size_t>(status)];
+  }
+};
+
+std::string_view NameOf(CommandStatus status) {
+  return NameIn(kCommandStatusNames, status);
+}
+
+std::expected<std::vector<AdminEntry>, std::string> EntriesOf(const Options& options,
+                                                              const Config& config,
+                                                              std::istream& in) {
+  AdminEntry model{.group = options.group, .command = static_cast<std::uint8_t>(options.command)};
+  if (!options.profile.empty()) {
+    const auto profile = ParseProfile(options.profile, config.profiles);
+    if (!profile) {
+      return std::unexpected("--profile: " + profile.error());
+    }
+    model.profile = *profile;
+  }
+  RosterLines lines(model, config.profiles);
+  for (const std::string& ids : options.ids) {
+    lines.Add(ids, "argument " + ids);
+  }
+  if (options.file == "-") {
+    lines.AddAll(in, "stdin");
+  } else if (!options.file.empty()) {
+    std::ifstream file(options.file);
+    if (!file) {
+      return std::unexpected(options.file + ": needed a readable file, found none; name another");
+    }
+    lines.AddAll(file, options.file);
+  }
+  return lines.Take();
+}
+
+void Count(const AdminResult& result, Tally& tally) {
+  const auto index = static_cast<std::size_t>(result.status);
+  ++tally.counts[index < tally.counts.size() ? index : 0];
+  const bool succeeded =
+      result.status == CommandStatus::kDone || result.status == CommandStatus::kAlreadyEnrolled;
+  if (!succeeded) {
+    ++tally.failed;
+    if (tally.failures.size() < kMostListed) {
+      tally.failures.push_back(result);
+    }
+  }
+}
+
+void PrintJson(const char* verb, std::size_t asked, const Tally& tally, std::ostream& out) {
+  nlohmann::ordered_json line{{"verb", verb}, {"asked", asked}};
+  for (std::size_t i = 1; i < tally.counts.size(); ++i) {
+    line["results"][std::string(kCommandStatusNames[i])] = tally.counts[i];
+  }
+  line["failures"] = nlohmann::ordered_json::array();
+  for (const AdminResult& failure : tally.failures) {
+    line["failures"].push_back({{"endpoint", failure.id}, {"status", NameOf(failure.status)}});
+  }
+  out << line.dump() << "\n";
+}
+
+void PrintText(const char* verb, std::size_t asked, const Tally& tally, std::ostream& out) {
+  out << verb << ": " << asked << " asked for";
+  for (std::size_t i = 1; i < tally.counts.size(); ++i) {
+    if (tally.counts[i] != 0) {
+      out << ", " << tally.counts[i] << " " << kCommandStatusNames[i];
+    }
+  }
+  out << "\n";
+  for (const AdminResult& failure : tally.failures) {
+    out << "  " << failure.id << ": " << NameOf(failure.status) << "\n";
+  }
+  if (tally.failed > tally.failures.size()) {
+    out << "  and " << tally.failed - tally.failures.size() << " more\n";
+  }
+}
+
+// Control's socket, or why it cannot be had.
+std::expected<std::string, Failure> FindControl(const Options& options, const Config& config) {
+  std::string path = options.socket.empty() ? config.control.socket : options.socket;
+  const auto address = ParseSocketAddress("unix:" + path);
+  if (!address) {
+    return std::unexpected(Failure{ExitCode::kUsage, address.error()});
+  }
+  if (!Socket::Connect(*address)) {
+    return std::unexpected(Failure{ExitCode::kAbsent,
+                                   path + ": needed flatline-control, found nobody who answers; "
+                                          "start it, or run as a member of its group"});
+  }
+  return path;
+}
+
+ExitCode Carry(const Options& options,
+               const std::string& path,
+               const std::vector<AdminEntry>& entries,
+               const Invocation& invocation) {
+  const char* verb = options.command == CommandKind::kEnrol ? "enrol" : "retire";
+  Tally tally;
+  const auto done = Administer(path,
+                               entries,
+                               ParseDuration(options.timeout).value_or(Duration{}),
+                               [&](const AdminResult& result) { Count(result, tally); });
+  (invocation.json ? PrintJson : PrintText)(verb, entries.size(), tally, invocation.out);
+  if (!done) {
+    return invocation.Fail(ExitCode::kFailed, done.error());
+  }
+  if (tally.failed == 0) {
+    return ExitCode::kOk;
+  }
+  return tally.failed == tally.Of(CommandStatus::kUnknownEndpoint) ? ExitCode::kAbsent
+                                                                   : ExitCode::kFailed;
+}
+
+ExitCode Run(const Options& options, const Invocation& invocation) {
+  const auto config = invocation.Load();
+  if (!config) {
+    return invocation.Fail(ExitCode::kUsage, config.error());
+  }
+  const auto entries = EntriesOf(options, *config, invocation.in);
+  if (!entries) {
+    return invocation.Fail(ExitCode::kUsage, entries.error());
+  }
+  if (options.ids.empty() && options.file.empty()) {
+    return invocation.Fail(ExitCode::kUsage, "needed ids or --file, found neither; name some");
+  }
+  const auto path = FindControl(options, *config);
+  if (!path) {
+    return invocation.Fail(path.error());
+  }
+  return Carry(options, *path, *entries, invocation);
+}
+
+void AddVerb(CLI::App& app,
+             Invocation& invocation,
+             CommandKind command,
+             const char* name,
+             const char* sentence) {
+  const auto options = std::make_shared<Options>();
+  options->command = command;
+  CLI::App* verb = app.add_subcommand(name, sentence);
+  verb->add_option("ids", options->ids, "42, 0x2a, 1000-1999, or 42,database,7 as in a file")
+      ->type_name("ID...");
+  verb->add_option("--file", options->file, "lines of id[,profile[,group]]; - for stdin")
+      ->type_name("FILE");
+  if (command == CommandKind::kEnrol) {
+    verb->add_option("--profile", options->profile, "of those for whom none is given")
+        ->type_name("PROFILE");
+    verb->add_option("--group", options->group, "of those for whom none is given")
+        ->type_name("GROUP");
+  }
+  verb->add_option("--socket", options->socket, "control's; the configuration's if left out")
+      ->type_name("PATH");
+  verb->add_option("--timeout", options->timeout, "give up after so long without an answer")
+      ->capture_default_str()
+      ->type_name("DURATION")
+      ->check(FaultInDuration);
+  verb->callback([options, &invocation] {
+    invocation.run = [options, &invocation] { return Run(*options, invocation); };
+  });
+}
+
+}  // namespace
+
+void AddEnrolVerb(CLI::App& app, Invocation& invocation) {
+  AddVerb(app, invocation, CommandKind::kEnrol, "enrol", "put endpoints on the watch");
+}
+
+void AddRetireVerb(CLI::App& app, Invocation& invocation) {
+  AddVerb(app, invocation, CommandKind::kRetire, "retire", "take endpoints off the watch");
+}
+
+}  // namespace flatline::cli

@@ -1,0 +1,143 @@
+#include "control/cli/record_text.h"
+
+#include "control/cli/status_text.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+namespace flatline::cli {
+namespace {
+
+std::string_view StateName(RecordKind kind, std::uint8_t state) {
+  return kind == RecordKind::kHealth ? NameIn(kHealthNames, state) : NameIn(kLivenessNames, state);
+}
+
+std::string ChangeText(const DeliveryRecord& record) {
+  const bool is_health = record.kind == RecordKind::kHealth;
+  return fmt::format("endpoint {} {}{} -> {} ({}), silent {}, group {}, incarnation {}",
+                     record.endpoint,
+                     is_health ? "health " : "",
+                     StateName(record.kind, record.from),
+                     StateName(record.kind, record.to),
+                     NameIn(kReasonNames, record.reason),
+                     ShortDuration(Duration{record.silence_ns}),
+                     record.group,
+                     record.incarnation);
+}
+
+std::string Body(const DeliveryRecord& record) {
+  switch (record.kind) {
+    case RecordKind::kLiveness:
+    case RecordKind::kHealth:
+      return ChangeText(record);
+    case RecordKind::kBlind:
+      return fmt::format("blind for {} ({}): no verdict counts this time",
+                         ShortDuration(Duration{record.silence_ns}),
+                         NameIn(kReasonNames, record.reason));
+    case RecordKind::kReset:
+      return "reset: the dataplane began with an empty table; all that was known is void";
+    case RecordKind::kGap:
+      return fmt::format("GAP: records {} to {} are lost", record.silence_ns + 1, record.sequence);
+    case RecordKind::kSnapshotBegin:
+      return "snapshot begins";
+    case RecordKind::kSnapshotRow:
+      return fmt::format("endpoint {} is {}, health {}, group {}, incarnation {}",
+                         record.endpoint,
+                         StateName(RecordKind::kLiveness, record.to),
+                         NameOf(record.health),
+                         record.group,
+                         record.incarnation);
+    case RecordKind::kSnapshotEnd:
+      return fmt::format("snapshot ends after {} rows; what follows is news", record.silence_ns);
+    default:
+      return std::string(NameOf(record.kind));
+  }
+}
+
+bool IsChange(RecordKind kind) {
+  return kind == RecordKind::kLiveness || kind == RecordKind::kHealth;
+}
+
+}  // namespace
+
+std::string_view NameOf(RecordKind kind) noexcept {
+  switch (kind) {
+    case RecordKind::kLiveness:
+      return "liveness";
+    case RecordKind::kHealth:
+      return "health";
+    case RecordKind::kBlind:
+      return "blind";
+    case RecordKind::kReset:
+      return "reset";
+    case RecordKind::kHello:
+      return "hello";
+    case RecordKind::kBookmark:
+      return "bookmark";
+    case RecordKind::kGap:
+      return "gap";
+    case RecordKind::kSnapshotBegin:
+      return "snapshot-begin";
+    case RecordKind::kSnapshotRow:
+      return "snapshot-row";
+    case RecordKind::kSnapshotEnd:
+      return "snapshot-end";
+    case RecordKind::kError:
+      return "error";
+    case RecordKind::kCommandResult:
+      return "command-result";
+  }
+  return "?";
+}
+
+std::string WallText(std::int64_t ns) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  const std::int64_t fraction = ((ns % kSecond) + kSecond) % kSecond;
+  const auto seconds = static_cast<std::time_t>((ns - fraction) / kSecond);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:09}Z", fmt::gmtime(seconds), fraction);
+}
+
+std::string RecordText(const DeliveryRecord& record) {
+  return fmt::format("{} #{} {}", WallText(record.at_ns), record.sequence, Body(record));
+}
+
+nlohmann::ordered_json RecordJson(const DeliveryRecord& record) {
+  nlohmann::ordered_json out{{"kind", NameOf(record.kind)},
+                             {"sequence", record.sequence},
+                             {"at", WallText(record.at_ns)},
+                             {"at_ns", record.at_ns}};
+  const bool is_row = record.kind == RecordKind::kSnapshotRow;
+  if (IsChange(record.kind) || is_row) {
+    out["endpoint"] = record.endpoint;
+    if (!is_row) {
+      out["from"] = StateName(record.kind, record.from);
+    }
+    out["to"] = StateName(record.kind, record.to);
+    out["health"] = NameOf(record.health);
+    out["group"] = record.group;
+    out["profile"] = record.profile;
+    out["incarnation"] = record.incarnation;
+    out["heartbeat_sequence"] = record.heartbeat_sequence;
+    out["worker"] = record.worker;
+  }
+  if (IsChange(record.kind) || record.kind == RecordKind::kBlind) {
+    out["reason"] = NameIn(kReasonNames, record.reason);
+    out["silence_ns"] = record.silence_ns;
+  }
+  if (record.kind == RecordKind::kGap) {
+    out["lost_from"] = record.silence_ns + 1;
+    out["lost_to"] = record.sequence;
+  }
+  if (record.kind == RecordKind::kSnapshotEnd) {
+    out["rows"] = record.silence_ns;
+  }
+  return out;
+}
+
+}  // namespace flatline::cli

@@ -1,0 +1,167 @@
+#include "control/cli/watch.h"
+
+#include "control/cli/arguments.h"
+#include "control/cli/observation.h"
+#include "control/cli/record_text.h"
+
+#include <flatline/client.h>
+#include <flatline/config.h>
+#include <flatline/liveness.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <ostream>
+#include <span>
+#include <string>
+#include <unistd.h>
+#include <vector>
+
+namespace flatline::cli {
+namespace {
+
+constexpr Duration kStep{200'000'000};
+// Control may be on its way up; after so long without it nobody is there.
+constexpr Duration kArrival{5'000'000'000};
+
+struct Options {
+  std::string address;
+  std::optional<std::uint64_t> from;
+  bool snapshot = false;
+  bool no_health = false;
+  std::vector<std::string> liveness;
+  std::vector<Group> groups;
+  std::string duration;     // empty: for ever
+  std::uint64_t count = 0;  // 0: no limit
+};
+
+// The Unix socket where we may use it, else the first TCP address.
+std::string AddressOf(const ControlConfig& control) {
+  const bool prefers_tcp =
+      !control.listen.empty() && ::access(control.socket.c_str(), R_OK | W_OK) != 0;
+  return prefers_tcp ? control.listen.front() : "unix:" + control.socket;
+}
+
+std::expected<Subscription, std::string> SubscriptionOf(const Options& options,
+                                                        const Config& config) {
+  const auto liveness = ParseNames(options.liveness, kLivenessNames);
+  if (!liveness) {
+    return std::unexpected("--liveness: " + liveness.error());
+  }
+  Subscription out;
+  out.address = options.address.empty() ? AddressOf(config.control) : options.address;
+  out.start = options.snapshot ? RequestKind::kSubscribeSnapshot
+              : options.from   ? RequestKind::kSubscribeFrom
+                               : RequestKind::kSubscribeNow;
+  out.sequence = options.from.value_or(0);
+  out.liveness_mask = static_cast<std::uint8_t>(*liveness);
+  out.want_health = !options.no_health;
+  out.groups = options.groups;
+  return out;
+}
+
+class Watch {
+ public:
+  Watch(const Options& options, Subscription subscription, const Invocation& invocation)
+      : address_(subscription.address),
+        invocation_(invocation),
+        left_(options.count == 0 ? ~std::uint64_t{0} : options.count),
+        client_(std::move(subscription)) {
+    if (!options.duration.empty()) {
+      ends_ = began_ + ParseDuration(options.duration).value_or(Duration{});
+    }
+  }
+
+  ExitCode Run() {
+    while (left_ > 0 && invocation_.out) {
+      const Instant now = MonotonicNow();
+      if (ends_ && now >= *ends_) {
+        return was_there_ ? ExitCode::kOk : NobodyThere();
+      }
+      if (!was_there_ && now - began_ >= kArrival) {
+        return NobodyThere();
+      }
+      const Duration step = ends_ ? std::min(kStep, *ends_ - now) : kStep;
+      const auto heard =
+          client_.Poll(step, [this](std::span<const DeliveryRecord> records) { Print(records); });
+      if (!heard) {
+        return invocation_.Fail(ExitCode::kFailed, heard.error());
+      }
+      was_there_ = was_there_ || client_.connected();
+    }
+    return invocation_.out ? ExitCode::kOk : ExitCode::kFailed;
+  }
+
+ private:
+  void Print(std::span<const DeliveryRecord> records) {
+    for (const DeliveryRecord& record : records) {
+      if (left_ == 0) {
+        break;
+      }
+      invocation_.out << (invocation_.json ? RecordJson(record).dump() : RecordText(record))
+                      << "\n";
+      --left_;
+    }
+    invocation_.out.flush();
+  }
+
+  [[nodiscard]] ExitCode NobodyThere() const {
+    return invocation_.Fail(ExitCode::kAbsent,
+                            address_ +
+                                ": needed flatline-control, found nobody; start it, or name its "
+                                "address with --address");
+  }
+
+  std::string address_;
+  const Invocation& invocation_;
+  std::uint64_t left_;
+  Client client_;
+  Instant began_ = MonotonicNow();
+  std::optional<Instant> ends_;
+  bool was_there_ = false;
+};
+
+ExitCode Run(const Options& options, const Invocation& invocation) {
+  const auto config = invocation.Load();
+  if (!config) {
+    return invocation.Fail(ExitCode::kUsage, config.error());
+  }
+  auto subscription = SubscriptionOf(options, *config);
+  if (!subscription) {
+    return invocation.Fail(ExitCode::kUsage, subscription.error());
+  }
+  return Watch(options, std::move(*subscription), invocation).Run();
+}
+
+}  // namespace
+
+void AddWatchVerb(CLI::App& app, Invocation& invocation) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* verb = app.add_subcommand("watch", "follow the verdicts as they are given");
+  verb->add_option("--address", options->address, "unix:PATH, IPV4:PORT or [IPV6]:PORT")
+      ->type_name("ADDRESS");
+  CLI::Option* from = verb->add_option("--from", options->from, "the records after this sequence")
+                          ->type_name("SEQ");
+  verb->add_flag("--snapshot", options->snapshot, "first every endpoint as it is")->excludes(from);
+  verb->add_option("--liveness", options->liveness, "changes to these only")
+      ->delimiter(',')
+      ->type_name("NAME,...");
+  verb->add_option("--group", options->groups, "of these groups only")
+      ->delimiter(',')
+      ->type_name("GROUP,...");
+  verb->add_flag("--no-health", options->no_health, "no changes of health");
+  verb->add_option("--for", options->duration, "end after so long")
+      ->type_name("DURATION")
+      ->check(FaultInDuration);
+  verb->add_option("--count", options->count, "end after so many records; 0: no limit")
+      ->type_name("N");
+  verb->callback([options, &invocation] {
+    invocation.run = [options, &invocation] { return Run(*options, invocation); };
+  });
+}
+
+}  // namespace flatline::cli
