@@ -31,12 +31,6 @@ bool HasLink(const Port& port) {
          (port.kernel_interface().empty() || HasCarrier(port.kernel_interface()));
 }
 
-// Frames that came and could not be delivered, ever.
-std::uint64_t Lost(const Port& port) {
-  rte_eth_stats stats{};
-  return rte_eth_stats_get(port.id(), &stats) == 0 ? stats.imissed + stats.rx_nombuf : 0;
-}
-
 std::uint64_t Closings(const Port& port) {
   return port.gate() == nullptr ? 0 : port.gate()->closings();
 }
@@ -49,14 +43,16 @@ DeviceWatch::DeviceWatch(std::span<const std::unique_ptr<Port>> ports,
     : engine_(engine), event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   for (const auto& port : ports) {
     ports_.push_back({.port = port.get(),
-                      .lost = Lost(*port),
+                      .sockets = PacketSockets(port->kernel_interface()),
+                      .lost = 0,
                       .closings = Closings(*port),
                       .up = true,
                       .up_at = at,
                       .looked = at});
   }
   fd_ = event_.get();
-  for (const Watched& watched : ports_) {
+  for (Watched& watched : ports_) {
+    watched.lost = Lost(watched);
     (void)rte_eth_dev_callback_register(
         watched.port->id(), RTE_ETH_EVENT_INTR_LSC, LinkChanged, &fd_);
   }
@@ -78,6 +74,12 @@ void DeviceWatch::Look(Instant now) {
   }
 }
 
+std::uint64_t DeviceWatch::Lost(Watched& watched) {
+  rte_eth_stats stats{};
+  const bool known = rte_eth_stats_get(watched.port->id(), &stats) == 0;
+  return watched.sockets.Dropped() + (known ? stats.imissed + stats.rx_nombuf : 0);
+}
+
 void DeviceWatch::LookAt(Watched& watched, std::uint8_t index, Instant now) {
   const bool up = HasLink(*watched.port);
   if (up != watched.up) {
@@ -90,7 +92,7 @@ void DeviceWatch::LookAt(Watched& watched, std::uint8_t index, Instant now) {
     engine_.LinkDown(index, watched.up_at);
   }
   watched.up = up;
-  const std::uint64_t lost = Lost(*watched.port);
+  const std::uint64_t lost = Lost(watched);
   const std::uint64_t closings = Closings(*watched.port);
   // a gate that closed and opened between two looks is a link that went down for a moment
   if (lost > watched.lost || (up && closings != watched.closings)) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "dataplane/dpdk/memif_channel.h"
+#include "dataplane/dpdk/packet_sockets.h"
 #include "dataplane/dpdk/port.h"
 #include "dataplane/port_watch.h"
 
@@ -39,6 +40,7 @@ class DeviceWatch {
  private:
   struct Watched {
     const Port* port = nullptr;
+    PacketSockets sockets;
     std::uint64_t lost = 0;      // as of the last look
     std::uint64_t closings = 0;  // of its gate, as of the last look
     bool up = true;
@@ -46,6 +48,8 @@ class DeviceWatch {
     Instant looked{};
   };
 
+  // Frames that came and could not be delivered, ever.
+  static std::uint64_t Lost(Watched& watched);
   void LookAt(Watched& watched, std::uint8_t index, Instant now);
 
   PortWatch& engine_;
