@@ -21,8 +21,6 @@
 #include <utility>
 #include <vector>
 
-#include <rte_ethdev.h>
-
 namespace flatline::dpdk {
 namespace {
 
@@ -76,22 +74,6 @@ std::expected<void, std::string> PrepareDevices(const Config& config, Devices& d
   return {};
 }
 
-MemifRelay::Driver DriverOf(const Port& port) {
-  const std::uint16_t id = port.id();
-  return {.link_is_up =
-              [id] {
-                rte_eth_link link{};
-                return rte_eth_link_get_nowait(id, &link) == 0 &&
-                       link.link_status == RTE_ETH_LINK_UP;
-              },
-          .restart =
-              [id] {
-                if (rte_eth_dev_stop(id) != 0 || rte_eth_dev_start(id) != 0) {
-                  Log(LogLevel::kError, "port {}: does not start again", id);
-                }
-              }};
-}
-
 std::expected<void, std::string> OpenPorts(const Config& config, Devices& devices) {
   for (std::size_t i = 0; i < config.ports.size(); ++i) {
     MemifRelay* relay = devices.relays[i].get();
@@ -103,7 +85,8 @@ std::expected<void, std::string> OpenPorts(const Config& config, Devices& device
       return std::unexpected(port.error());
     }
     if (relay != nullptr) {
-      relay->Start(DriverOf(**port));
+      relay->Start({.link_is_up = [own = port->get()] { return own->link_is_up(); },
+                    .restart = [own = port->get()] { own->Restart(); }});
     }
     devices.ports.push_back(std::move(*port));
   }

@@ -26,8 +26,7 @@ bool HasLink(const Port& port) {
   if (port.gate() != nullptr) {
     return port.gate()->is_open();
   }
-  rte_eth_link link{};
-  return rte_eth_link_get_nowait(port.id(), &link) == 0 && link.link_status == RTE_ETH_LINK_UP &&
+  return port.link_is_up() &&
          (port.kernel_interface().empty() || HasCarrier(port.kernel_interface()));
 }
 

@@ -215,6 +215,17 @@ std::expected<void, std::string> Port::Start(const PortConfig& config) {
   return {};
 }
 
+bool Port::link_is_up() const noexcept {
+  rte_eth_link link{};
+  return rte_eth_link_get_nowait(id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
+void Port::Restart() const {
+  if (rte_eth_dev_stop(id_) != 0 || rte_eth_dev_start(id_) != 0) {
+    Log(LogLevel::kError, "port {}: does not start again", name_);
+  }
+}
+
 Port::~Port() {
   queues_.clear();
   (void)rte_eth_dev_stop(id_);

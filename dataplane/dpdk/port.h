@@ -52,6 +52,12 @@ class Port {
 
   [[nodiscard]] const PortIdentity& identity() const noexcept { return identity_; }
 
+  // As the driver has it now.
+  [[nodiscard]] bool link_is_up() const noexcept;
+
+  // Stops the device and starts it again. Nobody polls meanwhile.
+  void Restart() const;
+
   // DPDK's number of the port.
   [[nodiscard]] std::uint16_t id() const noexcept { return id_; }
 

@@ -21,8 +21,6 @@
 #include <thread>
 #include <unistd.h>
 
-#include <rte_ethdev.h>
-
 namespace flatline::dpdk {
 namespace {
 
@@ -99,15 +97,6 @@ void Hammer(Port& port, const std::atomic<bool>& stop, std::atomic<std::uint64_t
   }
 }
 
-MemifRelay::Driver DriverOf(std::uint16_t id) {
-  return {.link_is_up =
-              [id] {
-                rte_eth_link link{};
-                return rte_eth_link_get_nowait(id, &link) == 0 && link.link_status != 0;
-              },
-          .restart = [id] { (void)(rte_eth_dev_stop(id) == 0 && rte_eth_dev_start(id) == 0); }};
-}
-
 int Fail(const std::string& why) {
   std::fprintf(stderr, "memif_stress: %s\n", why.c_str());
   return 1;
@@ -138,7 +127,8 @@ int Stress(const Plan& plan) {
     return Fail(port.error());
   }
   if (relay) {
-    relay->Start(DriverOf((*port)->id()));
+    relay->Start({.link_is_up = [own = port->get()] { return own->link_is_up(); },
+                  .restart = [own = port->get()] { own->Restart(); }});
   }
   std::atomic<bool> stop{false};
   std::atomic<std::uint64_t> frames{0};
