@@ -58,7 +58,7 @@ void StampFleet(benchmark::State& state, FleetInMemory& fleet, const Locate& loc
   std::uint64_t unusual = 0;
   std::array<Slot, kLookupBurst> slots{};
   Heartbeat heartbeat{.incarnation = 1, .health = Health::kReady};
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     const auto ids = stream.Next();
     locate(ids, slots);
     heartbeat.sequence = SequenceBase() + stream.sequence();
@@ -109,7 +109,7 @@ void FindNobody(benchmark::State& state) {
   std::array<EndpointId, kLookupBurst> ids{};
   std::array<Slot, kLookupBurst> slots{};
   EndpointId next = EndpointId{1} << 40;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     for (EndpointId& id : ids) {
       id = next++;
     }

@@ -11,7 +11,7 @@ namespace {
 // Index, free lists and wheel from the records: the part of a restart that grows.
 void AdoptTable(benchmark::State& state) {
   FleetInMemory& fleet = FleetOf(state.range(0));
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     fleet.Start();
   }
   if (fleet.shard().table().size() != fleet.order().size()) {
@@ -32,7 +32,7 @@ void RetireAndEnrol(benchmark::State& state) {
   std::size_t at = 0;
   Duration time{};
   std::uint64_t failed = 0;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     time += Duration{1'000};
     const Moment moment{.now = Instant{time},
                         .hearing = FleetInMemory::kStart + time,

@@ -34,7 +34,7 @@ void VisitBeatingFleet(benchmark::State& state) {
   const auto records = fleet.region().records();
   const std::size_t slice = fleet.order().size() / 1000;
   HearingInstant now = FleetInMemory::kStart;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     Duration spent{};
     for (std::size_t ms = 0; ms < 1000; ++ms) {
       now += Milliseconds(1);
@@ -64,7 +64,7 @@ void WholeFleetFallsSilent(benchmark::State& state) {
   Tally tally;
   Duration longest{};
   std::uint64_t told = 0;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     fleet.Populate();
     fleet.Start();
     TransitionProducer ring = RingOf(fleet);

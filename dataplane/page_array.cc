@@ -2,9 +2,9 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <cstring>
 #include <fstream>
 #include <sys/mman.h>
+#include <system_error>
 #include <utility>
 
 namespace flatline {
@@ -97,7 +97,7 @@ std::expected<PageMemory, std::string> PageMemory::Create(std::size_t bytes,
   PageMemory out;
   out.data_ = MapAligned(rounded, page);
   if (out.data_ == nullptr) {
-    return std::unexpected(Shortage(rounded, purpose, std::strerror(errno)));
+    return std::unexpected(Shortage(rounded, purpose, std::generic_category().message(errno)));
   }
   out.bytes_ = rounded;
   if (page == kHuge) {
@@ -105,7 +105,7 @@ std::expected<PageMemory, std::string> PageMemory::Create(std::size_t bytes,
     static_cast<void>(::madvise(out.data_, rounded, MADV_HUGEPAGE));
   }
   if (!Populate(out.data_, rounded)) {
-    return std::unexpected(Shortage(rounded, purpose, std::strerror(errno)));
+    return std::unexpected(Shortage(rounded, purpose, std::generic_category().message(errno)));
   }
   return out;
 }

@@ -125,7 +125,7 @@ class TimingWheel {
   // the horizon, or no budget to find it.
   [[nodiscard]] bool FindDue(Tick horizon, std::size_t& budget) noexcept;
   void EnterNextTick(Tick horizon) noexcept;
-  [[nodiscard]] unsigned NextOccupied(unsigned after) const noexcept;
+  [[nodiscard]] unsigned NextOccupied(unsigned from) const noexcept;
   [[nodiscard]] bool Cascade(std::size_t& budget) noexcept;
 
   PageArray<std::uint32_t> due_;

@@ -6,6 +6,7 @@
 
 #include <flatline/transition_ring.h>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,9 +30,9 @@ class ShardTest : public testing::Test {
     auto shard = Shard::Create(region_.view(), 0, Hearing());
     ASSERT_TRUE(shard) << shard.error();
     shard_ = std::move(*shard);
-    ring_.emplace(region_.view().dataplane().transition_heads[0],
-                  region_.view().control().transition_tails[0],
-                  region_.view().transitions(0));
+    ring_ = std::make_unique<TransitionProducer>(region_.view().dataplane().transition_heads[0],
+                                                 region_.view().control().transition_tails[0],
+                                                 region_.view().transitions(0));
   }
 
   [[nodiscard]] HearingInstant Hearing() const { return HearingInstant{now_} - blind_; }
@@ -62,7 +63,7 @@ class ShardTest : public testing::Test {
     }
   }
 
-  std::optional<CommandResult> Command_(CommandKind kind, EndpointId id, ProfileId profile = 0) {
+  std::optional<CommandResult> TryDo(CommandKind kind, EndpointId id, ProfileId profile = 0) {
     Command command;
     command.id = id;
     command.kind = kind;
@@ -70,6 +71,12 @@ class ShardTest : public testing::Test {
     command.group = 9;
     command.ticket = 1234;
     return shard_->Execute(command, Now(), *ring_, tally_);
+  }
+
+  CommandResult Do(CommandKind kind, EndpointId id, ProfileId profile = 0) {
+    const std::optional<CommandResult> result = TryDo(kind, id, profile);
+    EXPECT_TRUE(result.has_value()) << "the ring is full";
+    return result.value_or(CommandResult{});
   }
 
   // What was told since the last call, as "from>to reason".
@@ -115,7 +122,7 @@ class ShardTest : public testing::Test {
   Duration now_ = Milliseconds(50'000);
   Duration blind_{};
   std::unique_ptr<Shard> shard_;
-  std::optional<TransitionProducer> ring_;
+  std::unique_ptr<TransitionProducer> ring_;
   Tally tally_;
   Transition last_;
   Health health_ = Health::kReady;
@@ -166,11 +173,10 @@ TEST_F(ShardTest, AStampByAnotherWorkerClearsASuspicionAtTheNextVisit) {
 }
 
 TEST_F(ShardTest, AnEnrolledEndpointThatNeverSpeaksDiesNeverHeard) {
-  const auto result = Command_(CommandKind::kEnrol, kId);
-  ASSERT_TRUE(result);
-  EXPECT_EQ(result->status, CommandStatus::kDone);
-  EXPECT_EQ(result->ticket, 1234U);
-  EXPECT_EQ(result->slot, SlotOf(kId));
+  const CommandResult result = Do(CommandKind::kEnrol, kId);
+  EXPECT_EQ(result.status, CommandStatus::kDone);
+  EXPECT_EQ(result.ticket, 1234U);
+  EXPECT_EQ(result.slot, SlotOf(kId));
   Pass(kTimeout + kConfirmation - Milliseconds(1));
   EXPECT_EQ(Told(), Strings{});
   Pass(Milliseconds(1) + kLateness);
@@ -190,7 +196,7 @@ TEST_F(ShardTest, WhileTheRingIsFullNothingChangesAndThenAllIsTold) {
   EXPECT_GT(Count(Counter::kRingFull), 0U);
   EXPECT_FALSE(Beat(1'000, 1).drop.has_value()) << "a newcomer is admitted, and told of later";
   EXPECT_EQ(Record(1'000).state.liveness, Liveness::kUnknown);
-  EXPECT_FALSE(Command_(CommandKind::kRetire, kId)) << "a command waits";
+  EXPECT_FALSE(TryDo(CommandKind::kRetire, kId)) << "a command waits";
   static_cast<void>(Told());
   Pass(Milliseconds(10));
   EXPECT_EQ(Told().size(), 2 * kMany) << "each suspect, then dead";
@@ -258,20 +264,20 @@ TEST_F(ShardTest, AWishForAnotherProfileMovesTheEndpointToAnotherBlock) {
 
 TEST_F(ShardTest, ARetiredEndpointIsForgottenAndItsSlotRests) {
   const Slot slot = Beat(kId, 1).slot;
-  ASSERT_EQ(Command_(CommandKind::kRetire, kId)->status, CommandStatus::kDone);
+  ASSERT_EQ(Do(CommandKind::kRetire, kId).status, CommandStatus::kDone);
   EXPECT_EQ(Told().back(), "alive>unknown retired");
   EXPECT_EQ(SlotOf(kId), kNoSlot);
-  EXPECT_EQ(Command_(CommandKind::kRetire, kId)->status, CommandStatus::kUnknownEndpoint);
+  EXPECT_EQ(Do(CommandKind::kRetire, kId).status, CommandStatus::kUnknownEndpoint);
   EXPECT_NE(Beat(kId + 1, 1).slot, slot) << "another worker may still stamp it";
   Pass(Milliseconds(3));
   EXPECT_EQ(shard_->table().quarantined(), 0U);
 }
 
 TEST_F(ShardTest, CommandsAreAnsweredForWhatTheyAre) {
-  EXPECT_EQ(Command_(CommandKind::kEnrol, kId, 60)->status, CommandStatus::kUnknownProfile);
-  EXPECT_EQ(Command_(CommandKind::kEnrol, kId, 2)->status, CommandStatus::kDone);
-  EXPECT_EQ(Command_(CommandKind::kEnrol, kId, 2)->status, CommandStatus::kAlreadyEnrolled);
-  EXPECT_EQ(Command_(CommandKind::kEnrol, kId, 3)->status, CommandStatus::kAlreadyEnrolled);
+  EXPECT_EQ(Do(CommandKind::kEnrol, kId, 60).status, CommandStatus::kUnknownProfile);
+  EXPECT_EQ(Do(CommandKind::kEnrol, kId, 2).status, CommandStatus::kDone);
+  EXPECT_EQ(Do(CommandKind::kEnrol, kId, 2).status, CommandStatus::kAlreadyEnrolled);
+  EXPECT_EQ(Do(CommandKind::kEnrol, kId, 3).status, CommandStatus::kAlreadyEnrolled);
   EXPECT_EQ(Record(kId).state.profile, 3);
   EXPECT_EQ(shard_->table().size(), 1U);
 }
@@ -287,14 +293,14 @@ TEST_F(ShardTest, AFullTableSaysSo) {
   EXPECT_EQ(outcome.drop, DropReason::kTableFull);
   EXPECT_EQ(entered, shard_->table().capacity());
   EXPECT_GE(entered, 1000U);
-  EXPECT_EQ(Command_(CommandKind::kEnrol, 1'000'000)->status, CommandStatus::kTableFull);
+  EXPECT_EQ(Do(CommandKind::kEnrol, 1'000'000).status, CommandStatus::kTableFull);
 }
 
 TEST_F(ShardTest, ClosedEnrolmentTakesNobodyByAHeartbeat) {
   region_.view().header().enrolment_closed = 1;
   Start();
   EXPECT_EQ(Beat(kId, 1).drop, DropReason::kUnknownEndpoint);
-  EXPECT_EQ(Command_(CommandKind::kEnrol, kId)->status, CommandStatus::kDone);
+  EXPECT_EQ(Do(CommandKind::kEnrol, kId).status, CommandStatus::kDone);
   EXPECT_TRUE(Beat(kId, 1).counted);
 }
 
@@ -387,7 +393,7 @@ TEST_F(ShardTest, WhatWasToldAndNotMadeIsMadeByTheSuccessor) {
 
 TEST_F(ShardTest, ARetirementThatWasToldIsMadeByTheSuccessor) {
   Beat(kId, 1);
-  Command_(CommandKind::kRetire, kId);
+  Do(CommandKind::kRetire, kId);
   static_cast<void>(Told());
   EndpointRecord& record = region_.view().records()[last_.slot];
   record.id = kId;

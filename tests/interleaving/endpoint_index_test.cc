@@ -19,7 +19,7 @@ namespace flatline {
 namespace {
 
 constexpr std::uint64_t kKey = 0x5EED;
-constexpr std::size_t kSlots = 2 * kBlockSlots;
+constexpr std::size_t kSlots = std::size_t{2} * kBlockSlots;
 constexpr EndpointId kPermanent = 40;  // ids 1 to 40 stay
 constexpr EndpointId kIds = 400;       // the others come and go
 constexpr unsigned kReaders = 2;
@@ -152,6 +152,7 @@ TEST(Interleaving, AStampNeverLandsInAnotherEndpointsRecord) {
   Arena arena;
   {
     std::vector<std::jthread> threads;
+    threads.reserve(kReaders);
     for (unsigned reader = 0; reader < kReaders; ++reader) {
       threads.emplace_back([&arena, reader] { arena.Read(reader); });
     }

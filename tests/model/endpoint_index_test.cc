@@ -17,7 +17,7 @@ namespace flatline {
 namespace {
 
 constexpr std::uint64_t kKey = 0x5EED;
-constexpr Slot kSlots = 1024;
+constexpr std::uint64_t kSlots = 1024;
 
 // Records with ids, an index over them, and what it ought to hold. `spread`: how many different
 // hashes there are.
@@ -25,7 +25,7 @@ class IndexAndModel {
  public:
   explicit IndexAndModel(std::uint64_t spread)
       : records_(kSlots), spread_(spread), index_(EndpointIndex::Create(records_, kSlots).value()) {
-    for (Slot slot = kSlots; slot-- > 0;) {
+    for (auto slot = static_cast<Slot>(kSlots); slot-- > 0;) {
       free_.push_back(slot);
     }
   }
@@ -161,6 +161,7 @@ TEST(EndpointIndexModel, ABurstFindsWhatSingleLookupsFind) {
   std::mt19937_64 random(7);
   std::vector<EndpointRecord> records(kShards * kSlots);
   std::vector<EndpointIndex> shards;
+  shards.reserve(kShards);
   for (unsigned i = 0; i < kShards; ++i) {
     shards.push_back(EndpointIndex::Create(records, kSlots).value());
   }
@@ -169,7 +170,7 @@ TEST(EndpointIndexModel, ABurstFindsWhatSingleLookupsFind) {
   for (EndpointId id = 1; id <= 2 * kSlots; ++id) {
     const std::uint64_t hash = HashEndpoint(id, kKey);
     const unsigned shard = ShardOf(hash, kShards);
-    const Slot slot = shard * kSlots + used[shard]++;
+    const Slot slot = shard * static_cast<Slot>(kSlots) + used[shard]++;
     records[slot].id = id;
     shards[shard].Insert(hash, slot);
     model[id] = slot;

@@ -12,7 +12,7 @@
 namespace flatline {
 namespace {
 
-constexpr std::size_t kSlots = 24 * kBlockSlots;
+constexpr std::size_t kSlots = std::size_t{24} * kBlockSlots;
 constexpr Slot kFirst = 3 * kSlots;  // the fourth shard of a region
 constexpr ProfileId kProfiles = 5;
 
