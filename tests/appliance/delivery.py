@@ -68,6 +68,7 @@ class Subscriber:
 
     def __init__(self, address, start=NOW, sequence=0, mask=0xFF, groups=()):
         self._socket = connect(address)
+        self._start = start
         self._rest = b""
         self.records = []
         self.errors = []
@@ -89,7 +90,8 @@ class Subscriber:
             raise AssertionError(f"a record with a wrong CRC: {data.hex()}")
         if record.kind == HELLO:
             self.hello = record
-            self.sequence = self.sequence or record.sequence
+            if self._start == NOW:
+                self.sequence = record.sequence
         elif record.kind == ERROR:
             self.errors.append(record)
         elif record.kind == BOOKMARK:
