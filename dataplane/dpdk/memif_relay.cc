@@ -82,9 +82,9 @@ MemifRelay::MemifRelay(MemifAddress outside,
                        Descriptor listener)
     : outside_(std::move(outside)),
       inside_(std::move(inside)),
-      is_server_(is_server),
       listener_(std::move(listener)),
-      stop_(eventfd(0, EFD_CLOEXEC)) {}
+      stop_(eventfd(0, EFD_CLOEXEC)),
+      is_server_(is_server) {}
 
 void MemifRelay::Stop() {
   if (thread_.joinable()) {

@@ -73,14 +73,14 @@ class MemifRelay {
   // Whether to stop, after waiting so long for being told.
   [[nodiscard]] bool StopsWithin(int milliseconds) const;
 
+  PollGate gate_;
   MemifAddress outside_;
   MemifAddress inside_;
-  bool is_server_;
   Descriptor listener_;  // of the public socket as a server, of the private one as a client
   Descriptor stop_;      // eventfd
   Driver driver_;
-  PollGate gate_;
   std::thread thread_;
+  bool is_server_;
 };
 
 }  // namespace flatline::dpdk

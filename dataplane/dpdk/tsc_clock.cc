@@ -1,5 +1,7 @@
 #include "dataplane/dpdk/tsc_clock.h"
 
+#include <flatline/check.h>
+
 #include <algorithm>
 #include <cpuid.h>
 #include <ctime>
@@ -56,6 +58,7 @@ void TickScale::Anchor(const ClockSample& sample) noexcept {
     origin_ = middle_;
     middle_ = sample;
   }
+  FLATLINE_CHECK(sample.ticks > origin_.ticks);
   const auto elapsed = static_cast<Wide>((sample.at - origin_.at).count());
   rate_ = static_cast<std::uint64_t>((elapsed << kRateShift) / (sample.ticks - origin_.ticks));
   anchor_ = sample;
