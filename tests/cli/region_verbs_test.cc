@@ -1,0 +1,233 @@
+// status, top, get and list against a region made by hand, without a dataplane.
+#include "control/cli/observation.h"
+#include "control/cli/status_text.h"
+#include "tests/cli/in_process.h"
+#include "tests/control/region_on_disk.h"
+
+#include <flatline/region.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <fstream>
+#include <sstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <unistd.h>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace flatline::cli {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+constexpr Instant kNow{Duration{1'000'000'000'000}};
+
+// A region with a configuration beside it that names it.
+class RegionVerbs : public ::testing::Test {
+ protected:
+  RegionVerbs() : disk_({.workers = 2}), config_(disk_.directory() + "/config.toml") {
+    std::ofstream(config_) << "region_directory = \"" << disk_.directory() << "\"\n";
+    disk_.view().header().dataplane_pid.store(static_cast<std::uint32_t>(::getpid()));
+    Turn(0, MonotonicNow());
+    Turn(1, MonotonicNow());
+  }
+
+  ~RegionVerbs() override { ::unlink(config_.c_str()); }
+
+  void Turn(unsigned worker, Instant at) const {
+    WorkerProgress& progress = disk_.view().dataplane().progress[worker];
+    progress.turns.store(7);
+    progress.turn_ns.store(at.time_since_epoch().count());
+    progress.thread_id.store(static_cast<std::int32_t>(100 + worker));
+  }
+
+  // In the first free slot of the worker that owns it.
+  void Put(EndpointId id, EndpointState state, Group group, Instant heard) const {
+    const RegionView& region = disk_.view();
+    const RegionShape& shape = region.shape();
+    Slot slot =
+        ShardOf(HashEndpoint(id, region.header().hash_key), shape.workers) * shape.slots_per_worker;
+    while (region.records()[slot].id.load() != kNoEndpoint) {
+      ++slot;
+    }
+    EndpointRecord& record = region.records()[slot];
+    const HearingInstant at{heard.time_since_epoch()};
+    record.heard.store(Heard{.stamp = StampOf(at), .sequence = 5}.Pack());
+    record.incarnation.store(3);
+    record.state.store(state.Pack());
+    region.groups()[slot].store(group);
+    SourceAddress& source = region.addresses()[slot];
+    source.ip = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 10, 0, 0, 7};
+    source.udp_port = 5000;
+    source.port = 0;
+    record.id.store(id);
+  }
+
+  [[nodiscard]] Ran Run(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.end(), {"--config", config_});
+    return Flatline(arguments);
+  }
+
+  RegionOnDisk disk_;
+  std::string config_;
+};
+
+TEST_F(RegionVerbs, StatusOfARunningDataplane) {
+  disk_.view().dataplane().counters[0].values[static_cast<std::size_t>(Counter::kAlive)] = 40;
+  disk_.view().dataplane().counters[1].values[static_cast<std::size_t>(Counter::kAlive)] = 2;
+  disk_.view().dataplane().counters[1].drops[static_cast<std::size_t>(DropReason::kRunt)] = 9;
+  const Ran ran = Run({"status"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("dataplane  running"));
+  EXPECT_THAT(ran.out, HasSubstr("control    has not joined"));
+  EXPECT_THAT(ran.out, HasSubstr("42 alive"));
+  EXPECT_THAT(ran.out, HasSubstr("runt"));
+  EXPECT_THAT(ran.out, Not(HasSubstr("not-for-us"))) << "only what was dropped";
+}
+
+TEST_F(RegionVerbs, StatusNamesTheWorkerThatHangs) {
+  Turn(1, MonotonicNow() - Duration{5'000'000'000});
+  const Ran ran = Run({"status"});
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.out, HasSubstr("HUNG"));
+  EXPECT_THAT(ran.out, HasSubstr("worker 1 (thread 101) for 5.0"));
+  EXPECT_THAT(ran.out, Not(HasSubstr("worker 0 (thread")));
+}
+
+TEST_F(RegionVerbs, StatusOfAKilledAndOfAStoppedDataplane) {
+  Turn(0, MonotonicNow() - Duration{5'000'000'000});
+  disk_.view().header().dataplane_pid.store(0x7FFFFFFE);
+  EXPECT_THAT(Run({"status"}).out, HasSubstr("gone: pid 2147483646"));
+  disk_.view().header().state.store(RegionState::kStopped);
+  const Ran ran = Run({"status", "--json"});
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_EQ(json::parse(ran.out)["dataplane"], "stopped");
+}
+
+TEST_F(RegionVerbs, StatusJsonHasEveryCounterAndDrop) {
+  const json status = json::parse(Run({"status", "--json", "--rate", "1ms"}).out);
+  EXPECT_THAT(status["counters"], SizeIs(kCounters));
+  EXPECT_THAT(status["drops"], SizeIs(kDropReasons));
+  EXPECT_THAT(status["workers"], SizeIs(2));
+  EXPECT_TRUE(status["per_second"].contains("heartbeats"));
+  EXPECT_FALSE(status["per_second"].contains("endpoints_alive")) << "a gauge has no rate";
+}
+
+TEST_F(RegionVerbs, TopPrintsOneFrameThatFits) {
+  const Ran ran = Run({"top", "--once", "--interval", "1ms"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(std::ranges::count(ran.out, '\n'), 24);
+  EXPECT_THAT(ran.out, HasSubstr("q quits"));
+}
+
+TEST_F(RegionVerbs, GetTellsOfOneEndpoint) {
+  Put(42,
+      {.liveness = Liveness::kSuspect, .health = Health::kReady, .profile = 2},
+      7,
+      MonotonicNow() - Duration{3'000'000'000});
+  const Ran ran = Run({"get", "42"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("liveness     suspect"));
+  EXPECT_THAT(ran.out, HasSubstr("silence      3.0"));
+  EXPECT_THAT(ran.out, HasSubstr("database (2)"));
+  EXPECT_THAT(ran.out, HasSubstr("10.0.0.7:5000 by port 0"));
+  const json row = json::parse(Run({"get", "0x2a", "--json"}).out);
+  EXPECT_EQ(row["endpoint"], 42);
+  EXPECT_EQ(row["group"], 7);
+  EXPECT_EQ(row["source"], "10.0.0.7:5000");
+}
+
+TEST_F(RegionVerbs, GetOfNobodyIsAbsent) {
+  const Ran ran = Run({"get", "43"});
+  EXPECT_EQ(ran.code, 3);
+  EXPECT_THAT(ran.err, HasSubstr("endpoint 43 is not in the table"));
+  EXPECT_EQ(Run({"get", "0"}).code, 2);
+  EXPECT_EQ(Run({"get", "x"}).code, 2);
+}
+
+std::vector<std::uint64_t> IdsOf(const std::string& lines) {
+  std::vector<std::uint64_t> out;
+  std::istringstream in(lines);
+  for (std::string line; std::getline(in, line);) {
+    out.push_back(json::parse(line)["endpoint"]);
+  }
+  std::ranges::sort(out);
+  return out;
+}
+
+TEST_F(RegionVerbs, ListFilters) {
+  const Instant now = MonotonicNow();
+  Put(1, {.liveness = Liveness::kAlive, .health = Health::kReady, .profile = 5}, 1, now);
+  Put(2, {.liveness = Liveness::kDead, .health = Health::kReady, .profile = 5}, 2, now);
+  Put(3, {.liveness = Liveness::kSuspect, .health = Health::kFailing, .profile = 2}, 2, now);
+  using Ids = std::vector<std::uint64_t>;
+  const auto list = [&](std::vector<std::string> filters) {
+    filters.insert(filters.begin(), {"list", "--json"});
+    const Ran ran = Run(filters);
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    return IdsOf(ran.out);
+  };
+  EXPECT_EQ(list({}), (Ids{1, 2, 3}));
+  EXPECT_EQ(list({"--liveness", "dead,suspect"}), (Ids{2, 3}));
+  EXPECT_EQ(list({"--health", "failing"}), (Ids{3}));
+  EXPECT_EQ(list({"--group", "2"}), (Ids{2, 3}));
+  EXPECT_EQ(list({"--profile", "node"}), (Ids{1, 2}));
+  EXPECT_EQ(list({"--profile", "2"}), (Ids{3}));
+  EXPECT_EQ(list({"--limit", "2"}).size(), 2U);
+  EXPECT_EQ(list({"--liveness", "left"}), (Ids{}));
+  EXPECT_EQ(Run({"list", "--liveness", "dying"}).code, 2);
+  EXPECT_EQ(Run({"list", "--profile", "none"}).code, 2);
+}
+
+TEST_F(RegionVerbs, NoRegionIsAbsent) {
+  ::unlink(disk_.path().c_str());
+  for (const char* verb : {"status", "top", "list"}) {
+    const Ran ran = Run({verb});
+    EXPECT_EQ(ran.code, 3) << verb;
+    EXPECT_THAT(ran.err, HasSubstr("needed a region, found none")) << verb;
+  }
+}
+
+TEST(TopFrame, KeepsTheSizeOfTheTerminal) {
+  Observation seen;
+  seen.at = kNow;
+  seen.workers.resize(kMaxWorkers);
+  seen.drops.fill(1);
+  Observation before = seen;
+  before.at = kNow - Duration{1'000'000'000};
+  for (const FrameSize size : {FrameSize{24, 80}, FrameSize{5, 20}, FrameSize{1, 1}}) {
+    const std::vector<std::string> frame = TopFrame(seen, before, size);
+    EXPECT_THAT(frame, SizeIs(static_cast<std::size_t>(size.rows)));
+    for (const std::string& line : frame) {
+      EXPECT_TRUE(line == "q quits" || line.size() <= static_cast<std::size_t>(size.columns));
+    }
+  }
+}
+
+TEST(TopFrame, RatesAreOfTheTimeBetween) {
+  Observation before;
+  before.at = kNow;
+  Observation now = before;
+  now.at = kNow + Duration{500'000'000};
+  now.counters[static_cast<std::size_t>(Counter::kHeartbeats)] = 1'000;
+  EXPECT_THAT(TopFrame(now, before, {})[8], HasSubstr(" 2000"));
+}
+
+TEST(ShortDuration, SaysWhatPeopleRead) {
+  EXPECT_EQ(ShortDuration(Duration{999}), "999ns");
+  EXPECT_EQ(ShortDuration(Duration{1'500}), "1.5us");
+  EXPECT_EQ(ShortDuration(Duration{2'300'000}), "2.3ms");
+  EXPECT_EQ(ShortDuration(Duration{1'250'000'000}), "1.25s");
+  EXPECT_EQ(ShortDuration(Duration{61'000'000'000}), "1m01s");
+  EXPECT_EQ(ShortDuration(Duration{7'500'000'000'000}), "2h05m");
+  EXPECT_EQ(ShortDuration(Duration{90'000'000'000'000}), "1d01h");
+}
+
+}  // namespace
+}  // namespace flatline::cli

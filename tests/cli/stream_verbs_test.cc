@@ -1,0 +1,156 @@
+// watch, enrol and retire against a scripted server in control's place.
+#include "control/cli/record_text.h"
+#include "tests/cli/in_process.h"
+#include "tests/client/scripted_server.h"
+
+#include <flatline/delivery.h>
+
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <unistd.h>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace flatline::cli {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+std::string Path() {
+  return "/tmp/flatline-verbs-test-" + std::to_string(::getpid()) + ".sock";
+}
+
+TEST(Watch, PrintsRecordsAsText) {
+  DeliveryRecord death = Death(8);
+  death.at_ns = 1'700'000'000'000'000'123;
+  death.silence_ns = 40'000'000'000;
+  death.group = 3;
+  const ScriptedServer server({Script{}.Send({Hello(7), Sealed(death)}).Stay()});
+  const Ran ran = Flatline({"watch", "--address", server.address(), "--from", "7", "--count", "1"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.out,
+            "2023-11-14T22:13:20.000000123Z #8 endpoint 1008 suspect -> dead (not-confirmed), "
+            "silent 40.00s, group 3, incarnation 0\n");
+  EXPECT_EQ(server.requests()[0].sequence, 7U);
+}
+
+TEST(Watch, PrintsSnapshotsAsJsonAndPassesFilters) {
+  const ScriptedServer server(
+      {Script{}
+           .Send({Hello(7),
+                  Record(RecordKind::kSnapshotBegin, 7),
+                  Sealed({.sequence = 7, .endpoint = 5, .kind = RecordKind::kSnapshotRow, .to = 1}),
+                  Record(RecordKind::kSnapshotEnd, 7, 1)})
+           .Stay()});
+  const Ran ran = Flatline({"watch",
+                            "--json",
+                            "--address",
+                            server.address(),
+                            "--snapshot",
+                            "--liveness",
+                            "dead,alive",
+                            "--group",
+                            "4,5",
+                            "--no-health",
+                            "--count",
+                            "3"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  std::istringstream lines(ran.out);
+  std::string line;
+  std::getline(lines, line);
+  EXPECT_EQ(json::parse(line)["kind"], "snapshot-begin");
+  std::getline(lines, line);
+  EXPECT_EQ(json::parse(line)["endpoint"], 5);
+  EXPECT_EQ(json::parse(line)["to"], "alive");
+  std::getline(lines, line);
+  EXPECT_EQ(json::parse(line)["rows"], 1);
+  EXPECT_EQ(server.requests()[0].kind, RequestKind::kSubscribeSnapshot);
+  EXPECT_EQ(server.requests()[0].liveness_mask, (1U << 3) | (1U << 1));
+  EXPECT_EQ(server.requests()[0].want_health, 0);
+  EXPECT_THAT(server.groups(), ::testing::ElementsAre(4, 5));
+}
+
+TEST(Watch, EndsInTime) {
+  const ScriptedServer server({Script{}.Send({Hello(7)}).Stay()});
+  const Ran ran = Flatline({"watch", "--address", server.address(), "--for", "30ms"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.out, "");
+}
+
+TEST(Watch, NobodyThereIsAbsentAndNonsenseIsUsage) {
+  EXPECT_EQ(Flatline({"watch", "--address", "unix:/nonexistent", "--for", "20ms"}).code, 3);
+  EXPECT_EQ(Flatline({"watch", "--liveness", "dying"}).code, 2);
+  EXPECT_EQ(Flatline({"watch", "--for", "soon"}).code, 2);
+  EXPECT_EQ(Flatline({"watch", "--from", "1", "--snapshot"}).code, 2);
+}
+
+TEST(Watch, RefusalIsAFailure) {
+  const ScriptedServer server({Script{}.Send({Refused(DeliveryError::kFutureSequence)}).Stay()});
+  const Ran ran = Flatline({"watch", "--address", server.address(), "--from", "99"});
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.err, HasSubstr("future sequence"));
+}
+
+TEST(RecordText, EveryKindOfTheStreamHasItsWords) {
+  DeliveryRecord blind = Record(RecordKind::kBlind, 4, 2'000'000);
+  blind.reason = static_cast<std::uint8_t>(Reason::kLinkDown);
+  EXPECT_THAT(RecordText(blind), HasSubstr("#4 blind for 2.0ms (link-down)"));
+  EXPECT_THAT(RecordText(Record(RecordKind::kReset, 1)), HasSubstr("reset"));
+  EXPECT_THAT(RecordText(Record(RecordKind::kGap, 9, 3)), HasSubstr("records 4 to 9 are lost"));
+  const DeliveryRecord health =
+      Sealed({.endpoint = 6, .kind = RecordKind::kHealth, .from = 1, .to = 3});
+  EXPECT_THAT(RecordText(health), HasSubstr("endpoint 6 health ready -> failing"));
+  EXPECT_EQ(WallText(-1), "1969-12-31T23:59:59.999999999Z");
+}
+
+// The first connection is the verb's test whether control is there.
+std::vector<Script> ControlThatAnswers() {
+  return {Script{}, Script{}};
+}
+
+TEST(Enrol, SendsArgumentsRangesAndLines) {
+  const ScriptedServer server(ControlThatAnswers(), Path());
+  const Ran ran = Flatline({"enrol", "--socket", Path(), "7", "20-29", "--file", "-", "--json"},
+                           "100,database,4\n# none\n\n101,,5 # a rack\n");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  const json summary = json::parse(ran.out);
+  EXPECT_EQ(summary["asked"], 13);
+  EXPECT_EQ(summary["results"]["done"], 13);
+  EXPECT_EQ(server.requests().back().count, 13U);
+}
+
+TEST(Retire, SaysWhoWasNotThere) {
+  const ScriptedServer server(ControlThatAnswers(), Path());
+  const Ran ran = Flatline({"retire", "--socket", Path(), "12-14"});
+  EXPECT_EQ(ran.code, 3);
+  EXPECT_EQ(ran.out, "retire: 3 asked for, 2 done, 1 unknown-endpoint\n  13: unknown-endpoint\n");
+}
+
+TEST(Enrol, EveryFaultyLineIsToldAndNothingIsSent) {
+  const Ran ran = Flatline({"enrol", "--socket", "/nonexistent", "--file", "-", "9-"},
+                           "1\nx\n2,nobody\n3,,many\n4,5,6,7\n5-4\n0\n");
+  EXPECT_EQ(ran.code, 2);
+  for (const char* fault : {"argument 9-: ",
+                            "stdin:2: \"x\" is not an id",
+                            "stdin:3: \"nobody\" is not a profile",
+                            "stdin:4: group \"many\"",
+                            "stdin:5: more than id,profile,group",
+                            "stdin:6: \"5-4\" ends before it begins",
+                            "stdin:7: \"0\" is not an id"}) {
+    EXPECT_THAT(ran.err, HasSubstr(fault));
+  }
+}
+
+TEST(Enrol, WithoutControlOrWithoutIds) {
+  EXPECT_EQ(Flatline({"enrol", "--socket", "/nonexistent", "1"}).code, 3);
+  EXPECT_EQ(Flatline({"enrol", "--socket", "/nonexistent"}).code, 2);
+  EXPECT_EQ(Flatline({"enrol", "--file", "/nonexistent"}).code, 2);
+  EXPECT_EQ(Flatline({"enrol", "1-18446744073709551615", "--socket", "/nonexistent"}).code, 2);
+}
+
+}  // namespace
+}  // namespace flatline::cli
