@@ -17,6 +17,7 @@ struct Delivery {
   Duration blind_total{};  // that the detector had published a while before
   std::uint32_t incarnation = 0;
   std::uint32_t sequence = 0;
+  bool is_leave = false;
 };
 
 struct Truth {
@@ -31,12 +32,15 @@ struct Truth {
   bool left = false;  // sent a leave in this incarnation
   // What came through.
   std::vector<Delivery> deliveries;  // oldest first
-  bool leave_delivered = false;
   // What control did.
   bool enrolled = false;  // by a command; since then it is watched even if it never speaks
   Instant enrolled_at{};
   Duration enrolled_blind{};
   bool retired = false;
+
+  [[nodiscard]] bool has_taken_leave() const {
+    return !deliveries.empty() && deliveries.back().is_leave;
+  }
 
   // Whether a message of this number is newer than whatever came through.
   [[nodiscard]] bool IsNews(std::uint32_t other_incarnation, std::uint32_t other_sequence) const {

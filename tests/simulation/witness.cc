@@ -114,7 +114,7 @@ Duration Witness::Allowed(const Transition& transition) const {
 void Witness::CheckSilence(const Transition& transition, const Truth& truth, Instant heard) {
   Instant spoke = truth.enrolled_at;
   for (const Delivery& delivery : truth.deliveries) {
-    if (delivery.at <= heard) {
+    if (delivery.at <= heard && !delivery.is_leave) {  // silence after a leave is no lie
       spoke = delivery.at;
     }
   }
@@ -137,8 +137,9 @@ void Witness::CheckPunctual(const Transition& transition, const Truth& truth) {
     spoke = truth.deliveries.back().at;
     blind_then = truth.deliveries.back().blind_total;
   }
-  if (last_full_ >= spoke) {
-    return;  // it had to wait for room in the ring
+  const bool lost = truth.deliveries.empty() && !truth.enrolled;  // what it said, in a kill
+  if (lost || last_full_ >= spoke) {
+    return;  // or it had to wait for room in the ring
   }
   const Duration blind = Duration{region_.header().blind_total_ns.load()} - blind_then;
   const Duration late = (transition.at - spoke) - Allowed(transition) - blind;
@@ -164,16 +165,16 @@ void Witness::CheckSettled(Instant now) {
       continue;
     }
     Liveness expected = Liveness::kDead;
-    if (truth.leave_delivered) {
+    if (truth.has_taken_leave()) {
       expected = Liveness::kLeft;
     } else if (truth.beats && !truth.left) {
       expected = Liveness::kAlive;
     }
     const Belief& belief = beliefs_[truth.id];
-    // A leave is said once: where the ring had no room just then, silence must tell.
+    // The last word of one that then fell silent is said once: where the ring had no room just
+    // then, the verdict stays what it was, or silence tells.
     const bool was_full = !truth.deliveries.empty() && last_full_ >= truth.deliveries.back().at;
-    if (belief.liveness != expected &&
-        !(expected == Liveness::kLeft && belief.liveness == Liveness::kDead && was_full)) {
+    if (belief.liveness != expected && !(was_full && expected != Liveness::kAlive)) {
       std::ostringstream out;
       out << "endpoint " << truth.id << " is believed " << NameOf(belief.liveness) << " and is "
           << NameOf(expected) << " at " << now.time_since_epoch().count();

@@ -42,7 +42,7 @@ class Witness {
 
   [[nodiscard]] bool Believes(EndpointId id, Liveness liveness) const {
     const auto belief = beliefs_.find(id);
-    return belief != beliefs_.end() && belief->second.liveness == liveness;
+    return (belief == beliefs_.end() ? Liveness::kUnknown : belief->second.liveness) == liveness;
   }
 
   [[nodiscard]] const std::vector<std::string>& faults() const { return faults_; }

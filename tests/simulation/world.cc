@@ -205,22 +205,17 @@ void World::ForgetReceived() {
 void World::Kill() {
   UndoUnmade();
   for (const auto& queue : queues_) {
-    for (auto lost = queue->waiting.rbegin(); lost != queue->waiting.rend(); ++lost) {
-      Truth& truth = fleet_[lost->endpoint];
-      if (lost->is_leave) {
-        truth.leave_delivered = false;
-        truth.left = false;
-        truth.beats = false;
-      } else if (lost->is_news && !truth.deliveries.empty()) {
+    for (const Waiting& lost : queue->waiting) {
+      Truth& truth = fleet_[lost.endpoint];
+      if (lost.is_news && !truth.deliveries.empty()) {
         truth.deliveries.pop_back();
       }
     }
     queue->waiting.clear();
     queue->port.source.Clear();
   }
-  // What one worker had handed to another is lost as well.
   for (Truth& truth : fleet_) {
-    truth.leave_delivered = truth.leave_delivered && witness_.Believes(truth.id, Liveness::kLeft);
+    ForgetHandedOver(truth);
   }
   engine_.reset();
   ++adoptions_;
@@ -229,6 +224,19 @@ void World::Kill() {
   blind_.Add(killed, now_);
   std::erase_if(in_flight_, [&](const auto& message) { return message.first <= now_; });
   Start(now_);
+}
+
+// What one worker had handed to another is lost as well: whatever was to begin a life (the first,
+// or one after a leave), and leaves.
+void World::ForgetHandedOver(Truth& truth) {
+  std::vector<Delivery>& deliveries = truth.deliveries;
+  if (!truth.enrolled && witness_.Believes(truth.id, Liveness::kUnknown)) {
+    deliveries.clear();
+  }
+  const bool is_known_left = witness_.Believes(truth.id, Liveness::kLeft);
+  while (!deliveries.empty() && deliveries.back().is_leave != is_known_left) {
+    deliveries.pop_back();
+  }
 }
 
 // Half of the time the kill came between the last verdict's telling and its making: the record is
@@ -339,20 +347,14 @@ void World::Deliver(const Message& message) {
   const bool is_watched =
       truth.enrolled || (!climate_.closed && !(is_leave && truth.deliveries.empty()));
   const bool is_news = is_watched && truth.IsNews(heartbeat.incarnation, heartbeat.sequence);
-  if (is_news && is_leave) {
-    truth.leave_delivered = true;
-  }
   if (is_news) {
-    if (!is_leave) {
-      truth.leave_delivered = false;
-    }
     truth.deliveries.push_back({.at = now_,
                                 .blind_total = BlindTotalBefore(),
                                 .incarnation = heartbeat.incarnation,
-                                .sequence = heartbeat.sequence});
+                                .sequence = heartbeat.sequence,
+                                .is_leave = is_leave});
   }
-  queue.waiting.push_back(
-      {.endpoint = message.endpoint, .is_news = is_news, .is_leave = is_news && is_leave});
+  queue.waiting.push_back({.endpoint = message.endpoint, .is_news = is_news});
   queue.port.source.Put(testing_frames::HeartbeatFrame(heartbeat));
 }
 

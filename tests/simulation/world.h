@@ -75,7 +75,6 @@ class World {
   struct Waiting {
     std::size_t endpoint = 0;
     bool is_news = false;
-    bool is_leave = false;
   };
 
   struct Queue {
@@ -105,6 +104,7 @@ class World {
   void Start(Instant now);
   void Kill();
   void UndoUnmade();
+  void ForgetHandedOver(Truth& truth);
   void Step();
   void TurnOf(unsigned worker);
   void DrawNextTurn(WorkerLife& life);
