@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utility>
 
 namespace flatline::dpdk {
 namespace {
@@ -200,10 +201,10 @@ unsigned MemifPeer::Receive() {
     const std::uint16_t head = ring.head.load(std::memory_order_acquire);
     return static_cast<std::uint16_t>(head - ring.tail.exchange(head, std::memory_order_acq_rel));
   }
+  // the other side fills up to the tail; every buffer is given back by moving the head on
   const std::uint16_t filled = ring.tail.load(std::memory_order_acquire);
-  const auto full = static_cast<std::uint16_t>(filled + kSlots);
-  const std::uint16_t before = ring.head.exchange(full, std::memory_order_acq_rel);
-  return static_cast<std::uint16_t>(full - before);
+  ring.head.store(static_cast<std::uint16_t>(filled + kSlots), std::memory_order_release);
+  return static_cast<std::uint16_t>(filled - std::exchange(taken_, filled));
 }
 
 void MemifPeer::SayGoodbye() {

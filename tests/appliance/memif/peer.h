@@ -49,6 +49,7 @@ class MemifPeer {
   Descriptor memory_;
   std::byte* region_ = nullptr;
   std::size_t bytes_ = 0;
+  std::uint16_t taken_ = 0;  // of the ring to the client
 };
 
 }  // namespace flatline::dpdk

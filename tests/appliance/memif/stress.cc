@@ -34,7 +34,7 @@ struct Plan {
   [[nodiscard]] MemifAddress outside() const { return {.path = address, .abstract = true}; }
 };
 
-constexpr int kCompleted = 10;  // exit status of a peer that had its session and left by itself
+constexpr int kCompleted = 10;  // exit status of a peer that was answered and left by itself
 
 // One peer's life, in its own process.
 [[noreturn]] void LiveOnePeer(const Plan& plan, unsigned round) {
@@ -50,9 +50,11 @@ constexpr int kCompleted = 10;  // exit status of a peer that had its session an
   const std::array<std::byte, 64> frame{};
   unsigned sent = 0;
   unsigned heard = 0;
-  const auto until =
-      std::chrono::steady_clock::now() + std::chrono::microseconds(random() % 30'000);
-  while (complete && (std::chrono::steady_clock::now() < until || sent == 0)) {
+  const auto begun = std::chrono::steady_clock::now();
+  const auto stays = std::chrono::microseconds(random() % 30'000);
+  const auto goes_at_last = std::chrono::seconds(2);
+  const auto here_for = [&] { return std::chrono::steady_clock::now() - begun; };
+  while (complete && (here_for() < stays || (heard == 0 && here_for() < goes_at_last))) {
     sent += peer.Send(frame);
     heard += peer.Receive();
   }
@@ -62,7 +64,7 @@ constexpr int kCompleted = 10;  // exit status of a peer that had its session an
   if (random() % 2 == 0) {
     peer.SayGoodbye();
   }
-  _exit(complete && sent > 0 ? kCompleted : 0);
+  _exit(sent > 0 && heard > 0 ? kCompleted : 0);
 }
 
 // All peers, one after another; a process of its own, made before EAL has threads. Exit status 0
@@ -78,7 +80,7 @@ constexpr int kCompleted = 10;  // exit status of a peer that had its session an
     (void)waitpid(child, &status, 0);
     completed += WIFEXITED(status) && WEXITSTATUS(status) == kCompleted ? 1U : 0U;
   }
-  std::printf("peers: %u came, %u had a session and left alive\n", plan.rounds, completed);
+  std::printf("peers: %u came, %u were answered and left alive\n", plan.rounds, completed);
   std::fflush(stdout);
   _exit(completed * 5 > plan.rounds ? 0 : 1);
 }
