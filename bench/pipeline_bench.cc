@@ -1,0 +1,263 @@
+// What one core hears: a real worker over a real table, fed from memory in place of a NIC, from
+// frame to stamp, with the wheel turning and the clock read once a turn. Prints the rows of
+// `./run figures`: heartbeats a second by index and by handle, checksums verified by the device,
+// and the bytes that an endpoint takes. What it costs to make the frames (the fields that differ
+// are written into each, in place) is in the time. Fails if a heartbeat did not count.
+#include "dataplane/engine.h"
+#include "dataplane/page_array.h"
+#include "dataplane/shared_region.h"
+#include "tests/dataplane/frames.h"
+
+#include <flatline/region.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <random>
+#include <string>
+#include <string_view>
+#include <time.h>
+#include <utility>
+#include <vector>
+
+namespace flatline {
+namespace {
+
+constexpr std::size_t kPayload = 42;  // behind Ethernet, IPv4 and UDP
+constexpr unsigned kBurstsBetweenShort = 16;
+constexpr double kWindow = 0.25;  // seconds of a core
+constexpr int kWindows = 9;
+constexpr unsigned kTurnsBetweenLooks = 64;  // at the clock of the thread
+
+enum class Find : std::uint8_t { kByIndex, kByHandle };
+
+struct Member {
+  EndpointId id = kNoEndpoint;
+  Slot slot = kNoSlot;
+};
+
+Instant Now() {
+  return Instant{std::chrono::steady_clock::now().time_since_epoch()};
+}
+
+// What this thread has had of a core: a rate per core does not depend on who else is about.
+double CoreSeconds() {
+  timespec at{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
+  return static_cast<double>(at.tv_sec) + static_cast<double>(at.tv_nsec) / 1e9;
+}
+
+// The fleet in random order, round and round, a heartbeat each. Every so often a burst is short, as
+// if the queue had been empty for a moment: else the worker would rightly call itself overloaded.
+class FleetSource final : public FrameSource {
+ public:
+  explicit FleetSource(std::uint64_t endpoints) : order_(endpoints) {
+    std::mt19937_64 random(1);
+    for (std::uint64_t i = 0; i < endpoints; ++i) {
+      order_[i].id = i + 1;
+      std::swap(order_[i], order_[random() % (i + 1)]);
+    }
+    for (std::size_t i = 0; i < kBurst; ++i) {
+      buffers_[i] = testing_frames::HeartbeatFrame({.id = 1, .incarnation = 1, .sequence = 1});
+      frames_[i] = {.data = buffers_[i].data(),
+                    .length = static_cast<std::uint32_t>(buffers_[i].size()),
+                    .ip_checksum = ChecksumStatus::kGood,
+                    .udp_checksum = ChecksumStatus::kGood};
+    }
+  }
+
+  std::span<const Frame> Receive() noexcept override {
+    const std::size_t count = ++bursts_ % kBurstsBetweenShort == 0 ? kBurst - 1 : kBurst;
+    for (std::size_t i = 0; i < count; ++i) {
+      Write(buffers_[i].data() + kPayload);
+    }
+    handed_ += count;
+    return {frames_.data(), count};
+  }
+
+  void Release() noexcept override {}
+
+  void LearnSlots(const RegionView& region) {
+    std::vector<Slot> slot_of(order_.size() + 1, kNoSlot);
+    for (Slot slot = 0; slot < region.records().size(); ++slot) {
+      const EndpointId id = region.records()[slot].id;
+      if (id != kNoEndpoint && id < slot_of.size()) {
+        slot_of[id] = slot;
+      }
+    }
+    for (Member& member : order_) {
+      member.slot = slot_of[member.id];
+    }
+  }
+
+  // How the next heartbeats are to be found.
+  void Set(Find find) {
+    find_ = find;
+    for (auto& buffer : buffers_) {
+      buffer[kPayload + 4] = find == Find::kByHandle ? std::byte{kFlagHandle} : std::byte{0};
+    }
+  }
+
+  [[nodiscard]] std::uint64_t handed() const { return handed_; }
+
+  [[nodiscard]] std::uint32_t rounds() const { return sequence_ - 1; }
+
+ private:
+  void Write(std::byte* heartbeat) noexcept {
+    const Member& member = order_[at_];
+    wire::Store<std::uint64_t>(heartbeat + 8, member.id);
+    wire::Store<std::uint32_t>(heartbeat + 20, sequence_);
+    wire::Store<std::uint32_t>(heartbeat + 32, find_ == Find::kByHandle ? member.slot : 0);
+    if (++at_ == order_.size()) {
+      at_ = 0;
+      ++sequence_;
+    }
+  }
+
+  std::vector<Member> order_;
+  std::array<std::vector<std::byte>, kBurst> buffers_;
+  std::array<Frame, kBurst> frames_{};
+  std::size_t at_ = 0;
+  std::uint64_t handed_ = 0;
+  std::uint32_t sequence_ = 1;
+  unsigned bursts_ = 0;
+  Find find_ = Find::kByIndex;
+};
+
+class NoSink final : public FrameSink {
+ public:
+  std::byte* Claim() noexcept override { return nullptr; }
+
+  void Commit(std::uint32_t) noexcept override {}
+
+  std::size_t Flush() noexcept override { return 0; }
+};
+
+Config ConfigFor(std::uint64_t endpoints) {
+  Config config;
+  config.dataplane.endpoints = endpoints;
+  for (std::size_t i = 0; i < kBuiltInProfiles.size(); ++i) {
+    config.profiles[kFirstBuiltInProfile + i] = kBuiltInProfiles[i];
+  }
+  return config;
+}
+
+// A number out of a file of "Name: 123 kB" lines, in bytes.
+std::uint64_t KilobytesIn(const char* path, std::string_view name) {
+  std::ifstream file(path);
+  std::string word;
+  std::uint64_t value = 0;
+  while (file >> word) {
+    if (word == name && file >> value) {
+      return value * 1024;
+    }
+  }
+  return 0;
+}
+
+class Pipeline {
+ public:
+  explicit Pipeline(std::uint64_t endpoints)
+      : endpoints_(endpoints),
+        source_(endpoints),
+        shape_(ShapeFor(ConfigFor(endpoints).dataplane, kSmallPage)),
+        memory_(PageArray<std::byte>::Create(RegionLayout::Of(shape_).bytes, "the region").value()),
+        region_(FormatRegion(memory_.data(), shape_, ConfigFor(endpoints), WallInstant{}, 0x5EED)) {
+    const std::uint64_t before = KilobytesIn("/proc/self/smaps_rollup", "Rss:");
+    engine_ = Engine::Create(region_, {}, Now()).value();
+    private_bytes_ = KilobytesIn("/proc/self/smaps_rollup", "Rss:") - before;
+    identity_.mac = {2, 0, 0, 0, 0, 1};
+    identity_.udp_port = kHeartbeatPort;
+    engine_->Attach(0, {.source = &source_, .sink = &sink_, .identity = &identity_});
+  }
+
+  // Every endpoint speaks for the first time; they learn their slots.
+  void Enrol() {
+    while (source_.rounds() < 1) {
+      Turn();
+    }
+    source_.LearnSlots(region_);
+  }
+
+  // Heartbeats a second of a core: the median of the windows. Ends the process if one did not
+  // count.
+  double Measure(Find find) {
+    source_.Set(find);
+    const std::uint64_t missing_before = Missing();
+    std::array<double, kWindows> rates{};
+    for (double& rate : rates) {
+      const double begin = CoreSeconds();
+      const std::uint64_t before = source_.handed();
+      while (CoreSeconds() - begin < kWindow) {
+        for (unsigned turn = 0; turn < kTurnsBetweenLooks; ++turn) {
+          Turn();
+        }
+      }
+      rate = static_cast<double>(source_.handed() - before) / (CoreSeconds() - begin);
+    }
+    if (Missing() != missing_before) {
+      std::fprintf(stderr, "pipeline_bench: heartbeats were dropped or not found as asked\n");
+      std::exit(EXIT_FAILURE);
+    }
+    std::ranges::sort(rates);
+    return rates[kWindows / 2];
+  }
+
+  [[nodiscard]] double BytesPerEndpoint() const {
+    return static_cast<double>(region_.layout().bytes + private_bytes_) /
+           static_cast<double>(endpoints_);
+  }
+
+ private:
+  // One turn, and control takes at once what it published.
+  void Turn() {
+    engine_->worker(0).Turn(Now());
+    const std::uint64_t head = region_.dataplane().transition_heads[0].value;
+    region_.control().transition_tails[0].value = head;
+  }
+
+  // What was dropped, or sent with a handle that did not match, as last published.
+  [[nodiscard]] std::uint64_t Missing() const {
+    const PublishedCounters& counters = region_.dataplane().counters[0];
+    std::uint64_t out = counters[Counter::kStaleHandle];
+    for (std::size_t i = 0; i < kDropReasons; ++i) {
+      out += counters[static_cast<DropReason>(i)];
+    }
+    return out;
+  }
+
+  std::uint64_t endpoints_;
+  FleetSource source_;
+  NoSink sink_;
+  PortIdentity identity_;
+  RegionShape shape_;
+  PageArray<std::byte> memory_;
+  RegionView region_;
+  std::uint64_t private_bytes_ = 0;
+  std::unique_ptr<Engine> engine_;
+};
+
+void Row(const char* name, double value, const char* unit) {
+  std::printf("%s %.4g %s\n", name, value, unit);
+}
+
+}  // namespace
+}  // namespace flatline
+
+int main(int count, char** arguments) {
+  using flatline::Find;
+  const std::uint64_t wanted = count > 1 ? std::strtoull(arguments[1], nullptr, 10) : 10'000'000;
+  const std::uint64_t room = flatline::KilobytesIn("/proc/meminfo", "MemAvailable:") / 256;
+  const std::uint64_t endpoints = std::min(wanted, room);
+  flatline::Pipeline pipeline(endpoints);
+  pipeline.Enrol();
+  flatline::Row("pipeline.endpoints", static_cast<double>(endpoints), "1");
+  flatline::Row("pipeline.heartbeats_per_core", pipeline.Measure(Find::kByIndex), "1/s");
+  flatline::Row("pipeline.heartbeats_per_core_handle", pipeline.Measure(Find::kByHandle), "1/s");
+  flatline::Row("memory.bytes_per_endpoint", pipeline.BytesPerEndpoint(), "B");
+  return EXIT_SUCCESS;
+}
