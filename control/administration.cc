@@ -55,14 +55,15 @@ bool Administration::Turn() {
   if (!region_) {
     return false;
   }
+  const RegionView& region = *region_;
   bool worked = false;
-  for (unsigned worker = 0; worker < region_->shape().workers; ++worker) {
-    worked = ReadResults(worker) || worked;
+  for (unsigned worker = 0; worker < region.shape().workers; ++worker) {
+    worked = ReadResults(region, worker) || worked;
   }
   std::erase_if(batches_, [](const auto& weak) { return weak.expired(); });
   for (const auto& weak : batches_) {
     if (const auto batch = weak.lock()) {
-      worked = Give(*batch) || worked;
+      worked = Give(region, *batch) || worked;
     }
   }
   if (batches_.size() > 1) {
@@ -71,8 +72,8 @@ bool Administration::Turn() {
   return worked;
 }
 
-bool Administration::ReadResults(unsigned worker) {
-  SharedRing<CommandResult> results = ResultsOf(*region_, worker);
+bool Administration::ReadResults(const RegionView& region, unsigned worker) {
+  SharedRing<CommandResult> results = ResultsOf(region, worker);
   bool worked = false;
   while (const CommandResult* const result = results.Front()) {
     Settle(*result);
@@ -98,24 +99,24 @@ void Administration::Settle(const CommandResult& result) {
 
 // Commands not taken and results not read share the room of one ring; a worker that is between the
 // two counts in both.
-std::size_t Administration::RoomOf(unsigned worker) const noexcept {
+std::size_t Administration::RoomOf(const RegionView& region, unsigned worker) noexcept {
   const auto load = [](const std::atomic<std::uint64_t>& index) {
     return index.load(std::memory_order_acquire);
   };
-  const std::uint64_t commands = load(region_->control().command_heads[worker].value) -
-                                 load(region_->dataplane().command_tails[worker].value);
-  const std::uint64_t results = load(region_->dataplane().result_heads[worker].value) -
-                                load(region_->control().result_tails[worker].value);
-  const std::uint64_t capacity = region_->shape().command_capacity;
+  const std::uint64_t commands = load(region.control().command_heads[worker].value) -
+                                 load(region.dataplane().command_tails[worker].value);
+  const std::uint64_t results = load(region.dataplane().result_heads[worker].value) -
+                                load(region.control().result_tails[worker].value);
+  const std::uint64_t capacity = region.shape().command_capacity;
   const std::uint64_t taken = commands + results;
   return commands > capacity || results > capacity || taken > capacity ? 0 : capacity - taken;
 }
 
-bool Administration::Give(AdminBatch& batch) {
+bool Administration::Give(const RegionView& region, AdminBatch& batch) {
   std::array<std::size_t, kMaxWorkers> room{};
-  const unsigned workers = region_->shape().workers;
+  const unsigned workers = region.shape().workers;
   for (unsigned worker = 0; worker < workers; ++worker) {
-    room[worker] = RoomOf(worker);
+    room[worker] = RoomOf(region, worker);
   }
   const std::size_t before = batch.commanded_;
   for (; batch.commanded_ < batch.entries_.size(); ++batch.commanded_) {
@@ -123,7 +124,7 @@ bool Administration::Give(AdminBatch& batch) {
       continue;  // came back from the region before this one
     }
     const AdminEntry& entry = batch.entries_[batch.commanded_];
-    const unsigned owner = ShardOf(HashEndpoint(entry.id, region_->header().hash_key), workers);
+    const unsigned owner = ShardOf(HashEndpoint(entry.id, region.header().hash_key), workers);
     if (room[owner] == 0) {
       break;
     }
@@ -132,7 +133,7 @@ bool Administration::Give(AdminBatch& batch) {
                           .group = entry.group,
                           .profile = entry.profile,
                           .kind = static_cast<CommandKind>(entry.command)};
-    if (!CommandsOf(*region_, owner).TryPush(command)) {
+    if (!CommandsOf(region, owner).TryPush(command)) {
       break;
     }
     --room[owner];

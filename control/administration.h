@@ -63,10 +63,10 @@ class Administration {
   bool Turn();
 
  private:
-  [[nodiscard]] bool ReadResults(unsigned worker);
+  [[nodiscard]] bool ReadResults(const RegionView& region, unsigned worker);
   void Settle(const CommandResult& result);
-  [[nodiscard]] bool Give(AdminBatch& batch);
-  [[nodiscard]] std::size_t RoomOf(unsigned worker) const noexcept;
+  [[nodiscard]] static bool Give(const RegionView& region, AdminBatch& batch);
+  [[nodiscard]] static std::size_t RoomOf(const RegionView& region, unsigned worker) noexcept;
 
   std::optional<RegionView> region_;
   std::uint64_t next_serial_;

@@ -1,9 +1,9 @@
 #include "control/joined_region.h"
 
 #include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace flatline {
@@ -20,7 +20,8 @@ std::expected<int, std::string> Lock(const std::string& path) {
   lock.l_len = 1;
   if (descriptor < 0 || ::fcntl(descriptor, F_OFD_SETLK, &lock) != 0) {
     const bool is_taken = errno == EAGAIN || errno == EACCES;
-    std::string found = is_taken ? "another flatline-control" : std::strerror(errno);
+    std::string found =
+        is_taken ? "another flatline-control" : std::generic_category().message(errno);
     ::close(descriptor);
     return std::unexpected(
         region::Complaint(path, "to be its only control", found, "stop the other one"));

@@ -41,7 +41,7 @@ std::expected<int, std::string> Lock(const std::string& directory) {
         fmt::format("{}: needed a journal that can be written, found: {}; give the directory to "
                     "the user that runs flatline-control",
                     path,
-                    std::strerror(errno)));
+                    std::generic_category().message(errno)));
   }
   if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
     ::close(descriptor);

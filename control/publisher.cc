@@ -40,11 +40,8 @@ std::expected<Outgoing, Refusal> Publisher::Begin(Subscriber& subscriber,
   return Only(subscriber, frames::Hello(newest, journal_->oldest(), wall));
 }
 
-void Publisher::BeginSnapshot(Subscriber& subscriber,
-                              const RegionView& region,
-                              const TransitionReader& reader) const {
-  subscriber.snapshot =
-      std::make_unique<Snapshot>(region, reader, journal_->newest(), subscriber.filter);
+void Publisher::BeginSnapshot(Subscriber& subscriber, const TransitionReader& reader) const {
+  subscriber.snapshot = std::make_unique<Snapshot>(reader, journal_->newest(), subscriber.filter);
 }
 
 std::expected<Outgoing, Refusal> Publisher::Next(Subscriber& subscriber,

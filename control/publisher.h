@@ -42,9 +42,7 @@ class Publisher {
                                                        WallInstant wall) const;
 
   // The snapshot that it waits for can be made now.
-  void BeginSnapshot(Subscriber& subscriber,
-                     const RegionView& region,
-                     const TransitionReader& reader) const;
+  void BeginSnapshot(Subscriber& subscriber, const TransitionReader& reader) const;
 
   // What is next; no bytes: nothing now. `reader` is needed during a snapshot.
   [[nodiscard]] std::expected<Outgoing, Refusal> Next(Subscriber& subscriber,

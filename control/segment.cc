@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <system_error>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -15,8 +16,9 @@ namespace flatline {
 namespace {
 
 std::unexpected<SegmentError> Fail(int number, const std::string& path, const std::string& what) {
-  return std::unexpected(
-      SegmentError{number, fmt::format("{}: cannot {}: {}", path, what, std::strerror(number))});
+  return std::unexpected(SegmentError{
+      number,
+      fmt::format("{}: cannot {}: {}", path, what, std::generic_category().message(number))});
 }
 
 std::uint32_t CrcOfHeader(const SegmentHeader& header) {

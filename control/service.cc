@@ -24,7 +24,6 @@ Service::Service(const ServiceOptions& options, std::unique_ptr<Journal> journal
 Service::~Service() = default;
 
 void Service::Join(const RegionView& region) {
-  region_ = region;
   scribe_.emplace(region, *journal_);
   administration_.Attach(region);
 }
@@ -35,7 +34,6 @@ void Service::Leave() {
   }
   administration_.Detach();
   scribe_.reset();
-  region_.reset();
 }
 
 bool Service::drained() const noexcept {
@@ -46,7 +44,7 @@ std::expected<void, Refusal> Service::Permits(const Request& request) const {
   if (subscribers_ >= options_.subscribers) {
     return std::unexpected(Refusal{DeliveryError::kTooManySubscribers, "see control.subscribers"});
   }
-  if (request.header.kind == RequestKind::kSubscribeSnapshot && !region_) {
+  if (request.header.kind == RequestKind::kSubscribeSnapshot && !scribe_) {
     return std::unexpected(
         Refusal{DeliveryError::kNoDataplane, "there is no region: start the dataplane"});
   }
@@ -76,7 +74,7 @@ std::expected<bool, std::string> Service::Turn(Instant now, WallInstant wall) {
     }
     TellSnapshots(*told);
     worked = !told->empty();
-    BeginSnapshots();
+    BeginSnapshots(scribe_->reader());
   }
   journal_->Housekeep(now);
   ReportTrouble(now);
@@ -100,7 +98,7 @@ void Service::TellSnapshots(std::span<const Told> told) {
 }
 
 // Between two turns of the scribe, when what it has released and what is journaled are the same.
-void Service::BeginSnapshots() {
+void Service::BeginSnapshots(const TransitionReader& reader) {
   std::size_t running = 0;
   for (const auto& session : sessions_) {
     const Subscriber* const subscriber = std::as_const(*session).subscriber();
@@ -113,7 +111,7 @@ void Service::BeginSnapshots() {
     if (Subscriber* const subscriber = session->subscriber();
         subscriber != nullptr && !subscriber->snapshot &&
         subscriber->stage == Subscriber::Stage::kAwaitsSnapshot) {
-      publisher_.BeginSnapshot(*subscriber, *region_, scribe_->reader());
+      publisher_.BeginSnapshot(*subscriber, reader);
       ++running;
     }
   }

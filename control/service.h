@@ -73,7 +73,7 @@ class Service {
   void Forget() noexcept { --subscribers_; }
 
  private:
-  void BeginSnapshots();
+  void BeginSnapshots(const TransitionReader& reader);
   void TellSnapshots(std::span<const Told> told);
   void PrepareAll(Instant now, WallInstant wall);
   void ReportTrouble(Instant now);
@@ -82,7 +82,6 @@ class Service {
   std::unique_ptr<Journal> journal_;
   Publisher publisher_;
   Administration administration_;
-  std::optional<RegionView> region_;
   std::optional<Scribe> scribe_;
   std::uint32_t subscribers_ = 0;
   std::vector<std::unique_ptr<Session>> sessions_;

@@ -15,11 +15,8 @@ static_assert(Snapshot::kChunk % kPiece == 0);
 
 }  // namespace
 
-Snapshot::Snapshot(const RegionView& region,
-                   const TransitionReader& reader,
-                   std::uint64_t sequence,
-                   const Filter& filter)
-    : region_(region),
+Snapshot::Snapshot(const TransitionReader& reader, std::uint64_t sequence, const Filter& filter)
+    : region_(reader.region()),
       sequence_(sequence),
       filter_(filter),
       chunk_(kChunk),

@@ -43,10 +43,7 @@ class Snapshot {
   };
 
   // `sequence` is the journal's newest; all that `reader` has released is in it, and nothing else.
-  Snapshot(const RegionView& region,
-           const TransitionReader& reader,
-           std::uint64_t sequence,
-           const Filter& filter);
+  Snapshot(const TransitionReader& reader, std::uint64_t sequence, const Filter& filter);
 
   // A transition that was journaled after `sequence`.
   void Observe(const Transition& transition);

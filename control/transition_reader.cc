@@ -6,7 +6,7 @@
 
 namespace flatline {
 
-TransitionReader::TransitionReader(const RegionView& region) {
+TransitionReader::TransitionReader(const RegionView& region) : region_(region) {
   for (unsigned worker = 0; worker < region.shape().workers; ++worker) {
     rings_.push_back({TransitionConsumer(region.dataplane().transition_heads[worker],
                                          region.control().transition_tails[worker],

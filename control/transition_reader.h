@@ -49,6 +49,8 @@ class TransitionReader {
   // Goes on at `position` of a worker: what is before it is in the journal already.
   void SkipTo(unsigned worker, std::uint64_t position) noexcept;
 
+  [[nodiscard]] const RegionView& region() const noexcept { return region_; }
+
   [[nodiscard]] unsigned workers() const noexcept { return static_cast<unsigned>(rings_.size()); }
 
   // Position of the first entry not released.
@@ -83,6 +85,7 @@ class TransitionReader {
   [[nodiscard]] Ring* Oldest() noexcept;
   [[nodiscard]] bool IsSafe(std::int64_t candidate, Instant now) const noexcept;
 
+  RegionView region_;
   std::vector<Ring> rings_;
   std::vector<Told> told_;
 };

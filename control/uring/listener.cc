@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <system_error>
 #include <unistd.h>
 #include <utility>
 
@@ -29,8 +30,10 @@ struct Freer {
 using AddressList = std::unique_ptr<addrinfo, Freer>;
 
 std::unexpected<std::string> Fail(const std::string& address, const std::string& remedy) {
-  return std::unexpected(fmt::format(
-      "{}: needed to listen there, found: {}; {}", address, std::strerror(errno), remedy));
+  return std::unexpected(fmt::format("{}: needed to listen there, found: {}; {}",
+                                     address,
+                                     std::generic_category().message(errno),
+                                     remedy));
 }
 
 AddressList Resolve(const std::string& address) {
@@ -78,6 +81,9 @@ std::optional<sockaddr_un> UnixAddress(const std::string& path) {
 
 bool IsAnswered(const sockaddr_un& address) {
   const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) {
+    return false;
+  }
   const bool out =
       ::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
   ::close(descriptor);
@@ -169,7 +175,8 @@ void Listener::Complete(unsigned /*operation*/, const io_uring_cqe& completion) 
   }
   if (completion.res < 0) {
     if (completion.res != -ECANCELED) {
-      spdlog::warn("a connection could not be taken: {}", std::strerror(-completion.res));
+      spdlog::warn("a connection could not be taken: {}",
+                   std::generic_category().message(-completion.res));
     }
     return;
   }

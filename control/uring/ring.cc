@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fmt/format.h>
 #include <fstream>
+#include <system_error>
 
 namespace flatline::uring {
 namespace {
@@ -35,7 +36,7 @@ std::string WhyNot(int number) {
   }
   return fmt::format(
       "io_uring: needed Linux 6.1 or newer with io_uring, found: {}; use such a kernel",
-      std::strerror(number));
+      std::generic_category().message(number));
 }
 
 }  // namespace
@@ -76,7 +77,7 @@ std::expected<void, std::string> Ring::Register() {
     io_uring_buf_ring_add(buffer_ring_.get(),
                           buffers_.get() + i * kBufferSize,
                           kBufferSize,
-                          static_cast<unsigned short>(i),
+                          static_cast<std::uint16_t>(i),
                           io_uring_buf_ring_mask(kBuffers),
                           static_cast<int>(i));
   }
@@ -118,6 +119,7 @@ std::size_t Ring::Wait(Duration timeout) {
       const io_uring_cqe completion = *batch[i];
       const std::uint64_t tag = completion.user_data;
       if (tag != 0) {
+        // NOLINTNEXTLINE(performance-no-int-to-ptr): the kernel hands integers back
         auto* const completer = reinterpret_cast<Completer*>(tag & ~kOperationMask);
         completer->Complete(static_cast<unsigned>(tag & kOperationMask), completion);
       }
@@ -144,7 +146,7 @@ void Ring::Return(const io_uring_cqe& completion) noexcept {
   io_uring_buf_ring_add(buffer_ring_.get(),
                         buffers_.get() + index * kBufferSize,
                         kBufferSize,
-                        static_cast<unsigned short>(index),
+                        static_cast<std::uint16_t>(index),
                         io_uring_buf_ring_mask(kBuffers),
                         0);
   io_uring_buf_ring_advance(buffer_ring_.get(), 1);

@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <spdlog/spdlog.h>
+#include <system_error>
 #include <unistd.h>
 #include <utility>
 
@@ -86,8 +87,9 @@ void Server::Sync(Journal& journal) {
 
 void Server::Complete(unsigned /*operation*/, const io_uring_cqe& completion) {
   if (completion.res < 0) {
-    spdlog::error(
-        "{}: cannot be written to the disk: {}", syncing_->path(), std::strerror(-completion.res));
+    spdlog::error("{}: cannot be written to the disk: {}",
+                  syncing_->path(),
+                  std::generic_category().message(-completion.res));
   }
   syncing_.reset();
 }

@@ -82,7 +82,7 @@ __attribute__((target("sse4.2"))) inline std::uint32_t ByInstruction(
 
 constexpr std::uint32_t Crc32c(std::span<const std::byte> bytes) noexcept {
 #if defined(__x86_64__)
-  if (!std::is_constant_evaluated() && __builtin_cpu_supports("sse4.2") != 0) {
+  if (!std::is_constant_evaluated() && static_cast<int>(__builtin_cpu_supports("sse4.2")) != 0) {
     return crc::ByInstruction(bytes);
   }
 #endif

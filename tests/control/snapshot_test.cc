@@ -161,7 +161,7 @@ Outcome Live(unsigned seed, unsigned workers, std::uint32_t slots) {
   for (unsigned i = random() % 100; i != 0; --i) {
     live(random() % 60, &out.expected, nullptr);
   }
-  Snapshot snapshot(dataplane.view(), scribe.reader(), journal->newest(), Filter());
+  Snapshot snapshot(scribe.reader(), journal->newest(), Filter());
   for (;;) {
     live(random() % 200, nullptr, &snapshot);
     const auto progress = snapshot.Advance(scribe.reader(), kWall);
@@ -201,7 +201,7 @@ TEST(Snapshot, WaitsForTheJournalToCatchUp) {
   Scribe scribe(region.view(), *journal);
   region.view().records()[3].state.store(EndpointState{Liveness::kSuspect, {}, 1}.Pack());
   region.view().records()[3].id.store(7);
-  Snapshot snapshot(region.view(), scribe.reader(), journal->newest(), Filter());
+  Snapshot snapshot(scribe.reader(), journal->newest(), Filter());
   ASSERT_TRUE(region.PushDeath(0, 7, 100));  // told, and applied before the row is read
   region.view().records()[3].state.store(EndpointState{Liveness::kDead, {}, 1}.Pack());
   EXPECT_EQ(snapshot.Advance(scribe.reader(), kWall), Snapshot::Progress::kWaiting);
@@ -221,7 +221,7 @@ TEST(Snapshot, CountsSilenceInHearingTime) {
   EndpointRecord& record = region.view().records()[0];
   record.heard.store(Heard{40, 9}.Pack());
   record.id.store(5);
-  Snapshot snapshot(region.view(), scribe.reader(), 0, Filter());
+  Snapshot snapshot(scribe.reader(), 0, Filter());
   ASSERT_EQ(snapshot.Advance(scribe.reader(), kWall), Snapshot::Progress::kRows);
   ASSERT_EQ(snapshot.rows().size(), 1U);
   EXPECT_EQ(snapshot.rows()[0].silence_ns, kStampUnit.count() * 60);
@@ -233,7 +233,7 @@ TEST(Snapshot, GivesUpWhenTooMuchChanges) {
   JournalInADirectory place;
   const auto journal = place.Open();
   Scribe scribe(region.view(), *journal);
-  Snapshot snapshot(region.view(), scribe.reader(), 0, Filter());
+  Snapshot snapshot(scribe.reader(), 0, Filter());
   Transition told;
   for (EndpointId id = 1; id <= Snapshot::kMostChanges + 1; ++id) {
     told.id = id;

@@ -1,0 +1,85 @@
+// What a record costs in the journal: to append, to check when the journal is opened, to pick out
+// for a subscriber with a filter.
+#include "control/journal.h"
+#include "control/publisher.h"
+#include "tests/control/journal_in_a_directory.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+
+namespace flatline {
+namespace {
+
+constexpr std::size_t kBatch = 4096;
+constexpr std::uint64_t kSegment = (std::uint64_t{16} << 20) / sizeof(DeliveryRecord) - 1;
+
+std::vector<DeliveryRecord> MakeBatch() {
+  std::vector<DeliveryRecord> out;
+  for (std::size_t i = 0; i < kBatch; ++i) {
+    out.push_back(RecordFor(i + 1));
+    out.back().group = static_cast<Group>(i % 16);
+  }
+  return out;
+}
+
+void AppendRecords(benchmark::State& state) {
+  JournalInADirectory place(kSegment, 4);
+  const auto journal = place.Open();
+  auto batch = MakeBatch();
+  for (auto _ : state) {  // NOLINT(clang-analyzer-deadcode.DeadStores): the library's loop
+    benchmark::DoNotOptimize(journal->Append(batch, Instant{}));
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(kBatch));
+}
+
+void RecoverRecords(benchmark::State& state) {
+  JournalInADirectory place(kSegment, 4);
+  auto batch = MakeBatch();
+  constexpr std::int64_t kBatches = 200;
+  {
+    const auto journal = place.Open();
+    for (std::int64_t i = 0; i < kBatches; ++i) {
+      benchmark::DoNotOptimize(journal->Append(batch, Instant{}));
+    }
+  }
+  std::uint64_t records = 0;
+  for (auto _ : state) {  // NOLINT(clang-analyzer-deadcode.DeadStores): the library's loop
+    const auto journal = place.Open();
+    records = journal->newest() + 1 - journal->oldest();
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(records));
+}
+
+// One group of sixteen.
+void FilterRecords(benchmark::State& state) {
+  JournalInADirectory place(kSegment, 4);
+  const auto journal = place.Open();
+  auto batch = MakeBatch();
+  for (int i = 0; i < 50; ++i) {
+    benchmark::DoNotOptimize(journal->Append(batch, Instant{}));
+  }
+  const Publisher publisher(*journal, Duration{1'000'000'000});
+  Request request;
+  request.header.kind = RequestKind::kSubscribeFrom;
+  request.groups = {7};
+  std::int64_t scanned = 0;
+  for (auto _ : state) {  // NOLINT(clang-analyzer-deadcode.DeadStores): the library's loop
+    Subscriber subscriber;
+    benchmark::DoNotOptimize(publisher.Begin(subscriber, request, {}, {}));
+    while (subscriber.cursor != journal->newest()) {
+      benchmark::DoNotOptimize(publisher.Next(subscriber, nullptr, {}, {}));
+    }
+    scanned += static_cast<std::int64_t>(journal->newest());
+  }
+  state.SetItemsProcessed(scanned);
+}
+
+BENCHMARK(AppendRecords);
+BENCHMARK(RecoverRecords)->Unit(benchmark::kMillisecond);
+BENCHMARK(FilterRecords)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace flatline
