@@ -159,17 +159,9 @@ bool Ingest::Stamped(const Pending& pending, const Reception& reception) noexcep
       wiring_.tally->Drop(what.drop);
       return true;
     }
-    if (own && what.concerns_owner) {
-      return false;  // it stamps, too, and counts
-    }
-    if (own) {
-      StampOwn(record, seen, heartbeat.sequence, reception.stamp);
-    } else if (what.stamps && !StampForeign(record, seen, heartbeat.sequence, reception.stamp)) {
-      continue;
-    }
-    if (what.stamps) {
-      wiring_.tally->Add(Counter::kHeartbeats);
-      wiring_.tally->Add(Counter::kForeign, own ? 0 : 1);
+    // The owner stamps, and counts, in Hear.
+    if (what.stamps && !(own && what.concerns_owner) && !Store(record, seen, pending, reception)) {
+      continue;  // somebody else stamped it in this instant: look again
     }
     if (what.concerns_owner) {
       return false;
@@ -177,6 +169,23 @@ bool Ingest::Stamped(const Pending& pending, const Reception& reception) noexcep
     Acknowledge(pending, pending.slot, seen.state.profile, reception.from);
     return true;
   }
+}
+
+// False where another worker stamped the record since it was seen.
+bool Ingest::Store(EndpointRecord& record,
+                   const RecordView& seen,
+                   const Pending& pending,
+                   const Reception& reception) noexcept {
+  const std::uint32_t sequence = pending.heartbeat.sequence;
+  const bool own = IsOwn(pending.heartbeat);
+  if (own) {
+    StampOwn(record, seen, sequence, reception.stamp);
+  } else if (!StampForeign(record, seen, sequence, reception.stamp)) {
+    return false;
+  }
+  wiring_.tally->Add(Counter::kHeartbeats);
+  wiring_.tally->Add(Counter::kForeign, own ? 0 : 1);
+  return true;
 }
 
 void Ingest::ToOwner(const Pending& pending, const Reception& reception) noexcept {

@@ -66,6 +66,10 @@ class Ingest {
   void Find(std::span<Pending> burst) noexcept;
   void Deliver(const Pending& pending, const Reception& reception) noexcept;
   [[nodiscard]] bool Stamped(const Pending& pending, const Reception& reception) noexcept;
+  [[nodiscard]] bool Store(EndpointRecord& record,
+                           const RecordView& seen,
+                           const Pending& pending,
+                           const Reception& reception) noexcept;
   void ToOwner(const Pending& pending, const Reception& reception) noexcept;
   void Acknowledge(const Pending& pending,
                    Slot slot,
