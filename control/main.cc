@@ -4,6 +4,7 @@
 #include "control/control_loop.h"
 #include "control/options.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -17,9 +18,8 @@
 
 namespace {
 
-std::atomic<bool> stop_wanted =
-    false;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
-            // a signal handler can reach nothing else
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): all that a handler can reach
+std::atomic<bool> stop_wanted{false};
 
 void StopOnSignals() {
   struct sigaction action{};
@@ -43,9 +43,7 @@ int Serve(const flatline::Config& config) {
   if (!journal) {
     return Fail(1, journal.error());
   }
-  for (const std::string& finding : findings) {
-    spdlog::error("{}", finding);
-  }
+  std::ranges::for_each(findings, [](const std::string& text) { spdlog::error("{}", text); });
   spdlog::info(
       "journal {}: {} to {}", config.control.journal, (*journal)->oldest(), (*journal)->newest());
   const auto serial = std::chrono::system_clock::now().time_since_epoch().count() >> 10;

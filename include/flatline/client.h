@@ -71,8 +71,8 @@ struct AdminResult {
 };
 
 // Carries out the entries over control's Unix socket, in order, in batches; calls `on_result` for
-// each. Gives up when nothing has happened for `timeout`. Doing an entry twice is harmless, so after
-// an error the rest, or all of it, may be tried again.
+// each. Gives up when nothing has happened for `timeout`. Doing an entry twice is harmless, so
+// after an error the rest, or all of it, may be tried again.
 [[nodiscard]] std::expected<void, std::string> Administer(
     const std::string& socket_path,
     std::span<const AdminEntry> entries,
