@@ -17,6 +17,15 @@ constexpr bool IsForUs(HeartbeatKind kind) noexcept {
   return kind == HeartbeatKind::kHeartbeat || kind == HeartbeatKind::kLeave;
 }
 
+// A restart of an endpoint that is being watched. Should its hand-over be lost (a full ring, a
+// kill), nobody may be called silent for that.
+bool IsLaterLife(const RecordView& seen, const Heartbeat& heartbeat) noexcept {
+  const bool is_watched =
+      seen.state.liveness == Liveness::kAlive || seen.state.liveness == Liveness::kSuspect;
+  return is_watched && heartbeat.kind == HeartbeatKind::kHeartbeat &&
+         heartbeat.incarnation > seen.incarnation;
+}
+
 SourceAddress SourceAddressOf(const Frame& frame,
                               const Packet& packet,
                               std::uint8_t port) noexcept {
@@ -164,6 +173,9 @@ bool Ingest::Stamped(const Pending& pending, const Reception& reception) noexcep
       continue;  // somebody else stamped it in this instant: look again
     }
     if (what.concerns_owner) {
+      if (!own && IsLaterLife(seen, heartbeat)) {
+        StampSpoken(record, seen, reception.stamp);
+      }
       return false;
     }
     Acknowledge(pending, pending.slot, seen.state.profile, reception.from);
@@ -207,14 +219,6 @@ void Ingest::ToOwner(const Pending& pending, const Reception& reception) noexcep
     return;
   }
   wiring_.tally->Drop(DropReason::kHandoffFull);
-  if (pending.slot != kNoSlot && pending.heartbeat.kind == HeartbeatKind::kHeartbeat) {
-    EndpointRecord& record = wiring_.index.records[pending.slot];
-    const RecordView seen = View(record);
-    if (record.id.load(std::memory_order_relaxed) == pending.heartbeat.id &&
-        pending.heartbeat.incarnation > seen.incarnation) {
-      StampSpoken(record, seen, reception.stamp);
-    }
-  }
 }
 
 void Ingest::Acknowledge(const Pending& pending,

@@ -18,6 +18,9 @@ namespace {
 constexpr WallInstant kWall{Duration{1'700'000'000'000'000'000}};
 
 class SharedRegionTest : public testing::Test {
+ public:
+  ~SharedRegionTest() override { std::filesystem::remove_all(directory_); }
+
  protected:
   SharedRegionTest() {
     std::string name = "/dev/shm/flatline-worker-test-XXXXXX";
@@ -28,8 +31,6 @@ class SharedRegionTest : public testing::Test {
     config_.dataplane.transition_ring = 64;
     config_.profiles[5] = kBuiltInProfiles[4];
   }
-
-  ~SharedRegionTest() override { std::filesystem::remove_all(directory_); }
 
   [[nodiscard]] std::string path() const { return directory_ + "/flatline-t"; }
 

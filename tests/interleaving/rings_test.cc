@@ -6,6 +6,7 @@
 #include <flatline/command_ring.h>
 #include <flatline/transition_ring.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <thread>
@@ -70,40 +71,55 @@ Transition TransitionOf(std::uint64_t number) {
   return out;
 }
 
-TEST(Interleaving, TransitionRingSurvivesTheRestartOfEitherEnd) {
+struct TransitionRing {
   std::array<Transition, 16> entries{};
   RingHead head;
   RingTail tail;
-  const std::jthread worker([&] {
-    for (std::uint64_t i = 0; i < kEntries;) {
-      TransitionProducer producer(head, tail, entries);  // a new process adopts the ring
-      for (std::uint64_t lives = 0; lives < 1000 && i < kEntries; ++lives, ++i) {
-        while (!producer.TryPush(TransitionOf(i))) {
-          std::this_thread::yield();
-        }
+};
+
+bool IsWhole(const Transition& got, std::uint64_t number) {
+  const Transition expected = TransitionOf(number);
+  return got.id == expected.id && got.at == expected.at && got.sequence == expected.sequence &&
+         got.to == expected.to;
+}
+
+// A dataplane that dies after every thousand transitions, and adopts the ring.
+void PushThroughManyLives(TransitionRing& ring) {
+  for (std::uint64_t next = 0; next < kEntries;) {
+    TransitionProducer producer(ring.head, ring.tail, ring.entries);
+    for (const std::uint64_t end = next + 1000; next < end; ++next) {
+      while (!producer.TryPush(TransitionOf(next))) {
+        std::this_thread::yield();
       }
     }
-  });
+  }
+}
+
+// One life of control, which ends when it has read 777 or a few more. How many were not as they
+// should be: torn, twice, or missing.
+std::uint64_t ReadThroughOneLife(TransitionRing& ring, std::uint64_t& next) {
+  TransitionConsumer control(ring.head, ring.tail, ring.entries);
+  std::uint64_t faults = control.tail() == next ? 0U : 1U;
+  for (const std::uint64_t end = std::min(next + 777, kEntries); next < end;) {
+    const std::uint64_t published = control.head();
+    if (published == next) {
+      std::this_thread::yield();
+    }
+    for (; next < published; ++next) {
+      faults += IsWhole(control.At(next), next) ? 0U : 1U;
+    }
+    control.Release(next);
+  }
+  return faults;
+}
+
+TEST(Interleaving, TransitionRingSurvivesTheRestartOfEitherEnd) {
+  TransitionRing ring;
+  const std::jthread worker([&ring] { PushThroughManyLives(ring); });
   std::uint64_t next = 0;
   std::uint64_t faults = 0;
   while (next < kEntries) {
-    const std::uint64_t life_ends = next + 777;
-    TransitionConsumer control(head, tail, entries);
-    faults += control.tail() == next ? 0U : 1U;  // nothing twice, nothing lost
-    while (next < kEntries && next < life_ends) {
-      const std::uint64_t published = control.head();
-      if (published == next) {
-        std::this_thread::yield();
-      }
-      for (; next < published; ++next) {
-        const Transition& got = control.At(next);
-        const Transition expected = TransitionOf(next);
-        const bool whole = got.id == expected.id && got.at == expected.at &&
-                           got.sequence == expected.sequence && got.to == expected.to;
-        faults += whole ? 0U : 1U;
-      }
-      control.Release(next);
-    }
+    faults += ReadThroughOneLife(ring, next);
   }
   EXPECT_EQ(faults, 0U);
 }

@@ -154,7 +154,7 @@ void World::Step() {
 
 void World::TurnOf(unsigned worker) {
   WorkerLife& life = workers_[worker];
-  const Instant now = *std::exchange(life.clock_read, {});
+  const Instant now = std::exchange(life.clock_read, {}).value_or(now_);
   if (now - life.last_turn > config_.dataplane.stall) {
     blind_.Add(life.last_turn, now);
   }
@@ -206,10 +206,10 @@ void World::Kill() {
   UndoUnmade();
   for (const auto& queue : queues_) {
     for (const Waiting& lost : queue->waiting) {
-      Truth& truth = fleet_[lost.endpoint];
-      if (lost.is_news && !truth.deliveries.empty()) {
-        truth.deliveries.pop_back();
-      }
+      std::erase_if(fleet_[lost.endpoint].deliveries, [&](const Delivery& delivery) {
+        return lost.is_news && delivery.incarnation == lost.incarnation &&
+               delivery.sequence == lost.sequence;
+      });
     }
     queue->waiting.clear();
     queue->port.source.Clear();
@@ -354,7 +354,10 @@ void World::Deliver(const Message& message) {
                                 .sequence = heartbeat.sequence,
                                 .is_leave = is_leave});
   }
-  queue.waiting.push_back({.endpoint = message.endpoint, .is_news = is_news});
+  queue.waiting.push_back({.endpoint = message.endpoint,
+                           .is_news = is_news,
+                           .incarnation = heartbeat.incarnation,
+                           .sequence = heartbeat.sequence});
   queue.port.source.Put(testing_frames::HeartbeatFrame(heartbeat));
 }
 

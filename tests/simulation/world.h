@@ -75,6 +75,8 @@ class World {
   struct Waiting {
     std::size_t endpoint = 0;
     bool is_news = false;
+    std::uint32_t incarnation = 0;
+    std::uint32_t sequence = 0;
   };
 
   struct Queue {
