@@ -52,9 +52,9 @@ std::expected<RegionShape, std::string> ShapeOf(int descriptor,
                                                 std::uint64_t bytes,
                                                 std::uint64_t page,
                                                 const std::string& path) {
-  static const RegionHeader kNoHeader{};
   if (bytes < sizeof(RegionHeader)) {
-    return ValidateRegion(kNoHeader, bytes, path);
+    const RegionHeader none;
+    return ValidateRegion(none, bytes, path);
   }
   const std::uint64_t length = (sizeof(RegionHeader) + page - 1) / page * page;
   void* at = ::mmap(nullptr, length, PROT_READ, MAP_SHARED, descriptor, 0);

@@ -22,8 +22,9 @@ std::expected<std::uint64_t, std::string> ParseNumber(std::string_view text, std
   const bool is_hex = text.starts_with("0x") || text.starts_with("0X");
   const std::string_view digits = is_hex ? text.substr(2) : text;
   std::uint64_t out = 0;
-  const char* end = digits.data() + digits.size();
-  const auto [rest, error] = std::from_chars(digits.data(), end, out, is_hex ? 16 : 10);
+  const char* const begin = digits.data();
+  const char* const end = begin + digits.size();
+  const auto [rest, error] = std::from_chars(begin, end, out, is_hex ? 16 : 10);
   if (error != std::errc{} || rest != end || out > most) {
     return std::unexpected(Quoted(text) + " is not a whole number up to " + std::to_string(most));
   }

@@ -50,6 +50,7 @@ class Batch {
 
  private:
   Outcome Connect();
+  Outcome Turn(int timeout_ms);
   Outcome Send();
   Outcome Receive();
   Outcome Take(const DeliveryRecord& record);
@@ -85,31 +86,25 @@ Outcome Batch::Connect() {
 }
 
 Outcome Batch::Run(int timeout_ms) {
-  if (auto connected = Connect(); !connected) {
-    return connected;
+  Outcome so_far = Connect();
+  while (so_far && answered_ < entries_.size()) {
+    so_far = Turn(timeout_ms);
   }
-  while (answered_ < entries_.size()) {
-    const bool sends = sent_ < request_.size();
-    pollfd entry{.fd = socket_.get(),
-                 .events = static_cast<std::int16_t>(sends ? POLLIN | POLLOUT : POLLIN),
-                 .revents = 0};
-    if (::poll(&entry, 1, timeout_ms) <= 0) {
-      return Fail(
-          "no answer from flatline-control in time; see whether the dataplane runs "
-          "(flatline status)");
-    }
-    if ((entry.revents & POLLOUT) != 0 && sends) {
-      if (auto sent = Send(); !sent) {
-        return sent;
-      }
-    }
-    if ((entry.revents & ~POLLOUT) != 0) {
-      if (auto got = Receive(); !got) {
-        return got;
-      }
-    }
+  return so_far;
+}
+
+Outcome Batch::Turn(int timeout_ms) {
+  const bool sends = sent_ < request_.size();
+  pollfd entry{.fd = socket_.get(),
+               .events = static_cast<std::int16_t>(sends ? POLLIN | POLLOUT : POLLIN),
+               .revents = 0};
+  if (::poll(&entry, 1, timeout_ms) <= 0) {
+    return Fail(
+        "no answer from flatline-control in time; see whether the dataplane runs "
+        "(flatline status)");
   }
-  return {};
+  Outcome sent = sends && (entry.revents & POLLOUT) != 0 ? Send() : Outcome{};
+  return sent && (entry.revents & ~POLLOUT) != 0 ? Receive() : sent;
 }
 
 Outcome Batch::Send() {

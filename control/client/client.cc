@@ -14,7 +14,6 @@
 #include <expected>
 #include <limits>
 #include <memory>
-#include <optional>
 #include <poll.h>
 #include <random>
 #include <span>
@@ -61,7 +60,7 @@ struct Client::Connection {
         buffer(kBufferRecords) {}
 
   // One step towards records: to be called until something was handed out or time is up.
-  std::expected<std::size_t, std::string> Step(Duration left, const OnRecords& on_records);
+  std::size_t Step(Duration left, const OnRecords& on_records);
 
   Subscription subscription;
   StreamPosition position;
@@ -74,17 +73,19 @@ struct Client::Connection {
   std::size_t received = 0;  // bytes in `buffer`
   std::uint64_t connections = 0;
   unsigned strangers = 0;
-  std::optional<std::string> hopeless;  // what no further call will mend
+  std::string hopeless;  // what no further call will mend; empty: nothing is
 
  private:
-  using Result = std::expected<std::size_t, std::string>;
   using Verdict = StreamPosition::Verdict;
 
   void Begin();
   void Arrive(Duration left);
-  Result Exchange(Duration left, const OnRecords& on_records);
-  Result Receive(const OnRecords& on_records);
-  Result HandOut(const OnRecords& on_records);
+  std::size_t Exchange(Duration left, const OnRecords& on_records);
+  std::size_t Receive(const OnRecords& on_records);
+  std::size_t HandOut(const OnRecords& on_records);
+  std::size_t Tell(std::span<const DeliveryRecord> run,
+                   const StreamPosition& behind,
+                   const OnRecords& on_records);
   Verdict Judge(const DeliveryRecord& record, StreamPosition& after);
   void Stop(Verdict verdict, const DeliveryRecord& record);
   void Break();
@@ -92,8 +93,7 @@ struct Client::Connection {
   bool Send();
 };
 
-std::expected<std::size_t, std::string> Client::Connection::Step(Duration left,
-                                                                 const OnRecords& on_records) {
+std::size_t Client::Connection::Step(Duration left, const OnRecords& on_records) {
   switch (state) {
     case State::kWaiting: {
       const Duration wait = back_off.until() - Now();
@@ -159,8 +159,7 @@ void Client::Connection::MakeRequest() {
   request.insert(request.end(), group_bytes.begin(), group_bytes.end());
 }
 
-std::expected<std::size_t, std::string> Client::Connection::Exchange(Duration left,
-                                                                     const OnRecords& on_records) {
+std::size_t Client::Connection::Exchange(Duration left, const OnRecords& on_records) {
   const auto events = static_cast<std::int16_t>(request.empty() ? POLLIN : POLLIN | POLLOUT);
   if (!WaitFor(socket.get(), events, left)) {
     return 0;
@@ -183,7 +182,7 @@ bool Client::Connection::Send() {
   return true;
 }
 
-std::expected<std::size_t, std::string> Client::Connection::Receive(const OnRecords& on_records) {
+std::size_t Client::Connection::Receive(const OnRecords& on_records) {
   auto* bytes = reinterpret_cast<std::byte*>(buffer.data());
   const std::size_t room = buffer.size() * sizeof(DeliveryRecord) - received;
   const ssize_t got = ::recv(socket.get(), bytes + received, room, MSG_DONTWAIT);
@@ -195,8 +194,8 @@ std::expected<std::size_t, std::string> Client::Connection::Receive(const OnReco
     return 0;
   }
   received += static_cast<std::size_t>(got);
-  auto handed = HandOut(on_records);
-  if (handed && state == State::kOpen) {
+  const std::size_t handed = HandOut(on_records);
+  if (state == State::kOpen) {
     // Less than a record stays, at the front.
     const std::size_t whole = received / sizeof(DeliveryRecord) * sizeof(DeliveryRecord);
     std::memmove(bytes, bytes + whole, received - whole);
@@ -205,26 +204,12 @@ std::expected<std::size_t, std::string> Client::Connection::Receive(const OnReco
   return handed;
 }
 
-// Runs of records that are the subscriber's, each in one call. The position moves when the call has
-// returned: one that throws has not had them, and they come again on the next connection.
-std::expected<std::size_t, std::string> Client::Connection::HandOut(const OnRecords& on_records) {
+// Runs of records that are the subscriber's, each in one call; what is between them is ours.
+std::size_t Client::Connection::HandOut(const OnRecords& on_records) {
   const std::span<const DeliveryRecord> records(buffer.data(), received / sizeof(DeliveryRecord));
   std::size_t handed = 0;
   std::size_t begin = 0;
   StreamPosition next = position;
-  const auto flush = [&](std::size_t end) {
-    if (end > begin) {
-      try {
-        on_records(records.subspan(begin, end - begin));
-      } catch (...) {
-        Break();
-        throw;
-      }
-      handed += end - begin;
-      back_off.Succeeded();
-    }
-    position = next;
-  };
   for (std::size_t i = 0; i < records.size(); ++i) {
     StreamPosition after = next;
     const Verdict verdict = Judge(records[i], after);
@@ -232,20 +217,38 @@ std::expected<std::size_t, std::string> Client::Connection::HandOut(const OnReco
       next = after;
       continue;
     }
-    if (verdict == Verdict::kHandOutEnd) {
-      next = after;
+    const bool is_last = verdict == Verdict::kHandOutEnd;
+    const std::size_t end = is_last ? i + 1 : i;
+    handed += Tell(records.subspan(begin, end - begin), is_last ? after : next, on_records);
+    if (verdict != Verdict::kBroken) {
+      position = after;
     }
-    flush(verdict == Verdict::kHandOutEnd ? i + 1 : i);
-    position = verdict == Verdict::kBroken ? position : after;
     if (verdict != Verdict::kKeep) {
       Stop(verdict, records[i]);
-      return handed == 0 && hopeless ? Result(std::unexpected(*hopeless)) : Result(handed);
+      return handed;
     }
     next = after;
     begin = i + 1;
   }
-  flush(records.size());
-  return handed;
+  return handed + Tell(records.subspan(begin), next, on_records);
+}
+
+// The position moves when the call has returned: a callback that throws has not had its records,
+// and they come again on the next connection.
+std::size_t Client::Connection::Tell(std::span<const DeliveryRecord> run,
+                                     const StreamPosition& behind,
+                                     const OnRecords& on_records) {
+  if (!run.empty()) {
+    try {
+      on_records(run);
+    } catch (...) {
+      Break();
+      throw;
+    }
+    back_off.Succeeded();
+  }
+  position = behind;
+  return run.size();
 }
 
 StreamPosition::Verdict Client::Connection::Judge(const DeliveryRecord& record,
@@ -296,12 +299,12 @@ std::expected<std::size_t, std::string> Client::Poll(Duration timeout,
                                                      const OnRecords& on_records) {
   const Instant deadline = Now() + std::clamp(timeout, Duration{}, kLongestPoll);
   for (;;) {
-    if (connection_->hopeless) {
-      return std::unexpected(*connection_->hopeless);
+    if (!connection_->hopeless.empty()) {
+      return std::unexpected(connection_->hopeless);
     }
     const Duration left = std::max(deadline - Now(), Duration{});
-    const auto handed = connection_->Step(left, on_records);
-    if (!handed || *handed > 0 || Now() >= deadline) {
+    const std::size_t handed = connection_->Step(left, on_records);
+    if (handed > 0 || (connection_->hopeless.empty() && Now() >= deadline)) {
       return handed;
     }
   }
