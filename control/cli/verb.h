@@ -51,9 +51,11 @@ struct Invocation {
   [[nodiscard]] std::expected<MappedRegion, Failure> JoinRegion() const;
 
   // "flatline: message" on `err`.
-  ExitCode Fail(ExitCode code, const std::string& message) const;
+  [[nodiscard]] ExitCode Fail(ExitCode code, const std::string& message) const;
 
-  ExitCode Fail(const Failure& failure) const { return Fail(failure.code, failure.message); }
+  [[nodiscard]] ExitCode Fail(const Failure& failure) const {
+    return Fail(failure.code, failure.message);
+  }
 };
 
 // What is wrong with a duration on the command line, or nothing; for CLI::Option::check.
