@@ -8,7 +8,7 @@ HearingClock::HearingClock(Instant since, Duration blind_total, Duration overloa
     : blind_total_(blind_total),
       horizon_(since.time_since_epoch() - blind_total),
       overload_(overload) {
-  blind_.Add(Instant::min(), since);
+  blind_.Add(Instant{}, since);  // the monotonic clock begins at 0
 }
 
 void HearingClock::Account(const BlindReport& report) noexcept {

@@ -28,7 +28,7 @@ Witness::Witness(const RegionView& region, std::vector<Truth>& fleet, const True
   }
 }
 
-void Witness::Read(unsigned worker, Instant heard) {
+void Witness::Read(unsigned worker, Instant heard, Instant now) {
   const std::uint64_t head = region_.dataplane().transition_heads[worker].value.load();
   const auto entries = region_.transitions(worker);
   for (; positions_[worker] != head; ++positions_[worker]) {
@@ -36,7 +36,7 @@ void Witness::Read(unsigned worker, Instant heard) {
   }
   const std::uint64_t tail = region_.control().transition_tails[worker].value.load();
   if (head - tail == entries.size()) {
-    last_full_ = Instant{Duration{region_.dataplane().progress[worker].turn_ns.load()}};
+    last_full_ = now;
   }
 }
 

@@ -30,9 +30,9 @@ class Witness {
  public:
   Witness(const RegionView& region, std::vector<Truth>& fleet, const TrueBlindness& blind);
 
-  // After a turn of a worker. `heard`: the instant up to which every queue was drained when the
-  // leader last looked.
-  void Read(unsigned worker, Instant heard);
+  // After a turn of a worker. It is `now`; `heard`: the instant up to which every queue was drained
+  // when the leader last looked.
+  void Read(unsigned worker, Instant heard, Instant now);
 
   // Gives the ring's memory back, as control does when the journal has it.
   void Release();

@@ -169,7 +169,7 @@ void World::TurnOf(unsigned worker) {
       heard_ = std::min(heard_, Instant{Duration{drained}});
     }
   }
-  witness_.Read(worker, heard_);
+  witness_.Read(worker, heard_, now_);
   if (now_ >= control_resumes_) {
     witness_.Release();
     TakeResults();
