@@ -106,6 +106,7 @@ void Session::Prepare(Instant now, WallInstant wall) {
     auto next = service_->publisher().Next(subscriber_, service_->reader(), now, wall);
     if (next) {
       outgoing_ = std::move(*next);
+      progress_ = now;
     } else {
       Refuse(next.error());
     }
@@ -129,7 +130,8 @@ void Session::PrepareAnswers() {
   }
 }
 
-void Session::Sent(std::size_t bytes) noexcept {
+void Session::Sent(std::size_t bytes, Instant now) noexcept {
+  progress_ = now;
   outgoing_.bytes = outgoing_.bytes.subspan(std::min(bytes, outgoing_.bytes.size()));
   if (outgoing_.bytes.empty()) {
     outgoing_ = {};

@@ -26,7 +26,7 @@ class Session {
  public:
   enum class Origin : std::uint8_t { kTcp, kLocal };
 
-  // A request must be complete after this long.
+  // A request must be complete after this long; a snapshot must move within it.
   static constexpr Duration kMostPatience{10'000'000'000};
   static constexpr std::size_t kMostInput = std::size_t{2} << 20;
 
@@ -53,15 +53,19 @@ class Session {
 
   [[nodiscard]] bool ready_is_cold() const noexcept { return outgoing_.cold; }
 
-  void Sent(std::size_t bytes) noexcept;
+  void Sent(std::size_t bytes, Instant now) noexcept;
 
   // Nothing more will come of it: close.
   [[nodiscard]] bool finished() const noexcept {
     return role_ == Role::kRefused && outgoing_.bytes.empty();
   }
 
-  // What is being sent has left the journal meanwhile: the other end has not read for ages.
-  [[nodiscard]] bool stuck() const noexcept { return outgoing_.keep && outgoing_.keep->removed(); }
+  // The other end has not read for ages: what is being sent has left the journal meanwhile. Or it
+  // has not taken a byte of its snapshot for so long that others should have its place.
+  [[nodiscard]] bool IsStuck(Instant now) const noexcept {
+    return (outgoing_.keep && outgoing_.keep->removed()) ||
+           (subscriber_.snapshot && !outgoing_.bytes.empty() && now - progress_ > kMostPatience);
+  }
 
   // The subscriber that it is, or null: it is none, or is about to be sent away.
   [[nodiscard]] const Subscriber* subscriber() const noexcept {
@@ -87,6 +91,7 @@ class Session {
   Origin origin_;
   Role role_ = Role::kNobody;
   Instant opened_;
+  Instant progress_{};  // when a byte was last sent, or made ready
   std::vector<std::byte> input_;
   Subscriber subscriber_;
   std::shared_ptr<AdminBatch> batch_;

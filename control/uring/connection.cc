@@ -11,7 +11,7 @@ Connection::~Connection() {
 }
 
 void Connection::Turn() {
-  if (state_ == State::kOpen && session_->stuck()) {
+  if (state_ == State::kOpen && session_->IsStuck(clock_->now)) {
     Close();
   }
   if (state_ == State::kOpen && !sending_ && session_->finished()) {
@@ -97,7 +97,7 @@ void Connection::Sent(int result) {
     return;
   }
   if (result > 0) {
-    session_->Sent(static_cast<std::size_t>(result));
+    session_->Sent(static_cast<std::size_t>(result), clock_->now);
   }
 }
 

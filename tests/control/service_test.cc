@@ -46,7 +46,7 @@ class ServiceTest : public testing::Test {
       const auto ready = session.ready().first(std::min(piece, session.ready().size()));
       bytes.insert(bytes.end(), ready.begin(), ready.end());
       silent = ready.empty() ? silent + 1 : 0;
-      session.Sent(ready.size());
+      session.Sent(ready.size(), now_);
       Turn(Duration{1});
     }
     std::vector<DeliveryRecord> out(bytes.size() / sizeof(DeliveryRecord));
@@ -162,15 +162,32 @@ TEST_F(ServiceTest, ClosesWhoStuckUntilTheJournalHadGoneOn) {
   Turn();
   Session& session = Connect();
   Ask(session, RequestKind::kSubscribeFrom, 0);
-  session.Sent(session.ready().size());
+  session.Sent(session.ready().size(), now_);
   Turn();
   ASSERT_FALSE(session.ready().empty());  // and is never sent
   for (EndpointId id = 1; id < 500; ++id) {
-    EXPECT_FALSE(session.stuck() && service_.journal().oldest() == 1);
+    EXPECT_FALSE(session.IsStuck(now_) && service_.journal().oldest() == 1);
     ASSERT_TRUE(region_.PushDeath(0, id, 1));
     Turn();
   }
-  EXPECT_TRUE(session.stuck());
+  EXPECT_TRUE(session.IsStuck(now_));
+}
+
+TEST_F(ServiceTest, TakesItsPlaceFromASnapshotThatNobodyReads) {
+  service_.Join(region_.view());
+  region_.view().records()[9].id.store(5);
+  Turn();
+  Session& session = Connect();
+  Ask(session, RequestKind::kSubscribeSnapshot);
+  session.Sent(session.ready().size(), now_);
+  Turn();
+  ASSERT_FALSE(session.ready().empty());  // and is never sent
+  Turn(Session::kMostPatience);
+  EXPECT_FALSE(session.IsStuck(now_));
+  Turn(Duration{1});
+  EXPECT_TRUE(session.IsStuck(now_));
+  session.Sent(1, now_);
+  EXPECT_FALSE(session.IsStuck(now_)) << "slow is not stuck";
 }
 
 TEST_F(ServiceTest, EndsASnapshotWhoseRegionGoesAway) {
@@ -179,7 +196,7 @@ TEST_F(ServiceTest, EndsASnapshotWhoseRegionGoesAway) {
   Turn();
   Session& session = Connect();
   Ask(session, RequestKind::kSubscribeSnapshot);
-  session.Sent(session.ready().size());
+  session.Sent(session.ready().size(), now_);
   Turn();
   ASSERT_FALSE(session.ready().empty());
   service_.Leave();
