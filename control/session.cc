@@ -77,6 +77,7 @@ void Session::Take(Request request, Instant now, WallInstant wall) {
   service_->Remember();
   role_ = Role::kSubscriber;
   outgoing_ = std::move(*begun);
+  progress_ = now;
 }
 
 void Session::Refuse(const Refusal& refusal) {

@@ -71,7 +71,7 @@ class ServiceTest : public testing::Test {
     return static_cast<DeliveryError>(records.back().reason);
   }
 
-  Instant now_{Duration{1'000'000'000}};
+  Instant now_{Duration{1'000'000'000'000}};  // long after boot
   WallInstant wall_{Duration{1'790'000'000'000'000'000}};
   InventedRegion region_{{}};
   JournalInADirectory place_{63, 3};
@@ -98,6 +98,8 @@ TEST_F(ServiceTest, BeginsASnapshotAndGoesOnBehindIt) {
   Turn();
   Session& session = Connect();
   Ask(session, RequestKind::kSubscribeSnapshot);
+  Turn();
+  EXPECT_FALSE(session.IsStuck(now_)) << "the greeting is on its way, and the snapshot begun";
   const auto rows = Hear(session);
   ASSERT_THAT(KindsOf(rows),
               ElementsAre(RecordKind::kHello,

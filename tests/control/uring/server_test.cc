@@ -139,7 +139,7 @@ class ServerTest : public testing::Test {
     return false;
   }
 
-  Instant now_{Duration{1'000'000'000}};
+  Instant now_{Duration{1'000'000'000'000}};  // long after boot
   WallInstant wall_{Duration{1'790'000'000'000'000'000}};
   InventedRegion region_{{.workers = 2, .transitions = 4096, .commands = 4096}};
   JournalInADirectory place_{16383, 4};  // 1 MiB each
@@ -232,6 +232,24 @@ TEST_F(ServerTest, AMillionEntriesGoThrough) {
     return answers == kBatch * kBatches;
   }));
   EXPECT_EQ(answers, kBatch * kBatches);
+}
+
+TEST_F(ServerTest, ASnapshotComesWhole) {
+  for (Slot slot = 0; slot < 100; ++slot) {
+    region_.view().records()[slot].id.store(slot + 1);
+  }
+  Peer peer(config_.socket);
+  peer.Ask(RequestKind::kSubscribeSnapshot);
+  ASSERT_TRUE(TurnUntil([&] {
+    peer.Read();
+    return peer.size() >= 103 || peer.closed;
+  }));
+  const auto records = peer.Records();
+  ASSERT_EQ(records.size(), 103U);
+  EXPECT_EQ(records[0].kind, RecordKind::kHello);
+  EXPECT_EQ(records[1].kind, RecordKind::kSnapshotBegin);
+  EXPECT_EQ(records[102].kind, RecordKind::kSnapshotEnd);
+  EXPECT_EQ(records[102].silence_ns, 100);
 }
 
 TEST_F(ServerTest, ADisconnectedSubscriberLeavesItsPlace) {
