@@ -6,8 +6,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <istream>
 #include <limits>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,6 +46,29 @@ void RosterLines::Complain(const std::string& place, const std::string& fault) {
   }
 }
 
+std::expected<AdminEntry, std::string> RosterLines::EntryOf(
+    std::span<const std::string_view> fields) const {
+  AdminEntry out = model_;
+  if (fields.size() > 3) {
+    return std::unexpected("more than id,profile,group");
+  }
+  if (fields.size() > 1 && !fields[1].empty()) {
+    const auto profile = ParseProfile(fields[1], *profiles_);
+    if (!profile) {
+      return std::unexpected(profile.error());
+    }
+    out.profile = *profile;
+  }
+  if (fields.size() > 2 && !fields[2].empty()) {
+    const auto group = ParseNumber(fields[2], std::numeric_limits<Group>::max());
+    if (!group) {
+      return std::unexpected("group " + group.error());
+    }
+    out.group = static_cast<Group>(*group);
+  }
+  return out;
+}
+
 void RosterLines::Add(std::string_view line, const std::string& place) {
   const std::string_view text = Trimmed(line.substr(0, line.find('#')));
   if (text.empty()) {
@@ -51,34 +76,18 @@ void RosterLines::Add(std::string_view line, const std::string& place) {
   }
   const std::vector<std::string_view> fields = Fields(text);
   const auto ids = ParseIds(fields[0]);
-  if (!ids || fields.size() > 3) {
-    Complain(place, ids ? "more than id,profile,group" : ids.error());
+  auto entry = EntryOf(fields);
+  if (!ids || !entry) {
+    Complain(place, ids ? entry.error() : ids.error());
     return;
-  }
-  AdminEntry entry = model_;
-  if (fields.size() > 1 && !fields[1].empty()) {
-    const auto profile = ParseProfile(fields[1], *profiles_);
-    if (!profile) {
-      Complain(place, profile.error());
-      return;
-    }
-    entry.profile = *profile;
-  }
-  if (fields.size() > 2 && !fields[2].empty()) {
-    const auto group = ParseNumber(fields[2], std::numeric_limits<Group>::max());
-    if (!group) {
-      Complain(place, "group " + group.error());
-      return;
-    }
-    entry.group = static_cast<Group>(*group);
   }
   if (ids->last - ids->first >= kMostEntries || entries_.size() + ids->size() > kMostEntries) {
     Complain(place, "more than " + std::to_string(kMostEntries) + " endpoints at once; split them");
     return;
   }
   for (std::uint64_t i = 0; i < ids->size(); ++i) {
-    entry.id = ids->first + i;
-    entries_.push_back(entry);
+    entry->id = ids->first + i;
+    entries_.push_back(*entry);
   }
 }
 

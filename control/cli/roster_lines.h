@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <expected>
 #include <iosfwd>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,9 @@ class RosterLines {
   [[nodiscard]] std::expected<std::vector<AdminEntry>, std::string> Take();
 
  private:
+  // The id is the caller's to set.
+  [[nodiscard]] std::expected<AdminEntry, std::string> EntryOf(
+      std::span<const std::string_view> fields) const;
   void Complain(const std::string& place, const std::string& fault);
 
   AdminEntry model_;

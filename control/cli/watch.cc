@@ -10,6 +10,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -79,16 +80,13 @@ class Watch {
   ExitCode Run() {
     while (left_ > 0 && invocation_.out) {
       const Instant now = MonotonicNow();
-      if (ends_ && now >= *ends_) {
-        return was_there_ ? ExitCode::kOk : NobodyThere();
-      }
       if (!was_there_ && now - began_ >= kArrival) {
         return NobodyThere();
       }
-      const Duration step = ends_ ? std::min(kStep, *ends_ - now) : kStep;
-      const auto heard =
-          client_.Poll(step, [this](std::span<const DeliveryRecord> records) { Print(records); });
-      if (!heard) {
+      if (IsOver(now)) {
+        return was_there_ ? ExitCode::kOk : NobodyThere();
+      }
+      if (const auto heard = Hear(now); !heard) {
         return invocation_.Fail(ExitCode::kFailed, heard.error());
       }
       was_there_ = was_there_ || client_.connected();
@@ -97,6 +95,13 @@ class Watch {
   }
 
  private:
+  [[nodiscard]] bool IsOver(Instant now) const { return ends_ && now >= *ends_; }
+
+  std::expected<std::size_t, std::string> Hear(Instant now) {
+    const Duration step = ends_ ? std::min(kStep, *ends_ - now) : kStep;
+    return client_.Poll(step, [this](std::span<const DeliveryRecord> records) { Print(records); });
+  }
+
   void Print(std::span<const DeliveryRecord> records) {
     for (const DeliveryRecord& record : records) {
       if (left_ == 0) {

@@ -30,7 +30,7 @@ constexpr Instant kNow{Duration{1'000'000'000'000}};
 
 // A region with a configuration beside it that names it.
 class RegionVerbs : public ::testing::Test {
- protected:
+ public:
   RegionVerbs() : disk_({.workers = 2}), config_(disk_.directory() + "/config.toml") {
     std::ofstream(config_) << "region_directory = \"" << disk_.directory() << "\"\n";
     disk_.view().header().dataplane_pid.store(static_cast<std::uint32_t>(::getpid()));
