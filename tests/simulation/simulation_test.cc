@@ -45,7 +45,7 @@ TEST(Simulation, NoVerdictContradictsTheTruthInAnyWorld) {
             << all.handed_over << " handed over, " << all.suspicions << " suspicions, "
             << all.deaths << " deaths, " << all.recoveries << " recoveries, " << all.adoptions
             << " adoptions\n";
-  if (TheOptions().worlds >= 100) {  // the worlds must have put the claim to the test
+  if (TheOptions().worlds >= 300) {  // the worlds must have put the claim to the test
     EXPECT_GT(all.suspicions, 1000U);
     EXPECT_GT(all.deaths, 1000U);
     EXPECT_GT(all.recoveries, 500U);

@@ -13,6 +13,7 @@ constexpr Duration kEarly = Milliseconds(17);
 // How much later, beyond timeout, confirmation and blind time: a tick for each step, turns of three
 // workers and of the leader between, pauses below the stall in all of them.
 constexpr Duration kLate = Milliseconds(60);
+constexpr Duration kStall = Milliseconds(10);
 
 std::string InMilliseconds(Duration d) {
   std::ostringstream out;
@@ -69,7 +70,7 @@ void Witness::Take(const Transition& transition, Instant heard) {
     case Reason::kNotConfirmed:
     case Reason::kNeverHeard:
       CheckSilence(transition, truth, heard);
-      CheckPunctual(transition, truth);
+      CheckPunctual(transition, truth, heard);
       break;
     case Reason::kRetired:
       break;
@@ -131,7 +132,7 @@ void Witness::CheckSilence(const Transition& transition, const Truth& truth, Ins
   }
 }
 
-void Witness::CheckPunctual(const Transition& transition, const Truth& truth) {
+void Witness::CheckPunctual(const Transition& transition, const Truth& truth, Instant heard) {
   Instant spoke = truth.enrolled_at;
   Duration blind_then = truth.enrolled_blind;
   if (!truth.deliveries.empty()) {
@@ -142,9 +143,11 @@ void Witness::CheckPunctual(const Transition& transition, const Truth& truth) {
   if (lost || last_full_ >= spoke) {
     return;  // or it had to wait for room in the ring
   }
-  // Accounted for, or about to be: a stall that has just ended may not be in the total yet.
+  // Accounted for, or about to be: a stall that has just ended, or in which the leader still is.
+  const Duration pending = transition.at - heard > kStall ? transition.at - heard : Duration{0};
   const Duration blind = std::max(Duration{region_.header().blind_total_ns.load()} - blind_then,
-                                  blind_->Within(spoke, transition.at));
+                                  blind_->Within(spoke, transition.at)) +
+                         pending;
   const Duration late = (transition.at - spoke) - Allowed(transition) - blind;
   if (late > kLate) {
     Fault(transition, "is late by " + InMilliseconds(late));

@@ -55,7 +55,7 @@ class Witness {
   void Take(const Transition& transition, Instant heard);
   void CheckChain(const Transition& transition, Belief& belief);
   void CheckSilence(const Transition& transition, const Truth& truth, Instant heard);
-  void CheckPunctual(const Transition& transition, const Truth& truth);
+  void CheckPunctual(const Transition& transition, const Truth& truth, Instant heard);
   void CheckSpoken(const Transition& transition, const Truth& truth);
   void Fault(const Transition& transition, const std::string& sentence);
   [[nodiscard]] Duration Allowed(const Transition& transition) const;
