@@ -317,6 +317,7 @@ TEST(Client, RecordIsNotAccountedForWhenTheCallbackThrows) {
   EXPECT_THROW(returned = client.Poll(kLimit, throws).has_value(), std::runtime_error);
   EXPECT_FALSE(returned);
   EXPECT_EQ(client.sequence(), 0U);
+  EXPECT_EQ(Hear(client, 2).sequences(), OneTo(2)) << "and they come again";
 }
 
 TEST(Client, MoreThanOneBufferIsHandedOutInOrder) {
