@@ -215,6 +215,7 @@ class Pipeline {
  private:
   // One turn, and control takes at once what it published.
   void Turn() {
+    engine_->worker(0).Receive();
     engine_->worker(0).Turn(Now());
     const std::uint64_t head = region_.dataplane().transition_heads[0].value;
     region_.control().transition_tails[0].value = head;

@@ -50,7 +50,9 @@ std::expected<std::unique_ptr<Engine>, std::string> Engine::Create(const RegionV
 }
 
 // The hearing clock goes on at the horizon at which the predecessor's stood: nothing after it was
-// vouched for, whatever it may have received. A horizon of 0 is that of a region just formatted.
+// vouched for, whatever it may have received. Where that horizon waited for hearing time to catch
+// up (a report of blindness had come late), it lies ahead of what the leader had accounted for, and
+// the difference was deaf as well. A horizon of 0 is that of a region just formatted.
 Engine::Inheritance Engine::Inherit(Instant now) const noexcept {
   const RegionHeader& header = region_.header();
   const Duration horizon{header.horizon_ns.load(std::memory_order_acquire)};
@@ -58,7 +60,10 @@ Engine::Inheritance Engine::Inherit(Instant now) const noexcept {
   if (horizon == Duration{0}) {
     return {.since = now};
   }
-  return {.since = Instant{horizon + blind_total}, .blind_total = blind_total, .exists = true};
+  const Instant accounted{Duration{header.accounted_ns.load(std::memory_order_acquire)}};
+  return {.since = std::min(Instant{horizon + blind_total}, accounted),
+          .blind_total = blind_total,
+          .exists = true};
 }
 
 std::expected<void, std::string> Engine::MakeShards(HearingInstant now) {

@@ -7,11 +7,13 @@ namespace flatline {
 HearingClock::HearingClock(Instant since, Duration blind_total, Duration overload) noexcept
     : blind_total_(blind_total),
       horizon_(since.time_since_epoch() - blind_total),
+      accounted_(since),
       overload_(overload) {
   blind_.Add(Instant{}, since);  // the monotonic clock begins at 0
 }
 
 void HearingClock::Account(const BlindReport& report) noexcept {
+  accounted_ = std::max(accounted_, report.to);
   const BlindIntervals::Added added = blind_.Add(report.from, report.to);
   if (added.length == Duration{0}) {
     return;
@@ -43,6 +45,7 @@ void HearingClock::Advance(const Hearing& slowest, Instant now) noexcept {
   }
   const HearingInstant heard{slowest.drained.time_since_epoch() - blind_total_};
   horizon_ = std::max(horizon_, heard);
+  accounted_ = std::max(accounted_, now);
   CloseEpisode(now);
 }
 

@@ -55,6 +55,9 @@ class HearingClock {
 
   [[nodiscard]] HearingInstant horizon() const noexcept { return horizon_; }
 
+  // Up to when all known blindness is in blind_total.
+  [[nodiscard]] Instant accounted() const noexcept { return accounted_; }
+
   // The earliest instant since when a port is deaf, in monotonic nanoseconds; 0 while all hear.
   [[nodiscard]] std::int64_t deaf_since_ns() const noexcept;
 
@@ -86,6 +89,7 @@ class HearingClock {
 
   Duration blind_total_;
   HearingInstant horizon_;
+  Instant accounted_;
   Duration overload_;
   BlindIntervals blind_;
   Episode episode_;

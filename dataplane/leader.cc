@@ -62,6 +62,8 @@ void Leader::Publish() noexcept {
   RegionHeader& header = region_.header();
   // The blind total first: who sees the horizon sees the clock that it was measured on.
   header.blind_total_ns.store(clock_.blind_total().count(), std::memory_order_release);
+  header.accounted_ns.store(clock_.accounted().time_since_epoch().count(),
+                            std::memory_order_release);
   header.horizon_ns.store(clock_.horizon().time_since_epoch().count(), std::memory_order_release);
   header.deaf_since_ns.store(clock_.deaf_since_ns(), std::memory_order_relaxed);
 }

@@ -38,12 +38,20 @@ void Worker::Lead(std::vector<BlindReports*> reports, PortWatch& ports, const He
   leader_ = std::make_unique<Leader>(region_, std::move(reports), ports, ring_, clock);
 }
 
+void Worker::Receive() noexcept {
+  drained_ = true;
+  for (Queue& queue : queues_) {
+    queue.frames = queue.attachment.source->Receive();
+    drained_ = drained_ && queue.frames.size() < kBurst;
+  }
+}
+
 TurnOutcome Worker::Turn(Instant now) noexcept {
+  const Instant before = moment_.now;
   BeginTurn(now);
-  bool drained = true;
-  const std::uint32_t frames = ReceiveAndStamp(drained);
+  const std::uint32_t frames = Stamp();
   SendReplies();
-  PublishDrained(drained);
+  PublishDrained(before);
   if (leader_ != nullptr) {
     leader_->Turn(now, tally_);
   }
@@ -56,7 +64,7 @@ TurnOutcome Worker::Turn(Instant now) noexcept {
     commands = KeepHouse();
   }
   tally_.Add(Counter::kIdleTurns, frames == 0 && !due && !commands ? 1 : 0);
-  return {.frames = frames, .more = !drained || due || commands};
+  return {.frames = frames, .more = !std::exchange(drained_, false) || due || commands};
 }
 
 // Notes a stall, and what time it is in hearing: never earlier than the truth, or stamps would be
@@ -99,42 +107,29 @@ void Worker::ReadBlindTotal() noexcept {
   }
 }
 
-// Sets `drained` to whether every queue was empty at some instant since `now`.
-std::uint32_t Worker::ReceiveAndStamp(bool& drained) noexcept {
+std::uint32_t Worker::Stamp() noexcept {
   std::uint32_t frames = 0;
-  for (const Attachment& attachment : attachments_) {
-    frames += ReceiveFrom(attachment, drained);
+  for (Queue& queue : queues_) {
+    ingest_.Take(queue.frames, queue.attachment, moment_);
+    frames += static_cast<std::uint32_t>(queue.frames.size());
+    queue.frames = {};
+    queue.attachment.source->Release();
   }
   return frames;
 }
 
-std::uint32_t Worker::ReceiveFrom(const Attachment& attachment, bool& drained) noexcept {
-  std::uint32_t received = 0;
-  for (unsigned burst = 0; burst < kBurstsPerTurn; ++burst) {
-    const std::span<const Frame> frames = attachment.source->Receive();
-    ingest_.Take(frames, attachment, moment_);
-    received += static_cast<std::uint32_t>(frames.size());
-    const bool was_empty = frames.size() < kBurst;
-    attachment.source->Release();
-    if (was_empty) {
-      return received;
-    }
-  }
-  drained = false;
-  return received;
-}
-
 void Worker::SendReplies() noexcept {
-  for (const Attachment& attachment : attachments_) {
-    tally_.Add(Counter::kReplyDropped, attachment.sink->Flush());
+  for (const Queue& queue : queues_) {
+    tally_.Add(Counter::kReplyDropped, queue.attachment.sink->Flush());
   }
 }
 
+// A queue that Receive found empty held nothing from `before`, the instant of the turn before it.
 // Release: who sees this instant sees every stamp, hand-over and report of blindness before it. An
 // instant of which the leader could not yet be told that we were blind is not published.
-void Worker::PublishDrained(bool drained) noexcept {
-  if (drained && reported_) {
-    progress_->drained_ns.store(moment_.now.time_since_epoch().count(), std::memory_order_release);
+void Worker::PublishDrained(Instant before) noexcept {
+  if (drained_ && reported_) {
+    progress_->drained_ns.store(before.time_since_epoch().count(), std::memory_order_release);
   }
 }
 

@@ -1,7 +1,7 @@
 // One worker: everything that a poll core does, one turn at a time. dpdk/ owns the loop around it
-// (the clock, the idle policy, the pinning); the simulation calls the same turns with invented
-// time. One thread per worker. Neither sleeps, reads a clock, allocates, locks nor throws in a
-// turn. A turn is bounded: so many bursts a queue, so many blocks of the wheel, so many commands.
+// (receive, read the clock, turn; the idle policy, the pinning); the simulation calls the same
+// steps with invented time. One thread per worker. Neither sleeps, reads a clock, allocates, locks
+// nor throws. A turn is bounded: one burst a queue, so many blocks of the wheel, so many commands.
 #pragma once
 
 #include "dataplane/attachment.h"
@@ -23,18 +23,17 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace flatline {
 
-// Bursts taken from one queue in one turn: 2,048 frames, some 50 µs of work.
-inline constexpr unsigned kBurstsPerTurn = 32;
 // Blocks of 64 records judged in one turn: some 100 µs of work when all are cold.
 inline constexpr std::size_t kExpirePerTurn = 1024;
 
 // What the idle policy wants to know of a turn.
 struct TurnOutcome {
-  std::uint32_t frames = 0;  // received
+  std::uint32_t frames = 0;  // dealt with
   bool more = false;         // work was left for the next turn: do not sleep
 };
 
@@ -58,25 +57,34 @@ class Worker {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // One turn, as of `now`: read just before the call, by the same clock in all workers, never
-  // going back. Time from one call to the next beyond EngineOptions::stall counts as blind, so an
-  // idle loop sleeps less than that.
+  // Takes a burst from every queue, for the turn that follows. Before the clock is read for it: so
+  // no frame is stamped with an instant at which it had not come, however long the thread was
+  // stopped in between, and no verdict comes before its deadline.
+  void Receive() noexcept;
+
+  // One turn, as of `now`: read after Receive, by the same clock in all workers, never going back.
+  // Time from one call to the next beyond EngineOptions::stall counts as blind, so an idle loop
+  // sleeps less than that.
   TurnOutcome Turn(Instant now) noexcept;
 
  private:
   friend class Engine;
 
+  struct Queue {
+    Attachment attachment;
+    std::span<const Frame> frames;  // received for this turn
+  };
+
   // Before the first turn, by the engine.
-  void Attach(const Attachment& attachment) { attachments_.push_back(attachment); }
+  void Attach(const Attachment& attachment) { queues_.push_back({attachment, {}}); }
 
   void Lead(std::vector<BlindReports*> reports, PortWatch& ports, const HearingClock& clock);
 
   void BeginTurn(Instant now) noexcept;
   void ReadBlindTotal() noexcept;
-  std::uint32_t ReceiveAndStamp(bool& drained) noexcept;
-  std::uint32_t ReceiveFrom(const Attachment& attachment, bool& drained) noexcept;
+  std::uint32_t Stamp() noexcept;
   void SendReplies() noexcept;
-  void PublishDrained(bool drained) noexcept;
+  void PublishDrained(Instant before) noexcept;
   void ReadHorizon() noexcept;
   void TakeHandoffs() noexcept;
   void PublishProgress() noexcept;
@@ -91,12 +99,13 @@ class Worker {
   Shard* shard_;
   std::vector<HandoffRing*> incoming_;
   BlindReporter reporter_;
-  std::vector<Attachment> attachments_;
+  std::vector<Queue> queues_;
   Ingest ingest_;
   Housekeeping housekeeping_;
   std::unique_ptr<Leader> leader_;  // worker 0 only
 
   Moment moment_;            // of this turn
+  bool drained_ = false;     // the last Receive left no queue with more
   Duration blind_total_{0};  // no blindness after moment_.now is in it
   bool reported_ = true;     // nobody but us may be blind without the leader knowing
 };

@@ -83,6 +83,7 @@ void PollLoops::Poll(unsigned worker_index) {
   TscClock clock;
   Idle idle(idle_);
   while (!stop_.load(std::memory_order_relaxed)) {
+    worker.Receive();
     const TurnOutcome outcome = worker.Turn(clock.Now());
     Rest(idle.After(outcome.frames > 0 || outcome.more));
   }

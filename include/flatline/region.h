@@ -68,8 +68,9 @@ struct RegionHeader {
   std::atomic<std::uint32_t> adoptions{0};
   std::atomic<std::int64_t> started_ns{0};  // Instant of this process's first turn
   std::atomic<std::int64_t> blind_total_ns{
-      0};                                   // hearing time = monotonic time − this; leader writes
-  std::atomic<std::int64_t> horizon_ns{0};  // HearingInstant up to which all is heard; leader
+      0};                                     // hearing time = monotonic time − this; leader writes
+  std::atomic<std::int64_t> horizon_ns{0};    // HearingInstant up to which all is heard; leader
+  std::atomic<std::int64_t> accounted_ns{0};  // Instant up to which blind_total knows; leader
   std::atomic<std::int64_t> deaf_since_ns{0};  // Instant since when a port is deaf; 0: hearing
   std::atomic<std::uint32_t> enrolment_closed{0};
   std::atomic<std::uint32_t> default_profile{0};

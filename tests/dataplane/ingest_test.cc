@@ -36,6 +36,7 @@ class IngestTest : public testing::Test {
   void Turn() {
     now_ += Milliseconds(1);
     for (unsigned w = 0; w < engine_->workers(); ++w) {
+      engine_->worker(w).Receive();
       engine_->worker(w).Turn(now_);
     }
   }
@@ -158,7 +159,9 @@ TEST_F(IngestTest, FindsItsWayThroughABurstWithEveryKindOfFrame) {
         {.id = id % 50 + 1, .incarnation = 1, .sequence = static_cast<std::uint32_t>(10 + id)}));
     ports_[0].source.Put(std::vector<std::byte>(60));
   }
-  Turn();
+  for (int burst = 0; burst < 4; ++burst) {
+    Turn();
+  }
   EXPECT_EQ(Count(Counter::kFrames), 201U);
   EXPECT_EQ(Count(Counter::kHeartbeats), 101U);
   EXPECT_EQ(Count(Counter::kEnrolled), 50U);
@@ -285,10 +288,14 @@ TEST_F(TwoWorkers, CountAHandOverThatFoundNoRoomAndKeepTheEndpointFromSuspicion)
       ++i;
     }
   }
-  now_ += Milliseconds(1);
-  engine_->worker(0).Turn(now_);
+  while (ports_[0].source.waiting() > 0) {
+    now_ += Milliseconds(1);
+    engine_->worker(0).Receive();
+    engine_->worker(0).Turn(now_);
+  }
   now_ += Milliseconds(1);
   ports_[0].source.Put(HeartbeatFrame({.id = id, .incarnation = 2, .sequence = 1}));
+  engine_->worker(0).Receive();
   engine_->worker(0).Turn(now_);
   EXPECT_EQ(Count(DropReason::kHandoffFull), 2U);
   const EndpointRecord& record = region_.view().records()[SlotOf(id)];

@@ -6,10 +6,9 @@
 namespace flatline {
 namespace {
 
-// How much earlier than by the truth a verdict may come: a stamp is that of the turn's beginning,
-// which may lie `stall` before the frame came (10 ms); a look at the ports may be as late as 5 ms
-// before the blindness it reports; a tick; a stamp unit.
-constexpr Duration kEarly = Milliseconds(17);
+// How much earlier than by the truth a verdict may come: never, as far as frames are concerned. A
+// dead link is found at the next look at the ports, and until then its silence is believed.
+constexpr Duration kEarly = Milliseconds(5);
 // How much later, beyond timeout, confirmation and blind time: a tick for each step, turns of three
 // workers and of the leader between, pauses below the stall in all of them.
 constexpr Duration kLate = Milliseconds(60);

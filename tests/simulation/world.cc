@@ -113,6 +113,7 @@ void World::Start(Instant now) {
       engine_->Attach(w, QueueOf(p, w).port.attachment(static_cast<std::uint8_t>(p)));
     }
     workers_[w] = {.next = now + chance_.Between(Duration{0}, Milliseconds(1)),
+                   .received = false,
                    .clock_read = {},
                    .last_turn = now};
   }
@@ -141,6 +142,16 @@ void World::Step() {
     Look();
     return;
   }
+  const auto worker = static_cast<unsigned>(next - workers_.begin());
+  if (!next->received) {
+    engine_->worker(worker).Receive();
+    next->received = true;
+    // Stopped with frames in the hand, and no clock read.
+    if (!healed_ && climate_.stalls != 0 && chance_.OneIn(climate_.stalls)) {
+      next->next = now_ + chance_.Between(Milliseconds(1), Milliseconds(300));
+      return;
+    }
+  }
   if (!next->clock_read) {
     next->clock_read = now_;
     // The worst moment to be stopped: the clock is read, and not yet used.
@@ -149,12 +160,13 @@ void World::Step() {
       return;
     }
   }
-  TurnOf(static_cast<unsigned>(next - workers_.begin()));
+  TurnOf(worker);
 }
 
 void World::TurnOf(unsigned worker) {
   WorkerLife& life = workers_[worker];
   const Instant now = std::exchange(life.clock_read, {}).value_or(now_);
+  life.received = false;
   if (now - life.last_turn > config_.dataplane.stall) {
     blind_.Add(life.last_turn, now);
   }
@@ -177,7 +189,7 @@ void World::TurnOf(unsigned worker) {
   if (region_.view().dataplane().transition_heads[worker].value.load() != told_before) {
     last_told_worker_ = worker;
   }
-  ForgetReceived();
+  ForgetReceived(worker);
   DrawNextTurn(life);
   if (!healed_ && climate_.kills != 0 && chance_.OneIn(climate_.kills)) {
     Kill();
@@ -191,11 +203,12 @@ void World::DrawNextTurn(WorkerLife& life) {
   }
 }
 
-// The frames that the engine has taken are no longer the queues'.
-void World::ForgetReceived() {
-  for (const auto& queue : queues_) {
-    while (queue->waiting.size() > queue->port.source.waiting()) {
-      queue->waiting.pop_front();
+// The frames that the worker has dealt with are no longer its queues'.
+void World::ForgetReceived(unsigned worker) {
+  for (unsigned port = 0; port < climate_.ports; ++port) {
+    Queue& queue = QueueOf(port, worker);
+    while (queue.waiting.size() > queue.port.source.waiting()) {
+      queue.waiting.pop_front();
     }
   }
 }

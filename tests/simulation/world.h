@@ -86,6 +86,7 @@ class World {
 
   struct WorkerLife {
     Instant next{};                     // when it does its next step
+    bool received = false;              // in its first half of a turn
     std::optional<Instant> clock_read;  // and then turns with this `now`
     Instant last_turn{};
   };
@@ -110,7 +111,7 @@ class World {
   void Step();
   void TurnOf(unsigned worker);
   void DrawNextTurn(WorkerLife& life);
-  void ForgetReceived();
+  void ForgetReceived(unsigned worker);
   void Beat(Truth& truth, std::size_t endpoint);
   void TurnOfFate(Truth& truth);
   void Send(std::size_t endpoint, const Heartbeat& heartbeat);
