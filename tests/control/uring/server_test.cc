@@ -78,7 +78,9 @@ class Peer {
 
   [[nodiscard]] std::vector<DeliveryRecord> Records() const {
     std::vector<DeliveryRecord> out(bytes_.size() / sizeof(DeliveryRecord));
-    std::memcpy(static_cast<void*>(out.data()), bytes_.data(), out.size() * sizeof(out[0]));
+    if (!out.empty()) {
+      std::memcpy(static_cast<void*>(out.data()), bytes_.data(), out.size() * sizeof(out[0]));
+    }
     return out;
   }
 
