@@ -74,6 +74,7 @@ class RegionVerbs : public ::testing::Test {
     return Flatline(arguments);
   }
 
+ protected:
   RegionOnDisk disk_;
   std::string config_;
 };
