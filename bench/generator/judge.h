@@ -33,10 +33,9 @@ struct JudgeOptions {
   std::int64_t epoch_ns = 0;      // wall clock at the run's beginning
   Duration slack{1'000'000'000};  // how late a death may be told before it is missed
   Duration grace{100'000'000};    // how long after a silence a verdict about it may be dated
-  // How much before its deadline a verdict may be. A worker of flatline reads the clock once a
-  // turn, before it receives: it stamps a heartbeat up to one turn before it left, and a turn
-  // longer than this (its `stall`) would be a blind interval.
-  Duration early{10'000'000};
+  // How much before its deadline a verdict may be: what two conversions between wall and monotonic
+  // clock may cost. A worker receives before it reads its clock, so nothing else is forgiven.
+  Duration early{200'000};
 };
 
 // What is shown while it runs.

@@ -24,7 +24,7 @@ struct Options {
   std::string capture_path;
   std::string judge;  // where control listens; empty: nobody judges
   Duration slack{1'000'000'000};
-  Duration early{10'000'000};
+  Duration early{200'000};
   bool flood = false;
   bool json = false;
   bool quiet = false;

@@ -182,22 +182,18 @@ TEST_F(JudgeTest, ADeadVerdictBeforeTheConfirmationIsFalse) {
   Begin();
   Mute(2);
   Tell(2, Liveness::kSuspect, seconds(4));
-  Tell(2, Liveness::kDead, seconds(5) - milliseconds(11));
+  Tell(2, Liveness::kDead, seconds(5) - milliseconds(1));
   const Findings findings = judge_.Decide(seconds(8));
   EXPECT_EQ(findings.false_suspect, 0U);
   EXPECT_EQ(findings.false_dead, 1U);
   EXPECT_EQ(findings.missed(), 1U) << "what was told too soon was not told";
 }
 
-TEST_F(JudgeTest, ASuspicionMoreThanATurnBeforeItsDeadlineIsFalse) {
+TEST_F(JudgeTest, ASuspicionJustBeforeItsDeadlineIsFalse) {
   Begin();
   Mute(2);
-  Tell(2, Liveness::kSuspect, seconds(4) - milliseconds(11));
+  Tell(2, Liveness::kSuspect, seconds(4) - milliseconds(1));
   EXPECT_EQ(judge_.Decide(seconds(8)).false_suspect, 1U);
-  Tell(2, Liveness::kSuspect, seconds(4) - milliseconds(9));
-  const Findings findings = judge_.Decide(seconds(8));
-  EXPECT_EQ(findings.false_suspect, 1U);
-  EXPECT_LE(findings.overshoot_suspect.min, -milliseconds(8)) << "not hidden";
 }
 
 TEST_F(JudgeTest, ALossyNetworkForcesMistakesWhichAreNotFalse) {
