@@ -82,8 +82,7 @@ void Declare(CLI::App& app, Words& words, Options& options) {
 
   app.add_option("--judge", options.judge, "control's address; check every verdict against truth");
   app.add_option("--slack", words.slack, "how late a death may be told [1s]");
-  app.add_option(
-      "--early", words.early, "how much before its deadline a verdict may be [200us]");
+  app.add_option("--early", words.early, "how much before its deadline a verdict may be [200us]");
   app.add_flag("--json", options.json, "the summary as one JSON document on stdout, nothing else");
   app.add_flag("--quiet", options.quiet, "no line a second");
 }
