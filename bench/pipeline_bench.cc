@@ -18,6 +18,7 @@
 #include <fstream>
 #include <memory>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <time.h>
@@ -183,7 +184,7 @@ class Pipeline {
     source_.LearnSlots(region_);
   }
 
-  // Heartbeats a second of a core: the median of the windows. Ends the process if one did not
+  // Heartbeats a second of a core: the median of the windows. Throws if one did not
   // count.
   double Measure(Find find) {
     source_.Set(find);
@@ -200,8 +201,7 @@ class Pipeline {
       rate = static_cast<double>(source_.handed() - before) / (CoreSeconds() - begin);
     }
     if (Missing() != missing_before) {
-      std::fprintf(stderr, "pipeline_bench: heartbeats were dropped or not found as asked\n");
-      std::exit(EXIT_FAILURE);
+      throw std::runtime_error("heartbeats were dropped or not found as asked");
     }
     std::ranges::sort(rates);
     return rates[kWindows / 2];
@@ -249,7 +249,9 @@ void Row(const char* name, double value, const char* unit) {
 }  // namespace
 }  // namespace flatline
 
-int main(int count, char** arguments) {
+namespace {
+
+int Main(int count, char** arguments) {
   using flatline::Find;
   const std::uint64_t wanted = count > 1 ? std::strtoull(arguments[1], nullptr, 10) : 10'000'000;
   const std::uint64_t room = flatline::KilobytesIn("/proc/meminfo", "MemAvailable:") / 256;
@@ -261,4 +263,15 @@ int main(int count, char** arguments) {
   flatline::Row("pipeline.heartbeats_per_core_handle", pipeline.Measure(Find::kByHandle), "1/s");
   flatline::Row("memory.bytes_per_endpoint", pipeline.BytesPerEndpoint(), "B");
   return EXIT_SUCCESS;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  try {
+    return Main(count, arguments);
+  } catch (const std::exception& error) {  // as when the memory cannot be had
+    std::fprintf(stderr, "pipeline_bench: %s\n", error.what());
+    return EXIT_FAILURE;
+  }
 }

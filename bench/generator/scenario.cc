@@ -85,7 +85,10 @@ std::expected<Cohort, std::string> CohortOfProfile(std::string_view name) {
                   name));
 }
 
-std::expected<void, std::string> ValidateScenario(const Scenario& scenario) {
+namespace {
+
+// What is wrong with the fleet as such.
+std::expected<void, std::string> ValidateFleet(const Scenario& scenario) {
   if (scenario.cohorts.empty() || scenario.cohorts.size() > kMostCohorts) {
     return std::unexpected(
         fmt::format("needed 1 to {} cohorts, found {}", kMostCohorts, scenario.cohorts.size()));
@@ -105,10 +108,21 @@ std::expected<void, std::string> ValidateScenario(const Scenario& scenario) {
                     endpoints,
                     scenario.racks));
   }
+  return {};
+}
+
+}  // namespace
+
+std::expected<void, std::string> ValidateScenario(const Scenario& scenario) {
+  if (auto valid = ValidateFleet(scenario); !valid) {
+    return valid;
+  }
   if (scenario.run_for.count() < 0 || scenario.run_for > kLongestRun) {
     return std::unexpected("needed a run of at most 4 h, found a longer one");
   }
-  const std::uint64_t racks = MakeFleet(scenario).racks();
+  const Fleet fleet = MakeFleet(scenario);
+  const std::uint64_t endpoints = fleet.size();
+  const std::uint64_t racks = fleet.racks();
   for (const Event& event : scenario.events) {
     if (event.at + event.over + event.lasting > scenario.run_for) {
       return std::unexpected(fmt::format(

@@ -137,9 +137,8 @@ TEST(TransitionReader, SortsWhatRandomWorkersTell) {
     std::size_t pushed = 0;
     for (std::int64_t now = 1; now < 500; ++now) {
       const unsigned worker = random() % workers;
-      if (random() % 2 == 0 && region.PushDeath(worker, ++pushed, now)) {
-        region.Published(worker, now);
-      } else if (random() % 4 == 0) {
+      const bool told_now = random() % 2 == 0 && region.PushDeath(worker, ++pushed, now);
+      if (told_now || random() % 4 == 0) {
         region.Published(worker, now);
       }
       const auto told = reader.Read(At(now), random() % 10);

@@ -50,7 +50,7 @@ class Peer {
   Peer& operator=(const Peer&) = delete;
 
   // As much as the socket takes; returns how much.
-  std::size_t Send(std::span<const std::byte> bytes) const {
+  [[nodiscard]] std::size_t Send(std::span<const std::byte> bytes) const {
     const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     return sent < 0 ? 0 : static_cast<std::size_t>(sent);
   }
@@ -162,7 +162,7 @@ TEST_F(ServerTest, TheGoodHearAllWhateverTheBadDo) {
   good_over_tcp.Ask(RequestKind::kSubscribeFrom);
   stuck.Ask(RequestKind::kSubscribeFrom);
   const std::string_view nonsense = "GET / HTTP/1.1\r\nHost: flatline\r\n\r\n";
-  hostile.Send(std::as_bytes(std::span(nonsense.data(), nonsense.size())));
+  ASSERT_GT(hostile.Send(std::as_bytes(std::span(nonsense.data(), nonsense.size()))), 0U);
   EndpointId next = 1;
   const auto live = [&] {
     // The journal is small, so the fleet waits for those who read; not for the one that does not.
