@@ -87,6 +87,7 @@ class HearingClock {
 
   [[nodiscard]] bool QueueIsFull() const noexcept { return queued_ - announced_ == kQueue; }
 
+  std::array<Transition, kQueue> queue_{};  // first, for its alignment
   Duration blind_total_;
   HearingInstant horizon_;
   Instant accounted_;
@@ -94,7 +95,6 @@ class HearingClock {
   BlindIntervals blind_;
   Episode episode_;
   std::array<std::int64_t, kMaxPorts> deaf_since_ns_{};
-  std::array<Transition, kQueue> queue_{};
   std::size_t queued_ = 0;
   std::size_t announced_ = 0;
 };

@@ -225,14 +225,14 @@ TEST(Journal, SetsAsideWhatDoesNotConnect) {
   JournalInADirectory place(31, 10);
   {
     const auto journal = place.Open();
-    Fill(*journal, 31 * 4);
+    Fill(*journal, 124);
   }
   std::filesystem::remove(place.Files()[1]);
   const auto journal = place.Open();
   ASSERT_TRUE(journal) << place.error;
   EXPECT_THAT(place.findings, SizeIs(1));
   EXPECT_EQ(journal->oldest(), 63U);
-  EXPECT_EQ(ReadFrom(*journal, 63), Iota(63, 31 * 4));
+  EXPECT_EQ(ReadFrom(*journal, 63), Iota(63, 124));
 }
 
 TEST(Journal, KeepsAtMostWhatItMay) {
@@ -264,9 +264,9 @@ TEST(Journal, WaitsWhileTheDiskIsFull) {
     return is_full ? ENOSPC : posix_fallocate(descriptor, 0, static_cast<off_t>(bytes));
   };
   const auto journal = place.Open();
-  Fill(*journal, 31 * 2 - 1);
+  Fill(*journal, 61);
   is_full = true;
-  auto records = RecordsFor(31 * 2, 3);
+  auto records = RecordsFor(62, 3);
   EXPECT_EQ(journal->Append(records, kNow), 1U);
   EXPECT_THAT(journal->trouble(), HasSubstr("No space left on device"));
   EXPECT_THAT(place.Files(), SizeIs(2)) << "the file that could not be filled is removed";
@@ -286,9 +286,9 @@ TEST(Journal, GivesUpHistoryBeforeVerdictsOnAFullDisk) {
                                        : posix_fallocate(descriptor, 0, static_cast<off_t>(bytes));
   };
   const auto journal = place.Open();
-  Fill(*journal, 31 * 8);
+  Fill(*journal, 248);
   EXPECT_EQ(place.Files().size(), 5U);
-  EXPECT_EQ(ReadFrom(*journal, journal->oldest()), Iota(31 * 3 + 1, 31 * 8));
+  EXPECT_EQ(ReadFrom(*journal, journal->oldest()), Iota(94, 248));
 }
 
 TEST(Journal, RefusesASecondWriter) {

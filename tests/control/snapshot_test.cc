@@ -141,7 +141,8 @@ Outcome Live(unsigned seed, unsigned workers, std::uint32_t slots) {
     for (; steps != 0; --steps) {
       dataplane.Step(++now);
     }
-    const auto told = scribe.Turn(Instant{Duration{now + (random() % 2) * 20'000'000}}, kWall);
+    const auto told =
+        scribe.Turn(Instant{Duration{now + (random() % 2 == 0 ? 0 : 20'000'000)}}, kWall);
     EXPECT_TRUE(told);
     if (fleet != nullptr) {
       Hear(*fleet, *told);

@@ -59,6 +59,7 @@ class Crowd {
   // One more turn of each, alone, publishes the last counters.
   void Finish() {
     for (unsigned w = 0; w < kWorkers; ++w) {
+      engine_->worker(w).Receive();
       engine_->worker(w).Turn(Instant{Milliseconds(1002 + kRounds)});
     }
     ReadRings();
@@ -88,6 +89,7 @@ class Crowd {
   void Work(unsigned worker) {
     for (std::uint32_t round = 0; round < kRounds; ++round) {
       PutBeats(ports_[worker].source, worker, round);
+      engine_->worker(worker).Receive();
       engine_->worker(worker).Turn(Instant{Milliseconds(1001 + round)});
       rounds_[worker].store(round + 1);
       while (rounds_[1 - worker].load() + 1 < round) {

@@ -41,7 +41,15 @@ def _fingerprint(entry, salt):
     return hashlib.sha256(salt + text.stdout).hexdigest()
 
 
-def _look(source, entry, build, cache, salt):
+def _checks(source, root):
+    """The files that say what is checked, from the root down to the source."""
+    folders = [root, *reversed([each for each in source.parents if root in each.parents])]
+    return b"".join(each.joinpath(".clang-tidy").read_bytes()
+                    for each in folders if each.joinpath(".clang-tidy").exists())
+
+
+def _look(source, entry, build, cache, version):
+    salt = version + _checks(source, pathlib.Path(build).resolve().parent)
     mark = cache / _fingerprint(entry, salt)
     if mark.exists():
         return ""
@@ -58,10 +66,9 @@ def main(build):
                          "flatline-tidy")
     cache.mkdir(parents=True, exist_ok=True)
     version = subprocess.run([TIDY, "--version"], capture_output=True, check=True).stdout
-    salt = version + pathlib.Path(build, "../.clang-tidy").read_bytes()
     commands = _commands(build)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = [pool.submit(_look, source, entry, build, cache, salt)
+        jobs = [pool.submit(_look, source, entry, build, cache, version)
                 for source, entry in commands.items()]
         findings = [text for text in (job.result() for job in jobs) if text]
     print("".join(findings), end="")
