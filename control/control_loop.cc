@@ -4,6 +4,7 @@
 #include <chrono>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
+#include <utility>
 
 namespace flatline {
 namespace {
@@ -43,7 +44,9 @@ std::expected<void, std::string> ControlLoop::Run(const std::atomic<bool>& stop)
 }
 
 std::expected<bool, std::string> ControlLoop::Turn(Instant now, WallInstant wall) {
-  FollowRegion(now);
+  if (auto followed = FollowRegion(now); !followed) {
+    return std::unexpected(std::move(followed.error()));
+  }
   const auto worked = service_->Turn(now, wall);
   if (const JoinedRegion* const region = watch_.current()) {
     region->view().control().control_turn_ns.store(now.time_since_epoch().count(),
@@ -57,25 +60,28 @@ std::expected<bool, std::string> ControlLoop::Turn(Instant now, WallInstant wall
   return worked;
 }
 
-void ControlLoop::FollowRegion(Instant now) {
+std::expected<void, std::string> ControlLoop::FollowRegion(Instant now) {
   switch (watch_.Poll(now)) {
     case RegionWatch::Event::kNothing:
-      return;
+      break;
+    case RegionWatch::Event::kForeign:
+      return std::unexpected(watch_.complaint());
     case RegionWatch::Event::kReplaced:
       if (!is_replaced_) {
         spdlog::info("there is another region; leaving this one");
         is_replaced_ = true;
         replaced_at_ = now;
       }
-      return;
+      break;
     case RegionWatch::Event::kJoined: {
       const RegionView& region = watch_.current()->view();
       service_->Join(region);
       region.control().control_pid.store(static_cast<std::uint32_t>(::getpid()),
                                          std::memory_order_relaxed);
-      return;
+      break;
     }
   }
+  return {};
 }
 
 void ControlLoop::LeaveWhenDrained(Instant now) {

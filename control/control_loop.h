@@ -32,7 +32,7 @@ class ControlLoop {
 
  private:
   [[nodiscard]] std::expected<bool, std::string> Turn(Instant now, WallInstant wall);
-  void FollowRegion(Instant now);
+  [[nodiscard]] std::expected<void, std::string> FollowRegion(Instant now);
   void LeaveWhenDrained(Instant now);
 
   RegionWatch watch_;

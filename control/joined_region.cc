@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -27,6 +29,29 @@ std::expected<int, std::string> Lock(const std::string& path) {
         region::Complaint(path, "to be its only control", found, "stop the other one"));
   }
   return descriptor;
+}
+
+// Whether the file is a region that is complete, and not of the version that we speak.
+bool IsOfAnotherVersion(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) {
+    return false;
+  }
+  // hugetlbfs has no read()
+  const std::size_t size = kHugePage;
+  void* const at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor, 0);
+  struct stat status{};
+  const bool is_there = ::fstat(descriptor, &status) == 0 &&
+                        status.st_size >= static_cast<off_t>(sizeof(RegionHeader));
+  ::close(descriptor);
+  if (at == MAP_FAILED) {
+    return false;
+  }
+  const auto& header = *static_cast<const RegionHeader*>(at);
+  const bool is_foreign =
+      is_there && header.magic == kRegionMagic && header.version != kRegionVersion;
+  ::munmap(at, size);
+  return is_foreign;
 }
 
 }  // namespace
@@ -68,11 +93,14 @@ RegionWatch::Event RegionWatch::Poll(Instant now) {
   }
   auto joined = JoinedRegion::Join(path);
   if (!joined) {
+    const bool is_foreign = IsOfAnotherVersion(path);
     if (joined.error() != complaint_) {
       complaint_ = joined.error();
-      spdlog::info("{}", complaint_);
+      if (!is_foreign) {
+        spdlog::info("{}", complaint_);
+      }
     }
-    return Event::kNothing;
+    return is_foreign ? Event::kForeign : Event::kNothing;
   }
   complaint_.clear();
   region_ = std::move(*joined);

@@ -50,14 +50,18 @@ class RegionWatch {
 
   explicit RegionWatch(const Config& config) : config_(&config) {}
 
-  enum class Event : std::uint8_t { kNothing, kReplaced, kJoined };
+  enum class Event : std::uint8_t { kNothing, kReplaced, kJoined, kForeign };
 
   // Looks, mostly not at all. kReplaced: there is another region; leave the old one when it is
-  // drained, then call Release. kJoined: current() is a new one.
+  // drained, then call Release. kJoined: current() is a new one. kForeign: the region there is of
+  // another version, and no waiting will mend that; complaint() says what to do.
   [[nodiscard]] Event Poll(Instant now);
 
   // The old region is no longer looked at.
   void Release() { region_.reset(); }
+
+  // Why there is no region, or empty.
+  [[nodiscard]] const std::string& complaint() const noexcept { return complaint_; }
 
   [[nodiscard]] const JoinedRegion* current() const noexcept { return region_.get(); }
 
