@@ -1,77 +1,157 @@
 #!/usr/bin/env python3
-"""The figures that the README quotes, each measured now: `./run figures [PREFIX]` prints one row a
-figure, `name value unit`, of those whose name begins with PREFIX. What is measured how:
+"""Every figure, measured now: `./run figures [PREFIX]` prints a row `name value unit` for each whose
+name begins with PREFIX, as soon as it is known.
 
-pipeline.*, memory.*   pipeline_bench: one worker over ten million endpoints, fed from memory
-detection.*            ./run demo: past the deadline, over all verdicts of a judged run
-delivery.*             delivery_bench beside dataplane and control: from verdict to callback
+A benchmark is one line of BENCHES: a program that prints such rows, on stdout, among whatever else
+it says. A ratio of rows of two programs is one line of RATIOS: who asks for it by prefix has both
+measured, in this run. What needs a package of `./run setup --peers` that is missing is left out and
+named on stderr; that is an error only if a prefix asked for it.
 """
 
+import dataclasses
 import os
 import pathlib
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import threading
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-BUILD = ROOT / ".build"
-os.environ.setdefault("FLATLINE_BUILD", str(BUILD))
-sys.path.insert(0, str(ROOT / "tests/appliance"))
-
-from appliance import MEMIF_PORT, Appliance, write_scenario  # noqa: E402
+BENCH = pathlib.Path(__file__).resolve().parent
+BUILD = BENCH.parent / ".build"
+ROW = re.compile(r"[a-z0-9_.]+ \S+ \S+")
 
 
-def rows_of(text):
-    return [line for line in text.splitlines() if re.fullmatch(r"[a-z0-9_.]+ \S+ \S+", line)]
+@dataclasses.dataclass(frozen=True)
+class Bench:
+    program: str  # below .build/bench; x.py and x.sh below bench
+    names: tuple  # how the names of its rows begin
+    arguments: tuple = ()
+    core: int | None = None  # it runs on this one alone; None: where it likes
+    peers: tuple | None = None  # commands that `setup --peers` brings; (): only libraries
+    seconds: int = 180  # it is stopped after so long
+
+    @property
+    def path(self):
+        script = self.program.endswith((".py", ".sh"))
+        return (BENCH if script else BUILD / "bench") / self.program
+
+    @property
+    def missing(self):
+        """What has to be installed first, in words, or ""."""
+        if self.peers is None:
+            return ""
+        wanted = [command for command in self.peers if not shutil.which(command)]
+        return ", ".join(wanted if self.path.exists() else [*wanted, f"the libraries of {self.program}"])
 
 
-def pipeline():
-    ran = subprocess.run([BUILD / "bench/pipeline_bench"], check=True, capture_output=True, text=True)
-    return rows_of(ran.stdout)
+BENCHES = [
+    # one worker over ten million endpoints, fed from memory
+    Bench("pipeline_bench", ("pipeline.", "memory."), core=1),
+    # the demo: past the deadline, over all verdicts of a judged run
+    Bench("detection.py", ("detection.",)),
+    # beside dataplane and control: from verdict to callback
+    Bench("delivery.py", ("delivery.latency", "delivery.transitions")),
+]
+
+# a ratio: this row over that one, wherever either is measured
+RATIOS = {
+}
 
 
-def detection():
-    ran = subprocess.run([ROOT / "bench/demo.sh"], check=False, capture_output=True, text=True)
-    line = (ran.stdout.splitlines() or [""])[-1]
-    if ran.returncode != 0 or not line.startswith("judge: "):
-        sys.exit(f"figures: the demo failed: {line}\n{ran.stderr}")
-    told = dict(word.split("=") for word in line.split()[1:])
-    return [f"detection.endpoints {told['endpoints']} 1", f"detection.deaths {told['told']} 1",
-            *(f"detection.overshoot_{name}_us {told[f'overshoot_{name}_us']} us"
-              for name in ("p50", "p999", "max"))]
+def rows_of(bench):
+    """Runs it and yields its rows as they come. Raises RuntimeError if it fails."""
+    command = [sys.executable] if bench.program.endswith(".py") else []
+    command += [str(bench.path), *bench.arguments]
+
+    def on_its_core():
+        if bench.core is not None:
+            os.sched_setaffinity(0, {bench.core % os.cpu_count()})
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True,
+                          preexec_fn=on_its_core) as process:
+        def stop(how):
+            if process.poll() is None:
+                os.killpg(process.pid, how)
+
+        # A script takes down what it started when it is asked to end; ten seconds later it must.
+        timers = [threading.Timer(bench.seconds, stop, [signal.SIGTERM]),
+                  threading.Timer(bench.seconds + 10, stop, [signal.SIGKILL])]
+        for timer in timers:
+            timer.daemon = True
+            timer.start()
+        try:
+            for line in process.stdout:
+                if ROW.fullmatch(line.strip()):
+                    yield line.strip()
+            status = process.wait()
+        except BaseException:  # as when we are interrupted
+            stop(signal.SIGTERM)
+            raise
+        finally:
+            for timer in timers:
+                timer.cancel()
+    if status != 0:
+        raise RuntimeError(f"{bench.program} ended with {status}")
 
 
-def delivery():
-    with Appliance([MEMIF_PORT], {"endpoints": 200_000}) as flatline:
-        flatline.start_dataplane()
-        flatline.start_control()
-        story = write_scenario(flatline, 100_000, "database", 20,
-                               'kind = "die"\nat = "5s"\nover = "10s"\ncount = 10_000')
-        flatline.start_generator("--scenario", story)
-        bench = flatline.start("delivery_bench",
-                               [BUILD / "bench/delivery_bench", flatline.socket, "20", "8"])
-        if bench.wait(60) != 0:
-            sys.exit(f"figures: {bench.output}")
-        return rows_of(bench.output)
+class Run:
+    """The rows asked for by one prefix, printed as they are measured."""
 
+    def __init__(self, prefix):
+        operands = [row for name, ratio in RATIOS.items() if name.startswith(prefix) for row in ratio]
+        self._prefixes = (prefix, *operands)
+        self._measured = {}
+        self._due = {name: ratio for name, ratio in RATIOS.items() if name.startswith(prefix)}
+        self.printed = 0
 
-# who measures which names
-SOURCES = [(pipeline, ("pipeline.", "memory.")), (detection, ("detection.",)),
-           (delivery, ("delivery.",))]
+    def wants(self, bench):
+        return any(name.startswith(prefix) or prefix.startswith(name)
+                   for name in bench.names for prefix in self._prefixes)
+
+    def take(self, row):
+        if not row.startswith(self._prefixes):
+            return
+        self._print(row)
+        name, value, _ = row.split()
+        self._measured[name] = float(value)
+        for ratio, (over, under) in list(self._due.items()):
+            if over in self._measured and self._measured.get(under):
+                del self._due[ratio]
+                self._print(f"{ratio} {self._measured[over] / self._measured[under]:.4g} 1")
+
+    def _print(self, row):
+        self.printed += 1
+        print(row, flush=True)
 
 
 def main(prefix):
-    found = False
-    for measure, names in SOURCES:
-        if any(name.startswith(prefix) or prefix.startswith(name) for name in names):
-            for row in measure():
-                if row.startswith(prefix):
-                    found = True
-                    print(row, flush=True)
-    if not found:
-        sys.exit(f"figures: needed the beginning of a figure's name, found {prefix!r}; "
-                 "try pipeline, memory, detection or delivery")
+    run = Run(prefix)
+    failed = False
+    for bench in filter(run.wants, BENCHES):
+        if bench.missing:
+            rows = ", ".join(name + "*" for name in bench.names)
+            print(f"figures: {rows} left out: needed `./run setup --peers` for {bench.missing}",
+                  file=sys.stderr)
+            failed = failed or prefix != ""
+            continue
+        try:
+            for row in rows_of(bench):
+                run.take(row)
+        except (OSError, RuntimeError) as error:
+            print(f"figures: {error}", file=sys.stderr)
+            failed = True
+    if run.printed == 0 and not failed:
+        names = sorted({name.split(".")[0] for bench in BENCHES for name in bench.names}
+                       | {name.split(".")[0] for name in RATIOS})
+        print(f"figures: needed the beginning of a figure's name, found {prefix!r}; "
+              f"try {', '.join(names)}", file=sys.stderr)
+        failed = True
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "")
+    os.environ.setdefault("FLATLINE_BUILD", str(BUILD))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else ""))

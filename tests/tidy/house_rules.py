@@ -21,7 +21,7 @@ TOP_LEVEL = {"dataplane", "control", "include", "bench", "tests", "meson.build",
 BANNED_NAMES = {"common", "util", "utils", "helper", "helpers", "manager", "base", "misc", "types"}
 # Where a library's words may be said: the folder that wraps it, its tests, one file of the generator.
 RTE_ALLOWED = re.compile(r"dataplane/dpdk/|tests/dataplane/dpdk/|tests/appliance/memif/"
-                         r"|bench/generator/dpdk_sender\.")
+                         r"|bench/generator/dpdk_sender\.|bench/peers/")
 URING_ALLOWED = re.compile(r"control/uring/|tests/control/uring/|bench/generator/uring_\w+\.")
 # Real threads on real sockets; it waits for a condition, bounded.
 SLEEP_ALLOWED = re.compile(r"tests/appliance/|tests/dataplane/dpdk/memif_relay_test\.cc")
