@@ -49,6 +49,8 @@ class Bench:
 BENCHES = [
     # one worker over ten million endpoints, fed from memory
     Bench("pipeline_bench", ("pipeline.", "memory."), core=1),
+    # our index beside hash tables, same ids in the same order
+    Bench("peers/peer_tables_bench", ("table.",), core=1),
     # the demo: past the deadline, over all verdicts of a judged run
     Bench("detection.py", ("detection.",)),
     # beside dataplane and control: from verdict to callback

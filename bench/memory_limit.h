@@ -6,13 +6,14 @@
 // the thread, not of the wall; takes about two seconds, and leaves the memory written over.
 #pragma once
 
+#include "bench/core_seconds.h"
+
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <time.h>
 
 namespace flatline {
 
@@ -50,12 +51,6 @@ inline void Prefetch(const Line* line) noexcept {
   }
 }
 
-inline double ThreadSeconds() noexcept {
-  timespec at{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
-  return static_cast<double>(at.tv_sec) + static_cast<double>(at.tv_nsec) / 1e9;
-}
-
 // Random places in the array: multiply-shift takes the high half, so any size will do.
 class Places {
  public:
@@ -83,7 +78,7 @@ double Rate(std::span<Line> lines, std::uint64_t seed, std::uint64_t steps) noex
     place = places.Next();
     Prefetch<hint>(&lines[place]);
   }
-  const double begin = ThreadSeconds();
+  const double begin = CoreSeconds();
   for (std::uint64_t step = 0; step < steps; ++step) {
     std::size_t& place = ahead[step & (depth - 1)];
     Line& line = lines[place];
@@ -91,7 +86,7 @@ double Rate(std::span<Line> lines, std::uint64_t seed, std::uint64_t steps) noex
     Prefetch<hint>(&lines[place]);
     line.stamp += step;
   }
-  return static_cast<double>(steps) / (ThreadSeconds() - begin);
+  return static_cast<double>(steps) / (CoreSeconds() - begin);
 }
 
 using RateOf = double (*)(std::span<Line>, std::uint64_t, std::uint64_t);
