@@ -4,13 +4,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
+#include <utility>
 
 namespace flatline {
 namespace {
-
-std::unexpected<Refusal> Refuse(DeliveryError error, std::string_view text) {
-  return std::unexpected(Refusal{error, text});
-}
 
 bool IsZero(std::span<const std::uint8_t> bytes) {
   return std::ranges::all_of(bytes, [](std::uint8_t byte) { return byte == 0; });
@@ -21,21 +19,40 @@ bool IsSubscription(RequestKind kind) {
          kind == RequestKind::kSubscribeSnapshot;
 }
 
+bool HasExtension(const DeliveryRequest& header) {
+  return (header.text_bytes | header.options | header.batch_bytes | header.batch_age_us) != 0;
+}
+
+std::expected<void, Refusal> CheckSubscription(const DeliveryRequest& header) {
+  if (header.count > kMaxFilterGroups) {
+    return Refuse(DeliveryError::kTooManyGroups, "at most 1024 groups in a filter");
+  }
+  if (header.text_bytes > kMostSubscriptionText) {
+    return Refuse(DeliveryError::kBadRequest, "at most 16 KiB of text");
+  }
+  if ((header.options & ~kKnownOptions) != 0) {
+    return Refuse(DeliveryError::kBadRequest, "unknown option");
+  }
+  if (header.batch_bytes > kMostBatchBytes || header.batch_age_us > kMostBatchAge_us) {
+    return Refuse(DeliveryError::kBadRequest, "batches: at most 256 KiB and 60 s");
+  }
+  return {};
+}
+
 std::expected<void, Refusal> CheckHeader(const DeliveryRequest& header) {
   if (header.magic != DeliveryRequest{}.magic) {
     return Refuse(DeliveryError::kBadRequest, "not a flatline request");
   }
-  if (header.version != kDeliveryVersion) {
+  if (header.version != kDeliveryVersion && header.version != 1) {
     return Refuse(DeliveryError::kBadRequest, "unknown version of the protocol");
   }
-  if (header.want_health > 1 || header.reserved0 != 0 || !IsZero(header.reserved)) {
+  const bool is_extended = HasExtension(header);
+  if (header.want_health > 1 || header.reserved0 != 0 || !IsZero(header.reserved) ||
+      (is_extended && (header.version == 1 || !IsSubscription(header.kind)))) {
     return Refuse(DeliveryError::kBadRequest, "reserved fields must be zero");
   }
   if (IsSubscription(header.kind)) {
-    if (header.count > kMaxFilterGroups) {
-      return Refuse(DeliveryError::kTooManyGroups, "at most 1024 groups in a filter");
-    }
-    return {};
+    return CheckSubscription(header);
   }
   if (header.kind != RequestKind::kAdminister) {
     return Refuse(DeliveryError::kBadRequest, "unknown kind of request");
@@ -61,6 +78,10 @@ std::vector<T> CopyOf(std::span<const std::byte> bytes, std::size_t count) {
   return out;
 }
 
+std::string_view TextOf(std::span<const std::byte> bytes, const DeliveryRequest& header) {
+  return {reinterpret_cast<const char*>(bytes.data()), header.text_bytes};
+}
+
 }  // namespace
 
 std::expected<std::optional<Request>, Refusal> ParseRequest(std::span<const std::byte> bytes) {
@@ -79,7 +100,7 @@ std::expected<std::optional<Request>, Refusal> ParseRequest(std::span<const std:
   }
   const bool administers = out.header.kind == RequestKind::kAdminister;
   const std::size_t each = administers ? sizeof(AdminEntry) : sizeof(Group);
-  out.bytes = sizeof(DeliveryRequest) + out.header.count * each;
+  out.bytes = sizeof(DeliveryRequest) + out.header.count * each + out.header.text_bytes;
   if (bytes.size() < out.bytes) {
     return std::nullopt;
   }
@@ -93,6 +114,11 @@ std::expected<std::optional<Request>, Refusal> ParseRequest(std::span<const std:
     out.groups = CopyOf<Group>(rest, out.header.count);
     std::ranges::sort(out.groups);
     out.groups.erase(std::ranges::unique(out.groups).begin(), out.groups.end());
+    auto text = ParseSubscriptionText(TextOf(rest.subspan(out.header.count * each), out.header));
+    if (!text) {
+      return std::unexpected(std::move(text.error()));
+    }
+    out.text = std::move(*text);
   }
   return out;
 }

@@ -1,8 +1,12 @@
 // What a stranger sends to the delivery port, as a request of ours or as the reason why it is none.
 // Called by a session whenever bytes have come in, and by the fuzzer. Pure; reads nothing beyond
-// the bytes given. Bounds: a request is at most 64 bytes and 1 MiB of entries. Cost: the header is
-// looked at each time, what follows it is copied once, when all of it is there.
+// the bytes given. Bounds: a request is at most 64 bytes, and 1 MiB of entries or 20 KiB of groups
+// and text. Cost: the header is looked at each time, what follows it is copied once, when all of it
+// is there.
 #pragma once
+
+#include "control/refusal.h"
+#include "control/subscription_text.h"
 
 #include <flatline/delivery.h>
 
@@ -10,7 +14,6 @@
 #include <expected>
 #include <optional>
 #include <span>
-#include <string_view>
 #include <vector>
 
 namespace flatline {
@@ -18,13 +21,9 @@ namespace flatline {
 struct Request {
   DeliveryRequest header;
   std::vector<Group> groups;        // of a subscription: in order, each once
+  SubscriptionText text;            // likewise
   std::vector<AdminEntry> entries;  // of kAdminister: as sent
   std::size_t bytes = 0;            // of the input that were the request
-};
-
-struct Refusal {
-  DeliveryError error = DeliveryError::kBadRequest;
-  std::string_view text;  // static; at most kErrorTextSize
 };
 
 // Nothing: more bytes are needed. A request is refused as soon as its header shows that it must be.

@@ -4,12 +4,31 @@
 #include "control/service.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 namespace flatline {
 namespace {
 
 constexpr std::size_t kAnswersAtOnce = 1024;
+
+// What a request may say and this release does not do yet is refused, never passed over.
+const char* UnservedKey(const Request& request) {
+  const SubscriptionText& text = request.text;
+  if (!text.filter.empty()) {
+    return "filter";
+  }
+  if (!text.cursor.empty()) {
+    return "cursor";
+  }
+  if (!text.token.empty()) {
+    return "token";
+  }
+  if (text.summary_ms != 0) {
+    return "summary";
+  }
+  return (request.header.options & kWantNames) != 0 ? "names" : nullptr;
+}
 
 }  // namespace
 
@@ -67,6 +86,10 @@ void Session::Take(Request request, Instant now, WallInstant wall) {
   }
   if (const auto permitted = service_->Permits(request); !permitted) {
     Refuse(permitted.error());
+    return;
+  }
+  if (const auto* const key = UnservedKey(request)) {
+    Refuse({DeliveryError::kBadRequest, std::string(key) + ": not served by this release"});
     return;
   }
   auto begun = service_->publisher().Begin(subscriber_, request, now, wall);

@@ -92,6 +92,10 @@ std::string_view NameOf(RecordKind kind) noexcept {
       return "error";
     case RecordKind::kCommandResult:
       return "command-result";
+    case RecordKind::kName:
+      return "name";
+    case RecordKind::kSummary:
+      return "summary";
   }
   return "?";
 }

@@ -157,6 +157,9 @@ void Client::Connection::MakeRequest() {
   const auto group_bytes = std::as_bytes(std::span{subscription.groups});
   request.assign(header_bytes.begin(), header_bytes.end());
   request.insert(request.end(), group_bytes.begin(), group_bytes.end());
+  const std::string text = TextOf(subscription);
+  const auto text_bytes = std::as_bytes(std::span{text});
+  request.insert(request.end(), text_bytes.begin(), text_bytes.end());
 }
 
 std::size_t Client::Connection::Exchange(Duration left, const OnRecords& on_records) {

@@ -1,5 +1,8 @@
 #include "control/client/stream_position.h"
 
+#include "control/subscription_text.h"
+
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -10,26 +13,47 @@
 namespace flatline {
 namespace {
 
-constexpr std::array<std::string_view, 8> kErrorNames{"unknown error",
-                                                      "bad request",
-                                                      "future sequence",
-                                                      "too many groups",
-                                                      "too many subscribers",
-                                                      "too slow",
-                                                      "not permitted",
-                                                      "no dataplane"};
+constexpr std::array<std::string_view, 12> kErrorNames{"unknown error",
+                                                       "bad request",
+                                                       "future sequence",
+                                                       "too many groups",
+                                                       "too many subscribers",
+                                                       "too slow",
+                                                       "not permitted",
+                                                       "no dataplane",
+                                                       "cursor taken",
+                                                       "too many cursors",
+                                                       "bad filter",
+                                                       "bad token"};
+
+std::uint32_t BatchAge(Duration age) {
+  return static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(age.count() / 1000, 0, kMostBatchAge_us));
+}
 
 }  // namespace
+
+std::string TextOf(const Subscription& subscription) {
+  return PrintSubscriptionText({.filter = subscription.filter,
+                                .cursor = subscription.cursor,
+                                .token = subscription.token,
+                                .summary_ms = subscription.summary_ms});
+}
 
 StreamPosition::StreamPosition(const Subscription& subscription)
     : next_request_(subscription.start),
       // Every liveness has a bit in the low five.
       takes_everything_((subscription.liveness_mask & 0x1FU) == 0x1FU && subscription.want_health &&
-                        subscription.groups.empty()),
+                        subscription.groups.empty() && subscription.filter.empty() &&
+                        subscription.summary_ms == 0),
       resnapshot_(subscription.resnapshot),
       liveness_mask_(subscription.liveness_mask),
       want_health_(subscription.want_health),
       groups_(static_cast<std::uint32_t>(subscription.groups.size())),
+      text_bytes_(static_cast<std::uint32_t>(TextOf(subscription).size())),
+      options_(subscription.want_names ? kWantNames : 0),
+      batch_bytes_(std::min(subscription.batch_bytes, kMostBatchBytes)),
+      batch_age_us_(BatchAge(subscription.batch_age)),
       sequence_(subscription.start == RequestKind::kSubscribeFrom ? subscription.sequence : 0) {}
 
 DeliveryRequest StreamPosition::Connect() {
@@ -40,6 +64,10 @@ DeliveryRequest StreamPosition::Connect() {
   out.want_health = want_health_ ? 1 : 0;
   out.count = groups_;
   out.sequence = next_request_ == RequestKind::kSubscribeFrom ? sequence_ : 0;
+  out.text_bytes = text_bytes_;
+  out.options = options_;
+  out.batch_bytes = batch_bytes_;
+  out.batch_age_us = batch_age_us_;
   return out;
 }
 
@@ -83,6 +111,9 @@ StreamPosition::Verdict StreamPosition::TakeSnapshot(const DeliveryRecord& recor
     rows_ = 0;
     return Verdict::kHandOut;
   }
+  if (stage_ == Stage::kSnapshot && record.kind == RecordKind::kName) {
+    return Verdict::kHandOut;
+  }
   if (stage_ == Stage::kSnapshot && record.kind == RecordKind::kSnapshotRow) {
     ++rows_;
     return Verdict::kHandOut;
@@ -108,6 +139,9 @@ StreamPosition::Verdict StreamPosition::TakeTail(const DeliveryRecord& record) {
         return Verdict::kBroken;
       }
       sequence_ = record.sequence;
+      return Verdict::kHandOut;
+    case RecordKind::kName:  // its record moves the position
+    case RecordKind::kSummary:
       return Verdict::kHandOut;
     case RecordKind::kBookmark:
       // Who takes everything has been sent everything before it.
@@ -135,6 +169,7 @@ StreamPosition::Verdict StreamPosition::TakeError(const DeliveryRecord& record) 
   switch (static_cast<DeliveryError>(record.reason)) {
     case DeliveryError::kTooManySubscribers:
     case DeliveryError::kTooSlow:
+    case DeliveryError::kCursorTaken:
     case DeliveryError::kNoDataplane:
       return Verdict::kRefused;
     case DeliveryError::kFutureSequence:

@@ -29,7 +29,8 @@ class StreamPosition {
 
   explicit StreamPosition(const Subscription& subscription);
 
-  // What to ask for on a new connection; forgets the half-told of the last one. The groups follow.
+  // What to ask for on a new connection; forgets the half-told of the last one. The groups follow,
+  // and the text.
   [[nodiscard]] DeliveryRequest Connect();
 
   // The CRC has been verified.
@@ -55,10 +56,17 @@ class StreamPosition {
   std::uint8_t liveness_mask_ = 0xFF;
   bool want_health_ = true;
   std::uint32_t groups_ = 0;
+  std::uint32_t text_bytes_ = 0;
+  std::uint32_t options_ = 0;
+  std::uint32_t batch_bytes_ = 0;
+  std::uint32_t batch_age_us_ = 0;
   std::uint64_t sequence_ = 0;
   std::uint64_t snapshot_sequence_ = 0;
   std::uint64_t rows_ = 0;
 };
+
+// The lines of a subscription.
+[[nodiscard]] std::string TextOf(const Subscription& subscription);
 
 // Text of a kError record, with the name of its error.
 [[nodiscard]] std::string DescribeError(const DeliveryRecord& record);

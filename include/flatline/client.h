@@ -29,6 +29,15 @@ struct Subscription {
   std::vector<Group> groups;  // empty: all
   // When what was missed can no longer be resumed from, ask for a snapshot instead.
   bool resnapshot = false;
+  // Hold records back on the other side until there are so many bytes of them, or the oldest has
+  // waited so long: fewer, larger deliveries. Zero: each is sent at once.
+  std::uint32_t batch_bytes = 0;
+  Duration batch_age{};
+  bool want_names = false;       // a kName record before each record of an endpoint that has one
+  std::string filter{};          // an expression, control/README.md; beside mask and groups
+  std::string cursor{};          // where to go on from, kept by control under this name
+  std::string token{};           // who asks
+  std::uint32_t summary_ms = 0;  // counts of each group so often, in place of transitions; 0: no
 };
 
 class Client {

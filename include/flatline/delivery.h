@@ -1,7 +1,8 @@
 // The stream to subscribers, over TCP or a Unix socket: what they send, and what they are sent.
 // Everything that flatline sends is a record of 64 bytes, little-endian; transitions are sent as
 // they stand in the journal, byte for byte. A subscriber sends one request of 64 bytes, then its
-// groups. Written by control, read by client libraries; a stranger can write one from
+// groups and lines of text, and then, if it likes, acknowledgements. Written by control, read by
+// client libraries; a stranger can write one from
 // include/README.md. Bounds: sequences begin at 1 and have no holes; a record whose CRC is wrong
 // was never sent by us.
 #pragma once
@@ -17,7 +18,8 @@
 namespace flatline {
 
 inline constexpr std::uint16_t kDeliveryPort = 17997;
-inline constexpr std::uint32_t kDeliveryVersion = 1;
+// Requests of version 1, which had nothing behind `sequence`, are understood too.
+inline constexpr std::uint32_t kDeliveryVersion = 2;
 
 enum class RecordKind : std::uint8_t {
   // In the journal, with a sequence number of their own:
@@ -27,7 +29,9 @@ enum class RecordKind : std::uint8_t {
                   // `to`: the port concerned, 0xFF for all
   kReset = 4,     // the dataplane began with an empty table: all that was known is void
   // Only on the connection; `sequence` is that of the last record accounted for:
-  kHello = 16,          // first of all: `sequence` is the newest, `silence_ns` the oldest retained
+  kHello = 16,          // first of all: `sequence` is the newest, `silence_ns` the oldest retained,
+                        // `endpoint` the one behind which the tail begins; `to`: 1 where a
+                        // snapshot comes first; `incarnation`: ms between two bookmarks
   kBookmark = 17,       // nothing for you up to `sequence`
   kGap = 18,            // the journal no longer reaches back: lost are (`silence_ns`, `sequence`]
   kSnapshotBegin = 19,  // rows as of `sequence` follow
@@ -36,6 +40,10 @@ enum class RecordKind : std::uint8_t {
   kError = 22,          // DeliveryError in `reason`, text behind; then the connection closes
   // Answers to administration, on the Unix socket:
   kCommandResult = 23,  // `endpoint`, CommandStatus in `reason`
+  // For those who asked for it, on the connection only:
+  kName = 24,     // the name of the endpoint in the record behind it, whose `sequence` it repeats;
+                  // in several records where it is long: part `from` of `to`, `reason` bytes each
+  kSummary = 25,  // counts of a group, at an interval
 };
 
 struct DeliveryRecord {
@@ -67,9 +75,11 @@ constexpr std::uint32_t GenerationOf(std::uint64_t generation_ns) noexcept {
   return static_cast<std::uint32_t>(generation_ns >> 20);
 }
 
-// A kError record carries up to 40 bytes of text, zero-padded, from offset 8 (`at_ns`) on.
+// A kError record carries up to 40 bytes of text, zero-padded, from offset 8 (`at_ns`) on; so does
+// a kName.
 inline constexpr std::size_t kErrorTextOffset = 8;
 inline constexpr std::size_t kErrorTextSize = 40;
+inline constexpr std::size_t kMostNameParts = 4;
 
 enum class DeliveryError : std::uint8_t {
   kBadRequest = 1,      // not a request of ours, or of another version
@@ -79,6 +89,10 @@ enum class DeliveryError : std::uint8_t {
   kTooSlow = 5,       // what may change during a snapshot, or the time for a request, ran out
   kNotPermitted = 6,  // administration over TCP
   kNoDataplane = 7,   // there is no region to ask
+  kCursorTaken = 8,   // another connection goes on at this cursor
+  kTooManyCursors = 9,
+  kBadFilter = 10,  // the text says where
+  kBadToken = 11,
 };
 
 enum class RequestKind : std::uint8_t {
@@ -90,6 +104,16 @@ enum class RequestKind : std::uint8_t {
 
 inline constexpr std::uint32_t kMaxFilterGroups = 1024;
 inline constexpr std::uint32_t kMaxAdminEntries = 1U << 16;  // in one request; ask again for more
+inline constexpr std::uint32_t kMostSubscriptionText = 16U << 10;
+inline constexpr std::uint32_t kMostBatchBytes = 256U << 10;
+inline constexpr std::uint32_t kMostBatchAge_us = 60'000'000;
+
+// Bits of DeliveryRequest::options.
+inline constexpr std::uint32_t kWantNames = 1U << 0;     // a kName before records of the named
+inline constexpr std::uint32_t kAcknowledges = 1U << 1;  // will acknowledge, at the latest every
+                                                         // kKeepAlive: silence is death
+inline constexpr std::uint32_t kKnownOptions = kWantNames | kAcknowledges;
+inline constexpr std::int64_t kKeepAlive_ns = 5'000'000'000;
 
 struct DeliveryRequest {
   std::array<char, 4> magic{'F', 'L', 'S', 'B'};
@@ -101,10 +125,25 @@ struct DeliveryRequest {
   std::uint32_t count = 0;     // of groups (4 bytes each) or AdminEntry that follow; no groups:
                                // every group
   std::uint64_t sequence = 0;  // kSubscribeFrom: the last one that the subscriber has
-  std::array<std::uint8_t, 40> reserved{};
+  // Of a subscription:
+  std::uint32_t text_bytes = 0;    // of lines "key=value\n" in UTF-8, behind the groups
+  std::uint32_t options = 0;       // kWantNames, …
+  std::uint32_t batch_bytes = 0;   // hold records back until there are so many bytes of them,
+  std::uint32_t batch_age_us = 0;  // or the oldest has waited so long; 0: send at once
+  std::array<std::uint8_t, 24> reserved{};
 };
 
 static_assert(sizeof(DeliveryRequest) == 64);
+
+// From the subscriber, as often as it likes: it has dealt with everything up to `sequence`. Where
+// it goes on by a cursor, the cursor moves there.
+struct DeliveryAcknowledgement {
+  std::array<char, 4> magic{'F', 'L', 'A', 'K'};
+  std::uint32_t reserved = 0;
+  std::uint64_t sequence = 0;
+};
+
+static_assert(sizeof(DeliveryAcknowledgement) == 16);
 
 struct AdminEntry {
   EndpointId id = kNoEndpoint;

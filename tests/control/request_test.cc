@@ -49,6 +49,34 @@ TEST(ParseRequest, TakesASubscription) {
   EXPECT_EQ((*parsed)->bytes, bytes.size() - 1);
 }
 
+TEST(ParseRequest, TakesVersionOne) {
+  DeliveryRequest header;
+  header.version = 1;
+  EXPECT_TRUE(ParseRequest(BytesOf(header)));
+}
+
+TEST(ParseRequest, TakesTextBehindTheGroups) {
+  const std::string_view text = "cursor=billing\n";
+  DeliveryRequest header;
+  header.count = 1;
+  header.text_bytes = static_cast<std::uint32_t>(text.size());
+  header.options = kWantNames | kAcknowledges;
+  header.batch_bytes = kMostBatchBytes;
+  header.batch_age_us = kMostBatchAge_us;
+  auto bytes = BytesOf(header);
+  Append(bytes, Group{7});
+  for (const char c : text) {
+    const auto early = ParseRequest(bytes);
+    ASSERT_TRUE(early && !*early);
+    bytes.push_back(static_cast<std::byte>(c));
+  }
+  const auto parsed = ParseRequest(bytes);
+  ASSERT_TRUE(parsed && *parsed);
+  EXPECT_EQ((*parsed)->text.cursor, "billing");
+  EXPECT_EQ((*parsed)->groups, std::vector<Group>{7});
+  EXPECT_EQ((*parsed)->bytes, bytes.size());
+}
+
 TEST(ParseRequest, WaitsForTheRest) {
   DeliveryRequest header;
   header.kind = RequestKind::kAdminister;
@@ -83,12 +111,29 @@ TEST(ParseRequest, RefusesWhatIsWrong) {
 
   static constexpr Case kCases[] = {
       {"magic", DeliveryError::kBadRequest, [](DeliveryRequest& r) { r.magic[3] = 'X'; }},
-      {"version", DeliveryError::kBadRequest, [](DeliveryRequest& r) { r.version = 2; }},
+      {"version", DeliveryError::kBadRequest, [](DeliveryRequest& r) { r.version = 3; }},
       {"no kind", DeliveryError::kBadRequest, [](DeliveryRequest& r) { r.kind = RequestKind{0}; }},
       {"kind", DeliveryError::kBadRequest, [](DeliveryRequest& r) { r.kind = RequestKind{5}; }},
       {"flag", DeliveryError::kBadRequest, [](DeliveryRequest& r) { r.want_health = 2; }},
       {"reserved", DeliveryError::kBadRequest, [](DeliveryRequest& r) { r.reserved0 = 1; }},
-      {"reserved end", DeliveryError::kBadRequest, [](DeliveryRequest& r) { r.reserved[39] = 1; }},
+      {"reserved end", DeliveryError::kBadRequest, [](DeliveryRequest& r) { r.reserved[23] = 1; }},
+      {"text in version 1",
+       DeliveryError::kBadRequest,
+       [](DeliveryRequest& r) {
+         r.version = 1;
+         r.text_bytes = 1;
+       }},
+      {"option", DeliveryError::kBadRequest, [](DeliveryRequest& r) { r.options = 1U << 31; }},
+      {"batch", DeliveryError::kBadRequest, [](DeliveryRequest& r) { r.batch_bytes = ~0U; }},
+      {"age", DeliveryError::kBadRequest, [](DeliveryRequest& r) { r.batch_age_us = ~0U; }},
+      {"text", DeliveryError::kBadRequest, [](DeliveryRequest& r) { r.text_bytes = 16385; }},
+      {"text of an administrator",
+       DeliveryError::kBadRequest,
+       [](DeliveryRequest& r) {
+         r.kind = RequestKind::kAdminister;
+         r.count = 1;
+         r.text_bytes = 1;
+       }},
       {"groups", DeliveryError::kTooManyGroups, [](DeliveryRequest& r) { r.count = 1025; }},
       {"all groups", DeliveryError::kTooManyGroups, [](DeliveryRequest& r) { r.count = ~0U; }},
       {"no entries",

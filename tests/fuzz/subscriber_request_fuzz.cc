@@ -17,7 +17,8 @@ namespace {
 void CheckTaken(const Request& request, std::span<const std::byte> bytes) {
   const bool administers = request.header.kind == RequestKind::kAdminister;
   const std::size_t each = administers ? sizeof(AdminEntry) : sizeof(Group);
-  FLATLINE_CHECK(request.bytes == sizeof(DeliveryRequest) + request.header.count * each);
+  FLATLINE_CHECK(request.bytes ==
+                 sizeof(DeliveryRequest) + request.header.count * each + request.header.text_bytes);
   FLATLINE_CHECK(request.bytes <= bytes.size());
   FLATLINE_CHECK(request.entries.size() == (administers ? request.header.count : 0));
   FLATLINE_CHECK(request.groups.size() <= (administers ? 0 : request.header.count));
@@ -29,7 +30,7 @@ void CheckTaken(const Request& request, std::span<const std::byte> bytes) {
   const auto alone = ParseRequest(bytes.first(request.bytes));
   FLATLINE_CHECK(alone.has_value());
   const std::optional<Request>& same = *alone;
-  FLATLINE_CHECK(same.has_value() && same->groups == request.groups);
+  FLATLINE_CHECK(same.has_value() && same->groups == request.groups && same->text == request.text);
   const auto early = ParseRequest(bytes.first(request.bytes - 1));
   FLATLINE_CHECK(early.has_value() && !early->has_value());
 }
