@@ -51,6 +51,11 @@ BENCHES = [
     Bench("pipeline_bench", ("pipeline.", "memory."), core=1),
     # our index beside hash tables, same ids in the same order
     Bench("peers/peer_tables_bench", ("table.",), core=1),
+    # a UDP socket, recvmmsg and std::unordered_map, over loopback
+    Bench("peers/socket_server_bench", ("socket.endpoints", "socket.heartbeats")),
+    # SET key EX, pipelined through a Unix socket
+    Bench("peers/redis.py", ("redis.live_keys", "redis.refreshes"),
+          peers=("redis-server", "redis-benchmark")),
     # the demo: past the deadline, over all verdicts of a judged run
     Bench("detection.py", ("detection.",)),
     # beside dataplane and control: from verdict to callback
@@ -59,6 +64,9 @@ BENCHES = [
 
 # a ratio: this row over that one, wherever either is measured
 RATIOS = {
+    # whole receivers, from the frame: ours by the index, at ten times the endpoints
+    "socket.ratio_to_recvmmsg": ("pipeline.heartbeats_per_core", "socket.heartbeats_per_core"),
+    "redis.ratio": ("pipeline.heartbeats_per_core", "redis.refreshes_per_core"),
 }
 
 
@@ -102,21 +110,21 @@ class Run:
     """The rows asked for by one prefix, printed as they are measured."""
 
     def __init__(self, prefix):
-        operands = [row for name, ratio in RATIOS.items() if name.startswith(prefix) for row in ratio]
-        self._prefixes = (prefix, *operands)
-        self._measured = {}
+        self._prefix = prefix
         self._due = {name: ratio for name, ratio in RATIOS.items() if name.startswith(prefix)}
+        self._operands = {row for ratio in self._due.values() for row in ratio}
+        self._measured = {}
         self.printed = 0
 
     def wants(self, bench):
-        return any(name.startswith(prefix) or prefix.startswith(name)
-                   for name in bench.names for prefix in self._prefixes)
+        return any(name.startswith(self._prefix) or self._prefix.startswith(name)
+                   or any(row.startswith(name) for row in self._operands) for name in bench.names)
 
     def take(self, row):
-        if not row.startswith(self._prefixes):
+        name, value, _ = row.split()
+        if not name.startswith(self._prefix) and name not in self._operands:
             return
         self._print(row)
-        name, value, _ = row.split()
         self._measured[name] = float(value)
         for ratio, (over, under) in list(self._due.items()):
             if over in self._measured and self._measured.get(under):
