@@ -31,7 +31,8 @@ namespace {
 
 constexpr std::size_t kPayload = 42;  // behind Ethernet, IPv4 and UDP
 constexpr unsigned kBurstsBetweenShort = 16;
-constexpr double kWindow = 0.25;  // seconds of a core
+constexpr double kWindow = 0.25;           // seconds of a core, unless told otherwise
+constexpr std::uint64_t kBytesEach = 112;  // an endpoint of ours, and its place in the order
 constexpr int kWindows = 9;
 constexpr unsigned kTurnsBetweenLooks = 64;  // at the clock of the thread
 
@@ -187,14 +188,14 @@ class Pipeline {
 
   // Heartbeats a second of a core: the median of the windows. Throws if one did not
   // count.
-  double Measure(Find find) {
+  double Measure(Find find, double window) {
     source_.Set(find);
     const std::uint64_t missing_before = Missing();
     std::array<double, kWindows> rates{};
     for (double& rate : rates) {
       const double begin = CoreSeconds();
       const std::uint64_t before = source_.handed();
-      while (CoreSeconds() - begin < kWindow) {
+      while (CoreSeconds() - begin < window) {
         for (unsigned turn = 0; turn < kTurnsBetweenLooks; ++turn) {
           Turn();
         }
@@ -255,13 +256,15 @@ namespace {
 int Main(int count, char** arguments) {
   using flatline::Find;
   const std::uint64_t wanted = count > 1 ? std::strtoull(arguments[1], nullptr, 10) : 10'000'000;
-  const std::uint64_t room = flatline::KilobytesIn("/proc/meminfo", "MemAvailable:") / 256;
+  const std::uint64_t room =
+      flatline::KilobytesIn("/proc/meminfo", "MemAvailable:") / flatline::kBytesEach;
   const std::uint64_t endpoints = std::min(wanted, room);
+  const double window = count > 2 ? std::strtod(arguments[2], nullptr) / 1e3 : flatline::kWindow;
   flatline::Pipeline pipeline(endpoints);
   pipeline.Enrol();
   flatline::Row("pipeline.endpoints", static_cast<double>(endpoints), "1");
-  const double by_index = pipeline.Measure(Find::kByIndex);
-  const double by_handle = pipeline.Measure(Find::kByHandle);
+  const double by_index = pipeline.Measure(Find::kByIndex, window);
+  const double by_handle = pipeline.Measure(Find::kByHandle, window);
   const double frequency = flatline::CyclesPerSecond();
   flatline::Row("pipeline.heartbeats_per_core", by_index, "1/s");
   flatline::Row("pipeline.heartbeats_per_core_handle", by_handle, "1/s");
