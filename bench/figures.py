@@ -49,6 +49,9 @@ class Bench:
 BENCHES = [
     # one worker over ten million endpoints, fed from memory
     Bench("pipeline_bench", ("pipeline.", "memory."), core=1),
+    # the same from a hundred thousand endpoints to a hundred million
+    Bench("growth.py", ("growth.", "pipeline.heartbeats_per_core_100m",
+                        "memory.bytes_per_endpoint_100m"), core=1, seconds=600),
     # our index beside hash tables, same ids in the same order
     Bench("peers/peer_tables_bench", ("table.",), core=1),
     # a UDP socket, recvmmsg and std::unordered_map, over loopback
