@@ -95,6 +95,11 @@ class FleetSource final : public FrameSource {
     for (Member& member : order_) {
       member.slot = slot_of[member.id];
     }
+    // Slots were given out in the order of the first heartbeats: from here on another one, or the
+    // records would be read as they lie.
+    std::shuffle(order_.begin(), order_.end(), std::mt19937_64(2));
+    at_ = 0;
+    ++sequence_;
   }
 
   // How the next heartbeats are to be found.
@@ -112,6 +117,7 @@ class FleetSource final : public FrameSource {
  private:
   void Write(std::byte* heartbeat) noexcept {
     const Member& member = order_[at_];
+    __builtin_prefetch(&order_[std::min(at_ + 512, order_.size() - 1)], 0, 0);
     wire::Store<std::uint64_t>(heartbeat + 8, member.id);
     wire::Store<std::uint32_t>(heartbeat + 20, sequence_);
     wire::Store<std::uint32_t>(heartbeat + 32, find_ == Find::kByHandle ? member.slot : 0);

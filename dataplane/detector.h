@@ -157,15 +157,16 @@ class Detector {
 // `arrival` after a gap of `gap` stamp units, as RFC 6298 does it: the mean takes an eighth of the
 // error, the mean deviation a quarter of its own.
 constexpr Arrival Smooth(const Arrival& arrival, std::int32_t gap) noexcept {
-  const std::int64_t measured = gap > 0 ? gap : 0;
+  const std::int32_t measured = gap > 0 ? gap : 0;
   if (arrival.interval == 0) {
     return {static_cast<std::uint32_t>(measured), static_cast<std::uint32_t>(measured / 2)};
   }
-  const std::int64_t error = measured - std::int64_t{arrival.interval};
-  const std::int64_t size = error < 0 ? -error : error;
-  return {static_cast<std::uint32_t>(std::int64_t{arrival.interval} + error / 8),
-          static_cast<std::uint32_t>(std::int64_t{arrival.deviation} +
-                                     (size - std::int64_t{arrival.deviation}) / 4)};
+  // Both lie below 2^31, and so does what comes out.
+  const std::int32_t error = measured - static_cast<std::int32_t>(arrival.interval);
+  const std::int32_t size = error < 0 ? -error : error;
+  return {arrival.interval + static_cast<std::uint32_t>(error / 8),
+          arrival.deviation +
+              static_cast<std::uint32_t>((size - static_cast<std::int32_t>(arrival.deviation)) / 4)};
 }
 
 // By the owner of the record, after Consider said `stamps`. Plain stores: the line is written once.

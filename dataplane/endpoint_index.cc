@@ -22,18 +22,10 @@ bool EndpointIndex::HasId(Slot slot, EndpointId id) const noexcept {
   return records_[slot].id.load(std::memory_order_acquire) == id;
 }
 
-// Tags are read with acquire: the slot beside a tag was stored before it.
 Slot EndpointIndex::FindIn(const Bucket& bucket, EndpointId id, std::uint64_t tag) const noexcept {
-  std::uint64_t low = Matches(bucket.low.load(std::memory_order_acquire), tag);
-  for (; low != 0; low &= low - 1) {
-    const Slot slot = bucket.slots[PlaceOf(low)].load(std::memory_order_relaxed);
-    if (HasId(slot, id)) {
-      return slot;
-    }
-  }
-  std::uint64_t high = Matches(bucket.high.load(std::memory_order_acquire), tag) & kHighPlaces;
-  for (; high != 0; high &= high - 1) {
-    const Slot slot = bucket.slots[kLowPlaces + PlaceOf(high)].load(std::memory_order_relaxed);
+  for (unsigned places = PlacesOf(bucket, tag); places != 0; places &= places - 1) {
+    const auto place = static_cast<unsigned>(std::countr_zero(places));
+    const Slot slot = bucket.slots[place].load(std::memory_order_relaxed);
     if (HasId(slot, id)) {
       return slot;
     }
@@ -57,6 +49,21 @@ Slot EndpointIndex::Find(EndpointId id, std::uint64_t hash) const noexcept {
   return kNoSlot;
 }
 
+void EndpointIndex::PrefetchMatches(std::uint64_t hash) const noexcept {
+  std::size_t number = HomeNumber(hash);
+  for (std::size_t seen = 0; seen < buckets_.size(); ++seen) {
+    const Bucket& bucket = buckets_[number];
+    for (unsigned places = PlacesOf(bucket, TagOf(hash)); places != 0; places &= places - 1) {
+      const auto place = static_cast<unsigned>(std::countr_zero(places));
+      __builtin_prefetch(&records_[bucket.slots[place].load(std::memory_order_relaxed)]);
+    }
+    if (bucket.high.load(std::memory_order_acquire) < kOneOverflow) {
+      return;
+    }
+    number = Next(number);
+  }
+}
+
 // The slot before its tag, and the entry before the overflow that leads to it: a reader who comes
 // across half an insertion finds nothing, as if it had come earlier.
 void EndpointIndex::Insert(std::uint64_t hash, Slot slot) noexcept {
@@ -75,21 +82,16 @@ void EndpointIndex::Insert(std::uint64_t hash, Slot slot) noexcept {
 }
 
 bool EndpointIndex::PutInto(Bucket& bucket, std::uint64_t tag, Slot slot) noexcept {
-  const std::uint64_t low = bucket.low.load(std::memory_order_relaxed);
-  if (const std::uint64_t free = Matches(low, 0); free != 0) {
-    const unsigned place = PlaceOf(free);
-    bucket.slots[place].store(slot, std::memory_order_relaxed);
-    bucket.low.store(low | (tag << (8 * place)), std::memory_order_release);
-    return true;
+  const unsigned free = PlacesOf(bucket, 0);
+  if (free == 0) {
+    return false;
   }
-  const std::uint64_t high = bucket.high.load(std::memory_order_relaxed);
-  if (const std::uint64_t free = Matches(high, 0) & kHighPlaces; free != 0) {
-    const unsigned place = PlaceOf(free);
-    bucket.slots[kLowPlaces + place].store(slot, std::memory_order_relaxed);
-    bucket.high.store(high | (tag << (8 * place)), std::memory_order_release);
-    return true;
-  }
-  return false;
+  const auto place = static_cast<unsigned>(std::countr_zero(free));
+  std::atomic<std::uint64_t>& word = place < kLowPlaces ? bucket.low : bucket.high;
+  bucket.slots[place].store(slot, std::memory_order_relaxed);
+  word.store(word.load(std::memory_order_relaxed) | (tag << (8 * (place % kLowPlaces))),
+             std::memory_order_release);
+  return true;
 }
 
 bool EndpointIndex::Remove(std::uint64_t hash, Slot slot) noexcept {
@@ -139,6 +141,7 @@ std::uint64_t EndpointIndex::displaced() const noexcept {
 void IndexSet::FindBurst(std::span<const EndpointId> ids, std::span<Slot> slots) const noexcept {
   FLATLINE_DCHECK(ids.size() <= kLookupBurst && slots.size() >= ids.size());
   std::array<std::uint64_t, kLookupBurst> hashes;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  std::array<std::size_t, kLookupBurst> others;    // NOLINT(cppcoreguidelines-pro-type-member-init)
   for (std::size_t i = 0; i < ids.size(); ++i) {
     hashes[i] = HashOf(ids[i]);
     ShardFor(hashes[i]).Prefetch(hashes[i]);
@@ -149,12 +152,17 @@ void IndexSet::FindBurst(std::span<const EndpointId> ids, std::span<Slot> slots)
       __builtin_prefetch(&records[slots[i]], 1);
     }
   }
+  std::size_t other_count = 0;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const bool found =
         slots[i] != kNoSlot && records[slots[i]].id.load(std::memory_order_acquire) == ids[i];
     if (!found) [[unlikely]] {
-      slots[i] = ShardFor(hashes[i]).Find(ids[i], hashes[i]);
+      ShardFor(hashes[i]).PrefetchMatches(hashes[i]);
+      others[other_count++] = i;
     }
+  }
+  for (const std::size_t i : std::span(others).first(other_count)) {
+    slots[i] = ShardFor(hashes[i]).Find(ids[i], hashes[i]);
   }
 }
 

@@ -15,6 +15,7 @@
 // (EndpointTable's quarantine), so a reader may use a slot until its turn ends.
 #pragma once
 
+#include "dataplane/bytes_equal.h"
 #include "dataplane/page_array.h"
 
 #include <flatline/endpoint.h>
@@ -22,6 +23,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -40,24 +42,27 @@ class EndpointIndex {
   // of these.
   [[nodiscard]] Slot Find(EndpointId id, std::uint64_t hash) const noexcept;
 
-  // Anyone. First step of a look-up in a burst: asks for the line that Candidate will read.
-  void Prefetch(std::uint64_t hash) const noexcept { __builtin_prefetch(&HomeOf(hash)); }
+  // Anyone. A look-up in steps, so that the misses of many overlap. First: the line that Candidate
+  // will read is on its way.
+  void Prefetch(std::uint64_t hash) const noexcept { PrefetchLine(&HomeOf(hash)); }
 
-  // Anyone. Second step: the slot whose record most probably has the id (in 1 of 30 look-ups at
-  // full load it is another's), without touching the record; kNoSlot: perhaps further on. The
-  // caller prefetches the record and compares ids when it has come; where they differ, Find
-  // decides.
+  // Second: the slot whose record most probably has the id, without touching the record. In 1 of 60
+  // look-ups at full load it is another's, in 1 of 30 there is none in the home bucket and kNoSlot
+  // comes back; then PrefetchMatches is the next step, else the record.
   [[nodiscard]] Slot Candidate(std::uint64_t hash) const noexcept {
     const Bucket& home = HomeOf(hash);
-    const std::uint64_t low = Matches(home.low.load(std::memory_order_acquire), TagOf(hash));
-    if (low != 0) [[likely]] {
-      return home.slots[PlaceOf(low)].load(std::memory_order_relaxed);
+    const unsigned places = PlacesOf(home, TagOf(hash));
+    if (places == 0) [[unlikely]] {
+      __builtin_prefetch(&buckets_[Next(HomeNumber(hash))]);
+      return kNoSlot;
     }
-    const std::uint64_t high =
-        Matches(home.high.load(std::memory_order_acquire), TagOf(hash)) & kHighPlaces;
-    return high != 0 ? home.slots[kLowPlaces + PlaceOf(high)].load(std::memory_order_relaxed)
-                     : kNoSlot;
+    return home.slots[static_cast<unsigned>(std::countr_zero(places))].load(
+        std::memory_order_relaxed);
   }
+
+  // Third, where the candidate was not the one: all records that Find may have to compare are on
+  // their way.
+  void PrefetchMatches(std::uint64_t hash) const noexcept;
 
   // Owner only. The id is not in the index; its record is written and has the id.
   void Insert(std::uint64_t hash, Slot slot) noexcept;
@@ -81,8 +86,7 @@ class EndpointIndex {
   static constexpr unsigned kLoad = 9;  // entries per bucket when full: three quarters
   static constexpr unsigned kOverflowShift = 32;
   static constexpr std::uint64_t kOneOverflow = std::uint64_t{1} << kOverflowShift;
-  static constexpr std::uint64_t kEveryByte = 0x0101010101010101ULL;
-  static constexpr std::uint64_t kHighPlaces = 0xFFFFFFFFULL;
+  static constexpr unsigned kEveryPlace = (1U << kPlaces) - 1;
 
   struct alignas(64) Bucket {
     std::atomic<std::uint64_t> low{0};             // tags of places 0 to 7
@@ -100,16 +104,16 @@ class EndpointIndex {
     return tag != 0 ? tag : 0x80U;
   }
 
-  // The high bit of every byte of `word` that equals `tag`; behind a true match there may be a
-  // false one, which the comparison of ids turns down.
-  static std::uint64_t Matches(std::uint64_t word, std::uint64_t tag) noexcept {
-    const std::uint64_t difference = word ^ (tag * kEveryByte);
-    return (difference - kEveryByte) & ~difference & (kEveryByte << 7);
+  // Bit i: place i has this tag. Read with acquire: the slot beside a tag was stored before it.
+  static unsigned PlacesOf(const Bucket& bucket, std::uint64_t tag) noexcept {
+    return BytesEqual(bucket.low.load(std::memory_order_acquire),
+                      bucket.high.load(std::memory_order_acquire),
+                      static_cast<std::uint8_t>(tag)) &
+           kEveryPlace;
   }
 
-  static unsigned PlaceOf(std::uint64_t matches) noexcept {
-    return static_cast<unsigned>(__builtin_ctzll(matches)) / 8;
-  }
+  // Into the second-level cache: more lines can be on their way there than to the first.
+  static void PrefetchLine(const void* line) noexcept { __builtin_prefetch(line, 0, 0); }
 
   [[nodiscard]] std::size_t HomeNumber(std::uint64_t hash) const noexcept {
     return ((hash & 0xFFFFFFFFULL) * buckets_.size()) >> 32;

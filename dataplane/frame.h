@@ -20,7 +20,7 @@ struct Frame {
   bool chained = false;  // the frame goes on in another buffer
 };
 
-inline constexpr std::size_t kBurst = 64;  // frames asked for at once
+inline constexpr std::size_t kBurst = 256;  // frames asked for at once
 
 class FrameSource {
  public:

@@ -6,6 +6,7 @@
 #include <flatline/check.h>
 #include <flatline/drop_reason.h>
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -33,45 +34,74 @@ SourceAddress SourceAddressOf(const Frame& frame,
   return {.ip = source.ip, .udp_port = source.udp_port, .port = port};
 }
 
+Heartbeat AcknowledgementOf(const Heartbeat& heartbeat, Slot slot, ProfileId profile) noexcept {
+  return {.id = heartbeat.id,
+          .sent_ns = heartbeat.sent_ns,
+          .incarnation = heartbeat.incarnation,
+          .sequence = heartbeat.sequence,
+          .handle = slot,
+          .profile = profile,
+          .kind = HeartbeatKind::kAcknowledgement};
+}
+
 }  // namespace
 
-Ingest::Ingest(IngestWiring wiring) noexcept : wiring_(std::move(wiring)) {}
+Ingest::Ingest(IngestWiring wiring) noexcept
+    : wiring_(std::move(wiring)),
+      fast_path_(wiring_.index,
+                 wiring_.own->table().FirstSlot(0),
+                 static_cast<Slot>(wiring_.own->table().capacity()),
+                 *wiring_.tally) {}
 
 void Ingest::Take(std::span<const Frame> frames,
+                  std::span<const PlainHeartbeat> forms,
                   const Attachment& from,
                   const Moment& moment) noexcept {
-  FLATLINE_DCHECK(frames.size() <= kBurst);
-  const std::size_t count = Decode(frames, from);
-  Find({burst_.data(), count});
   const Reception reception{.from = from, .moment = moment, .stamp = StampOf(moment.hearing)};
-  for (std::size_t i = 0; i < count; ++i) {
-    Deliver(burst_[i], reception);
+  fast_path_.Take(frames, forms, reception.stamp);
+  AnswerStamped(from);
+  for (auto left = fast_path_.left(); !left.empty();) {
+    const std::size_t some = std::min(left.size(), burst_.size());
+    const std::size_t count = Decode(left.first(some), from);
+    Find({burst_.data(), count});
+    for (std::size_t i = 0; i < count; ++i) {
+      Deliver(burst_[i], reception);
+    }
+    left = left.subspan(some);
+  }
+}
+
+void Ingest::AnswerStamped(const Attachment& to) noexcept {
+  for (const FastPath::Stamped& stamped : fast_path_.unanswered()) {
+    const Packet packet = stamped.form->PacketOf(*stamped.frame);
+    if (const auto heartbeat = DecodeHeartbeat(packet.payload)) {
+      Reply(*stamped.frame,
+            packet,
+            AcknowledgementOf(*heartbeat, stamped.slot, stamped.profile),
+            to);
+    }
   }
 }
 
 // First pass: what is in the frames. How many heartbeats are in burst_ then.
-std::size_t Ingest::Decode(std::span<const Frame> frames, const Attachment& from) noexcept {
+std::size_t Ingest::Decode(std::span<const Frame* const> frames, const Attachment& from) noexcept {
   Tally& tally = *wiring_.tally;
   std::size_t count = 0;
-  std::uint64_t bytes = 0;
-  for (const Frame& frame : frames) {
-    bytes += frame.length;
-    const auto packet = ParsePacket(frame, *from.identity);
+  for (const Frame* frame : frames) {
+    const auto packet = ParsePacket(*frame, *from.identity);
     if (!packet) [[unlikely]] {
       tally.Drop(packet.error());
       continue;
     }
     if (packet->kind != PacketClass::kDatagram) [[unlikely]] {
-      Answer(frame, *packet, from);
+      Answer(*frame, *packet, from);
       continue;
     }
     if (DecodeDatagram(*packet, burst_[count])) [[likely]] {
-      burst_[count].frame = &frame;
+      burst_[count].frame = frame;
       ++count;
     }
   }
-  tally.Add(Counter::kFrames, frames.size());
-  tally.Add(Counter::kFrameBytes, bytes);
   return count;
 }
 
@@ -119,9 +149,9 @@ void Ingest::Answer(const Frame& frame, const Packet& packet, const Attachment& 
 
 // Second pass: the slots, by handle where it is true, else by the index, all at once.
 void Ingest::Find(std::span<Pending> burst) noexcept {
-  std::array<EndpointId, kBurst> ids;         // NOLINT(cppcoreguidelines-pro-type-member-init)
-  std::array<Slot, kBurst> slots;             // NOLINT(cppcoreguidelines-pro-type-member-init)
-  std::array<std::size_t, kBurst> positions;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  std::array<EndpointId, kLookupBurst> ids;         // NOLINT(cppcoreguidelines-pro-type-member-init)
+  std::array<Slot, kLookupBurst> slots;             // NOLINT(cppcoreguidelines-pro-type-member-init)
+  std::array<std::size_t, kLookupBurst> positions;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   std::size_t asked = 0;
   for (std::size_t i = 0; i < burst.size(); ++i) {
     const Heartbeat& heartbeat = burst[i].heartbeat;
@@ -225,30 +255,27 @@ void Ingest::Acknowledge(const Pending& pending,
                          Slot slot,
                          ProfileId profile,
                          const Attachment& to) noexcept {
-  const Heartbeat& heartbeat = pending.heartbeat;
-  if (!heartbeat.wants_acknowledgement) {
-    return;
+  if (pending.heartbeat.wants_acknowledgement) {
+    Reply(*pending.frame,
+          pending.packet,
+          AcknowledgementOf(pending.heartbeat, slot, profile),
+          to);
   }
+}
+
+void Ingest::Reply(const Frame& frame,
+                   const Packet& packet,
+                   const Heartbeat& acknowledgement,
+                   const Attachment& to) noexcept {
   std::byte* room = to.sink->Claim();
   if (room == nullptr) {
     wiring_.tally->Add(Counter::kReplyDropped);
     return;
   }
   std::array<std::byte, kHeartbeatSize> payload{};
-  EncodeHeartbeat({.id = heartbeat.id,
-                   .sent_ns = heartbeat.sent_ns,
-                   .incarnation = heartbeat.incarnation,
-                   .sequence = heartbeat.sequence,
-                   .handle = slot,
-                   .profile = profile,
-                   .kind = HeartbeatKind::kAcknowledgement},
-                  payload);
-  const std::uint32_t length =
-      BuildDatagramReply(*pending.frame,
-                         pending.packet,
-                         *to.identity,
-                         payload,
-                         std::span<std::byte, kReplyRoom>(room, kReplyRoom));
+  EncodeHeartbeat(acknowledgement, payload);
+  const std::uint32_t length = BuildDatagramReply(
+      frame, packet, *to.identity, payload, std::span<std::byte, kReplyRoom>(room, kReplyRoom));
   if (length != 0) {
     to.sink->Commit(length);
     wiring_.tally->Add(Counter::kAcknowledged);

@@ -1,16 +1,19 @@
-// From a burst of frames to stamped records: what a worker does with what it receives. Parses,
-// decodes, looks up in bulk, stamps, answers; what only the owner of an endpoint may do goes to it.
-// Called by one worker from its turn; several workers' ingests run side by side over the same
-// records. Nothing of a frame is believed, and each one ends in a counter. No allocation. Cost: one
-// line of the record by handle, one more of the index without, misses of a burst overlapped.
+// From a burst of frames to stamped records: what a worker does with what it receives. The fast
+// path takes what is routine; the rest, in the order in which it came, goes the thorough way:
+// parsed, decoded, looked up in bulk, stamped, answered; what only the owner of an endpoint may do
+// goes to it. Called by one worker from its turn; several workers' ingests run side by side over the
+// same records. Nothing of a frame is believed, and each one ends in a counter. No allocation. Cost:
+// one line of the record by handle, one more of the index without, misses of a burst overlapped.
 #pragma once
 
 #include "dataplane/attachment.h"
 #include "dataplane/detector.h"
 #include "dataplane/endpoint_index.h"
+#include "dataplane/fast_path.h"
 #include "dataplane/frame.h"
 #include "dataplane/handoff.h"
 #include "dataplane/packet.h"
+#include "dataplane/plain_heartbeat.h"
 #include "dataplane/shard.h"
 #include "dataplane/tally.h"
 
@@ -40,11 +43,15 @@ class Ingest {
  public:
   explicit Ingest(IngestWiring wiring) noexcept;
 
-  // Deals with the frames of one burst, at most kBurst. Nothing of them is kept.
-  void Take(std::span<const Frame> frames, const Attachment& from, const Moment& moment) noexcept;
+  // Deals with the frames of one burst, at most kBurst. Nothing of them is kept. `forms` are the
+  // plain heartbeats of the port, made from its identity.
+  void Take(std::span<const Frame> frames,
+            std::span<const PlainHeartbeat> forms,
+            const Attachment& from,
+            const Moment& moment) noexcept;
 
  private:
-  // A heartbeat on its way through the three passes.
+  // A heartbeat on its way through the three passes of the thorough way.
   struct Pending {
     Heartbeat heartbeat;
     Packet packet;
@@ -60,7 +67,9 @@ class Ingest {
     Stamp stamp;
   };
 
-  [[nodiscard]] std::size_t Decode(std::span<const Frame> frames, const Attachment& from) noexcept;
+  void AnswerStamped(const Attachment& to) noexcept;
+  [[nodiscard]] std::size_t Decode(std::span<const Frame* const> frames,
+                                   const Attachment& from) noexcept;
   [[nodiscard]] bool DecodeDatagram(const Packet& packet, Pending& out) noexcept;
   void Answer(const Frame& frame, const Packet& packet, const Attachment& from) noexcept;
   void Find(std::span<Pending> burst) noexcept;
@@ -75,6 +84,10 @@ class Ingest {
                    Slot slot,
                    ProfileId profile,
                    const Attachment& to) noexcept;
+  void Reply(const Frame& frame,
+             const Packet& packet,
+             const Heartbeat& acknowledgement,
+             const Attachment& to) noexcept;
 
   [[nodiscard]] bool IsOwn(const Heartbeat& heartbeat) const noexcept {
     return OwnerOf(heartbeat) == wiring_.worker;
@@ -86,7 +99,8 @@ class Ingest {
   }
 
   IngestWiring wiring_;
-  std::array<Pending, kBurst> burst_{};
+  FastPath fast_path_;
+  std::array<Pending, kLookupBurst> burst_{};
 };
 
 }  // namespace flatline

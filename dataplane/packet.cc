@@ -16,7 +16,6 @@ using Verdict = std::expected<Packet, DropReason>;
 constexpr std::uint32_t kEthernetHeader = 14;
 constexpr std::uint32_t kVlanTag = 4;
 constexpr std::uint32_t kMostVlanTags = 2;
-constexpr std::uint32_t kLongestFrame = 0xFFFF;  // so that every offset and length fits 16 bits
 constexpr std::uint16_t kEtherTypeIpv4 = 0x0800;
 constexpr std::uint16_t kEtherTypeArp = 0x0806;
 constexpr std::uint16_t kEtherTypeIpv6 = 0x86DD;

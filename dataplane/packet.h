@@ -16,6 +16,9 @@
 
 namespace flatline {
 
+// So that every offset and length fits 16 bits; what is longer is kOversized.
+inline constexpr std::uint32_t kLongestFrame = 0xFFFF;
+
 enum class PacketClass : std::uint8_t {
   kDatagram,    // UDP to our port: `payload` is its content
   kArpRequest,  // for one of our addresses: the responder's

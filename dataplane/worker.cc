@@ -110,7 +110,7 @@ void Worker::ReadBlindTotal() noexcept {
 std::uint32_t Worker::Stamp() noexcept {
   std::uint32_t frames = 0;
   for (Queue& queue : queues_) {
-    ingest_.Take(queue.frames, queue.attachment, moment_);
+    ingest_.Take(queue.frames, queue.forms, queue.attachment, moment_);
     frames += static_cast<std::uint32_t>(queue.frames.size());
     queue.frames = {};
     queue.attachment.source->Release();

@@ -12,6 +12,7 @@
 #include "dataplane/housekeeping.h"
 #include "dataplane/ingest.h"
 #include "dataplane/leader.h"
+#include "dataplane/plain_heartbeat.h"
 #include "dataplane/port_watch.h"
 #include "dataplane/shard.h"
 #include "dataplane/tally.h"
@@ -72,11 +73,14 @@ class Worker {
 
   struct Queue {
     Attachment attachment;
+    std::vector<PlainHeartbeat> forms;  // of its port
     std::span<const Frame> frames;  // received for this turn
   };
 
   // Before the first turn, by the engine.
-  void Attach(const Attachment& attachment) { queues_.push_back({attachment, {}}); }
+  void Attach(const Attachment& attachment) {
+    queues_.push_back({attachment, PlainHeartbeatsFor(*attachment.identity), {}});
+  }
 
   void Lead(std::vector<BlindReports*> reports, PortWatch& ports, const HearingClock& clock);
 

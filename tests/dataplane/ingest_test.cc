@@ -169,6 +169,25 @@ TEST_F(IngestTest, FindsItsWayThroughABurstWithEveryKindOfFrame) {
   EXPECT_TRUE(ports_[0].source.well_used());
 }
 
+// At full load some endpoints do not live in the first bucket of the index, and some share a tag:
+// they too are found, in the same turn.
+TEST_F(IngestTest, FindsEveryoneByTheIndexInOneRound) {
+  constexpr std::uint64_t kEndpoints = 1000;  // as many as the table was made for
+  for (std::uint32_t round = 1; round <= 3; ++round) {
+    for (std::uint64_t id = 1; id <= kEndpoints; ++id) {
+      ports_[0].source.Put(HeartbeatFrame({.id = id, .incarnation = 1, .sequence = round}));
+    }
+    while (ports_[0].source.waiting() > 0) {
+      Turn();
+    }
+  }
+  EXPECT_EQ(Count(Counter::kHeartbeats), 3 * kEndpoints);
+  EXPECT_EQ(Count(Counter::kEnrolled), kEndpoints);
+  for (std::uint64_t id = 1; id <= kEndpoints; ++id) {
+    ASSERT_EQ(Heard::Unpack(region_.view().records()[SlotOf(id)].heard.load()).sequence, 3U) << id;
+  }
+}
+
 struct Refusal {
   const char* sentence;
   Heartbeat heartbeat;
@@ -218,6 +237,11 @@ INSTANTIATE_TEST_SUITE_P(
             {.id = 7, .incarnation = 5, .sequence = 51, .kind = HeartbeatKind::kAcknowledgement},
             {},
             DropReason::kUnknownKind},
+        Refusal{"an id of none", {.id = 0, .sequence = 51}, {}, DropReason::kBadHeartbeat},
+        Refusal{"an id of none with the handle of a free slot",
+                {.id = 0, .sequence = 51, .handle = 500},
+                {},
+                DropReason::kBadHeartbeat},
         Refusal{"a stranger that asks for a profile nobody configured",
                 {.id = 8, .incarnation = 1, .sequence = 1, .profile = 60},
                 {},

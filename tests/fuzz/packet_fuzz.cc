@@ -1,6 +1,7 @@
 // Any bytes as a frame: they are dropped for a reason, or what is found lies within them, and each
 // answer is itself a frame that holds.
 #include "dataplane/packet.h"
+#include "dataplane/plain_heartbeat.h"
 #include "dataplane/responder.h"
 
 #include <flatline/check.h>
@@ -87,8 +88,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                     .length = static_cast<std::uint32_t>(size - 1),
                     .ip_checksum = circumstances.ip_checksum,
                     .udp_checksum = circumstances.udp_checksum};
-  if (const auto packet = ParsePacket(frame, circumstances.identity)) {
+  const auto packet = ParsePacket(frame, circumstances.identity);
+  if (packet) {
     CheckPacket(frame, *packet, circumstances.identity);
+  }
+  for (const PlainHeartbeat& form : PlainHeartbeatsFor(circumstances.identity)) {
+    if (const std::byte* plain = form.In(frame)) {
+      FLATLINE_CHECK(packet && packet->payload.data() == plain);
+    }
   }
   return 0;
 }
