@@ -170,7 +170,7 @@ TEST(PlainHeartbeat, AgreesWithTheTableOfFrames) {
 
 // Changes a few bytes or bits, often to what they might be mistaken for.
 void Change(std::vector<std::byte>& bytes, std::mt19937& random) {
-  for (unsigned changes = random() % 3; changes > 0; --changes) {
+  for (auto changes = random() % 3; changes > 0; --changes) {
     std::byte& at = bytes[random() % bytes.size()];
     at = random() % 2 == 0 ? static_cast<std::byte>(random() % 256)
                            : at ^ static_cast<std::byte>(1U << (random() % 8));
