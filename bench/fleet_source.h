@@ -1,0 +1,120 @@
+// Frames for a worker from memory in place of a NIC: heartbeats of the members of a fleet in a
+// given order, round and round, made in advance and changed in place (id, sequence and handle are
+// written; that is in whatever is measured). For benchmarks that drive real workers; one thread.
+// With it the sink for their answers, which takes none, and the configuration of such a fleet.
+#pragma once
+
+#include "dataplane/frame.h"
+#include "tests/dataplane/frames.h"
+
+#include <flatline/config.h>
+#include <flatline/endpoint.h>
+#include <flatline/heartbeat.h>
+#include <flatline/wire.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace flatline {
+
+// How a heartbeat is to be found.
+enum class Find : std::uint8_t { kByIndex, kByHandle };
+
+struct Member {
+  EndpointId id = kNoEndpoint;
+  Slot slot = kNoSlot;
+};
+
+// Heartbeats of `members`, round and round. Every so often a burst is short, as if the queue had
+// been empty for a moment: else the worker would rightly call itself overloaded.
+class FleetSource final : public FrameSource {
+ public:
+  FleetSource() {
+    for (std::size_t i = 0; i < kBurst; ++i) {
+      buffers_[i] = testing_frames::HeartbeatFrame({.id = 1, .incarnation = 1, .sequence = 1});
+      frames_[i] = {.data = buffers_[i].data(),
+                    .length = static_cast<std::uint32_t>(buffers_[i].size()),
+                    .ip_checksum = ChecksumStatus::kGood,
+                    .udp_checksum = ChecksumStatus::kGood};
+    }
+  }
+
+  // Whom to speak for from here on, how they are to be found, and from which sequence on: above
+  // those that they have used. `members` outlives the next call.
+  void Set(std::span<const Member> members, Find find, std::uint32_t sequence) {
+    members_ = members;
+    find_ = find;
+    sequence_ = sequence;
+    at_ = 0;
+    for (auto& buffer : buffers_) {
+      buffer[kPayload + 4] = find == Find::kByHandle ? std::byte{kFlagHandle} : std::byte{0};
+    }
+  }
+
+  std::span<const Frame> Receive() noexcept override {
+    const std::size_t count = ++bursts_ % kBurstsBetweenShort == 0 ? kBurst - 1 : kBurst;
+    for (std::size_t i = 0; i < count; ++i) {
+      Write(buffers_[i].data() + kPayload);
+    }
+    handed_ += count;
+    return {frames_.data(), count};
+  }
+
+  void Release() noexcept override {}
+
+  // Of the heartbeats handed out now.
+  [[nodiscard]] std::uint32_t sequence() const noexcept { return sequence_; }
+
+  [[nodiscard]] std::uint64_t handed() const noexcept { return handed_; }
+
+ private:
+  static constexpr std::size_t kPayload = 42;  // behind Ethernet, IPv4 and UDP
+  static constexpr unsigned kBurstsBetweenShort = 16;
+  static constexpr std::size_t kOrderAhead = 512;
+
+  void Write(std::byte* heartbeat) noexcept {
+    const Member& member = members_[at_];
+    __builtin_prefetch(&members_[std::min(at_ + kOrderAhead, members_.size() - 1)], 0, 0);
+    wire::Store<std::uint64_t>(heartbeat + 8, member.id);
+    wire::Store<std::uint32_t>(heartbeat + 20, sequence_);
+    wire::Store<std::uint32_t>(heartbeat + 32, find_ == Find::kByHandle ? member.slot : 0);
+    if (++at_ == members_.size()) {
+      at_ = 0;
+      ++sequence_;
+    }
+  }
+
+  std::span<const Member> members_;
+  std::array<std::vector<std::byte>, kBurst> buffers_;
+  std::array<Frame, kBurst> frames_{};
+  std::size_t at_ = 0;
+  std::uint64_t handed_ = 0;
+  std::uint32_t sequence_ = 1;
+  unsigned bursts_ = 0;
+  Find find_ = Find::kByIndex;
+};
+
+class NoSink final : public FrameSink {
+ public:
+  std::byte* Claim() noexcept override { return nullptr; }
+
+  void Commit(std::uint32_t) noexcept override {}
+
+  std::size_t Flush() noexcept override { return 0; }
+};
+
+inline Config FleetConfig(std::uint64_t endpoints, unsigned workers) {
+  Config config;
+  config.dataplane.endpoints = endpoints;
+  config.dataplane.workers = workers;
+  for (std::size_t i = 0; i < kBuiltInProfiles.size(); ++i) {
+    config.profiles[kFirstBuiltInProfile + i] = kBuiltInProfiles[i];
+  }
+  return config;
+}
+
+}  // namespace flatline
