@@ -3,6 +3,7 @@
 // `./run figures`: heartbeats a second by index and by handle, checksums verified by the device,
 // and the bytes that an endpoint takes. What it costs to make the frames (the fields that differ
 // are written into each, in place) is in the time. Fails if a heartbeat did not count.
+#include "bench/memory_limit.h"
 #include "bench/tsc.h"
 #include "dataplane/engine.h"
 #include "dataplane/page_array.h"
@@ -34,6 +35,7 @@ constexpr unsigned kBurstsBetweenShort = 16;
 constexpr double kWindow = 0.25;           // seconds of a core, unless told otherwise
 constexpr std::uint64_t kBytesEach = 112;  // an endpoint of ours, and its place in the order
 constexpr int kWindows = 9;
+constexpr std::size_t kLineBytes = 64;
 constexpr unsigned kTurnsBetweenLooks = 64;  // at the clock of the thread
 
 enum class Find : std::uint8_t { kByIndex, kByHandle };
@@ -117,7 +119,7 @@ class FleetSource final : public FrameSource {
  private:
   void Write(std::byte* heartbeat) noexcept {
     const Member& member = order_[at_];
-    __builtin_prefetch(&order_[std::min(at_ + 512, order_.size() - 1)], 0, 0);
+    __builtin_prefetch(&order_[std::min(at_ + 512, order_.size() - 1)], 0, 3);
     wire::Store<std::uint64_t>(heartbeat + 8, member.id);
     wire::Store<std::uint32_t>(heartbeat + 20, sequence_);
     wire::Store<std::uint32_t>(heartbeat + 32, find_ == Find::kByHandle ? member.slot : 0);
@@ -215,9 +217,25 @@ class Pipeline {
     return rates[kWindows / 2];
   }
 
+  // Everything that is taken, the ends of the rings and what is fixed included.
   [[nodiscard]] double BytesPerEndpoint() const {
     return static_cast<double>(region_.layout().bytes + private_bytes_) /
            static_cast<double>(endpoints_);
+  }
+
+  // The same without the addresses, which only those who are to be probed need.
+  [[nodiscard]] double BytesPerEndpointBesideAddresses() const {
+    return BytesPerEndpoint() - static_cast<double>(shape_.slots() * sizeof(SourceAddress)) /
+                                    static_cast<double>(endpoints_);
+  }
+
+  // Random lines a second over the memory of the records, best of all hints and depths. What the
+  // records say is lost, so it comes last.
+  [[nodiscard]] MemoryLimit Limit() {
+    engine_.reset();
+    return MeasureMemoryLimit(std::as_writable_bytes(
+        std::span(reinterpret_cast<std::byte*>(region_.records().data()),
+                  region_.records().size_bytes() / kLineBytes * kLineBytes)));
   }
 
  private:
@@ -276,7 +294,11 @@ int Main(int count, char** arguments) {
   flatline::Row("pipeline.heartbeats_per_core_handle", by_handle, "1/s");
   flatline::Row("pipeline.cycles_per_heartbeat", frequency / by_index, "cycles");
   flatline::Row("pipeline.cycles_per_heartbeat_handle", frequency / by_handle, "cycles");
-  flatline::Row("memory.bytes_per_endpoint", pipeline.BytesPerEndpoint(), "B");
+  flatline::Row("memory.bytes_per_endpoint", pipeline.BytesPerEndpointBesideAddresses(), "B");
+  flatline::Row("memory.bytes_per_endpoint_with_address", pipeline.BytesPerEndpoint(), "B");
+  const flatline::MemoryLimit limit = pipeline.Limit();
+  flatline::Row("pipeline.memory_limit", limit.lines_per_second, "1/s");
+  flatline::Row("pipeline.ratio_to_memory_limit", by_handle / limit.lines_per_second, "1");
   return EXIT_SUCCESS;
 }
 
