@@ -6,6 +6,7 @@
 // nobody else wants the cores. Not the NIC, not how memory is shared by more than two.
 // `scale_bench [ENDPOINTS [MILLISECONDS]]`; ends with 77 where there is one core only.
 #include "bench/core_seconds.h"
+#include "bench/cores.h"
 #include "bench/fleet_source.h"
 #include "dataplane/engine.h"
 #include "dataplane/page_array.h"
@@ -20,9 +21,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <pthread.h>
 #include <random>
-#include <sched.h>
 #include <span>
 #include <stdexcept>
 #include <thread>
@@ -174,10 +173,7 @@ class Workers {
   }
 
   Rates Drive(unsigned worker, const std::atomic<Phase>& phase) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(static_cast<std::size_t>(cores_[worker]), &set);
-    pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+    RunOn(cores_[worker]);
     TurnWhile(worker, phase, Phase::kWarm);
     const double core_begin = CoreSeconds();
     const Instant begin = Now();
@@ -233,19 +229,6 @@ class Workers {
   Shares own_;
   std::uint32_t next_sequence_ = 1;
 };
-
-std::vector<int> AllowedCores() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  sched_getaffinity(0, sizeof set, &set);
-  std::vector<int> out;
-  for (int core = 0; core < CPU_SETSIZE; ++core) {
-    if (CPU_ISSET(static_cast<std::size_t>(core), &set)) {
-      out.push_back(core);
-    }
-  }
-  return out;
-}
 
 void Row(const char* name, const char* suffix, double value, const char* unit) {
   std::printf("scale.%s%s %.4g %s\n", name, suffix, value, unit);

@@ -5,6 +5,7 @@
 // To its advantage: on loopback the sender's core pays for the stack below the socket, a million
 // endpoints are fewer than ours, it checks little of what we check, and has no deadlines to watch.
 #include "bench/core_seconds.h"
+#include "bench/cores.h"
 #include "bench/peers/huge_arena.h"
 
 #include <flatline/heartbeat.h>
@@ -167,11 +168,14 @@ class Server {
 // The flood, from construction to destruction, from a socket and a thread of its own.
 class Flood {
  public:
-  Flood(const sockaddr_in& to, std::span<const EndpointId> order) {
+  Flood(const sockaddr_in& to, std::span<const EndpointId> order, int core) {
     if (::connect(socket_.fd(), reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) {
       throw std::system_error(errno, std::generic_category(), "connect to loopback");
     }
-    thread_ = std::thread([this, order] { Send(socket_.fd(), order, stop_); });
+    thread_ = std::thread([this, order, core] {
+      RunOn(core);
+      Send(socket_.fd(), order, stop_);
+    });
   }
 
   ~Flood() {
@@ -189,6 +193,8 @@ class Flood {
 };
 
 void Run(std::size_t endpoints, std::chrono::milliseconds window) {
+  const std::vector<int> cores = AllowedCores();
+  RunOn(cores.back());
   std::mt19937_64 random(1);
   std::vector<EndpointId> ids(endpoints);
   for (EndpointId& id : ids) {
@@ -198,7 +204,7 @@ void Run(std::size_t endpoints, std::chrono::milliseconds window) {
   std::ranges::shuffle(ids, random);
   std::array<double, kWindows> rates{};
   {
-    const Flood flood(server.address(), ids);
+    const Flood flood(server.address(), ids, cores.front());
     server.Serve(window);  // the first one is not counted
     for (double& rate : rates) {
       rate = server.Serve(window);
