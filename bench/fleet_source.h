@@ -1,7 +1,7 @@
 // Frames for a worker from memory in place of a NIC: heartbeats of the members of a fleet in a
 // given order, round and round, made in advance and changed in place (id, sequence and handle are
 // written; that is in whatever is measured). For benchmarks that drive real workers; one thread.
-// With it the sink for their answers, which takes none, and the configuration of such a fleet.
+// With it the sink for their answers, which takes none, and such a fleet's configuration and slots.
 #pragma once
 
 #include "dataplane/frame.h"
@@ -10,6 +10,7 @@
 #include <flatline/config.h>
 #include <flatline/endpoint.h>
 #include <flatline/heartbeat.h>
+#include <flatline/region.h>
 #include <flatline/wire.h>
 
 #include <algorithm>
@@ -78,7 +79,7 @@ class FleetSource final : public FrameSource {
 
   void Write(std::byte* heartbeat) noexcept {
     const Member& member = members_[at_];
-    __builtin_prefetch(&members_[std::min(at_ + kOrderAhead, members_.size() - 1)], 0, 0);
+    __builtin_prefetch(&members_[std::min(at_ + kOrderAhead, members_.size() - 1)], 0, 3);
     wire::Store<std::uint64_t>(heartbeat + 8, member.id);
     wire::Store<std::uint32_t>(heartbeat + 20, sequence_);
     wire::Store<std::uint32_t>(heartbeat + 32, find_ == Find::kByHandle ? member.slot : 0);
@@ -106,6 +107,20 @@ class NoSink final : public FrameSink {
 
   std::size_t Flush() noexcept override { return 0; }
 };
+
+// From the records, once everybody was heard: which slot each of `members` was given. Ids are from
+// 1 on, without gaps.
+inline void LearnSlots(const RegionView& region, std::span<Member> members) {
+  std::vector<Slot> slot_of(region.records().size() + 1, kNoSlot);
+  for (Slot slot = 0; slot < region.records().size(); ++slot) {
+    if (const EndpointId id = region.records()[slot].id; id < slot_of.size()) {
+      slot_of[id] = slot;
+    }
+  }
+  for (Member& member : members) {
+    member.slot = slot_of[member.id];
+  }
+}
 
 inline Config FleetConfig(std::uint64_t endpoints, unsigned workers) {
   Config config;

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """growth.*: what a heartbeat costs as the fleet grows, in cycles of the time-stamp counter, by the
-index and by handle: pipeline_bench at each size, one after the other, each a process of its own. The
-largest also gives `pipeline.heartbeats_per_core_100m`, `…_100m_handle` and
-`memory.bytes_per_endpoint_100m`. `growth.huge_pages_…` tells how much of the table was on pages of
-2 MiB: transparent ones, so nothing is reserved for it and nothing is left behind.
+index and by handle: pipeline_bench at each size, one after the other, each a process of its own.
+`growth.memory_limit_…` is what random lines allow there, each read and written; `…huge_pages_…` how
+much of the table was on pages of 2 MiB: transparent ones, so nothing is reserved and nothing is left
+behind. The largest size also gives the rows `pipeline.…_100m` and `memory.…_100m`.
 
 `growth.py [WINDOW_MS [ENDPOINTS...]]`
 """
@@ -68,7 +68,7 @@ def pipeline(endpoints, window):
     if rows["endpoints"] != endpoints:
         raise RuntimeError(f"needed memory for {endpoints} endpoints, found room for "
                            f"{rows['endpoints']:.0f}")
-    return rows, min(1.0, pages.most / (endpoints * rows["memory.bytes_per_endpoint"]))
+    return rows, min(1.0, pages.most / (endpoints * rows["memory.bytes_per_endpoint_with_address"]))
 
 
 def main(window, sizes):
@@ -79,11 +79,14 @@ def main(window, sizes):
         cycles.append(rows["cycles_per_heartbeat"])
         print(f"growth.cycles_{name} {rows['cycles_per_heartbeat']:.4g} cycles")
         print(f"growth.cycles_{name}_handle {rows['cycles_per_heartbeat_handle']:.4g} cycles")
+        print(f"growth.memory_limit_{name} {rows['memory_limit']:.4g} 1/s")
         print(f"growth.huge_pages_{name} {share:.3g} 1", flush=True)
     print(f"growth.cycles_{name}_over_{name_of(sizes[0])} {cycles[-1] / cycles[0]:.4g} 1")
     print(f"pipeline.heartbeats_per_core_{name} {rows['heartbeats_per_core']:.4g} 1/s")
     print(f"pipeline.heartbeats_per_core_{name}_handle {rows['heartbeats_per_core_handle']:.4g} 1/s")
     print(f"memory.bytes_per_endpoint_{name} {rows['memory.bytes_per_endpoint']:.4g} B")
+    print(f"memory.bytes_per_endpoint_{name}_with_address "
+          f"{rows['memory.bytes_per_endpoint_with_address']:.4g} B")
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 // `./run figures`: heartbeats a second by index and by handle, checksums verified by the device,
 // and the bytes that an endpoint takes. What it costs to make the frames (the fields that differ
 // are written into each, in place) is in the time. Fails if a heartbeat did not count.
+#include "bench/core_seconds.h"
+#include "bench/fleet_source.h"
 #include "bench/memory_limit.h"
 #include "bench/tsc.h"
 #include "dataplane/engine.h"
 #include "dataplane/page_array.h"
 #include "dataplane/shared_region.h"
-#include "tests/dataplane/frames.h"
 
 #include <flatline/region.h>
 
@@ -23,138 +24,20 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <time.h>
 #include <utility>
 #include <vector>
 
 namespace flatline {
 namespace {
 
-constexpr std::size_t kPayload = 42;  // behind Ethernet, IPv4 and UDP
-constexpr unsigned kBurstsBetweenShort = 16;
 constexpr double kWindow = 0.25;           // seconds of a core, unless told otherwise
 constexpr std::uint64_t kBytesEach = 112;  // an endpoint of ours, and its place in the order
 constexpr int kWindows = 9;
 constexpr std::size_t kLineBytes = 64;
 constexpr unsigned kTurnsBetweenLooks = 64;  // at the clock of the thread
 
-enum class Find : std::uint8_t { kByIndex, kByHandle };
-
-struct Member {
-  EndpointId id = kNoEndpoint;
-  Slot slot = kNoSlot;
-};
-
 Instant Now() {
   return Instant{std::chrono::steady_clock::now().time_since_epoch()};
-}
-
-// What this thread has had of a core: a rate per core does not depend on who else is about.
-double CoreSeconds() {
-  timespec at{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
-  return static_cast<double>(at.tv_sec) + static_cast<double>(at.tv_nsec) / 1e9;
-}
-
-// The fleet in random order, round and round, a heartbeat each. Every so often a burst is short, as
-// if the queue had been empty for a moment: else the worker would rightly call itself overloaded.
-class FleetSource final : public FrameSource {
- public:
-  explicit FleetSource(std::uint64_t endpoints) : order_(endpoints) {
-    std::mt19937_64 random(1);
-    for (std::uint64_t i = 0; i < endpoints; ++i) {
-      order_[i].id = i + 1;
-      std::swap(order_[i], order_[random() % (i + 1)]);
-    }
-    for (std::size_t i = 0; i < kBurst; ++i) {
-      buffers_[i] = testing_frames::HeartbeatFrame({.id = 1, .incarnation = 1, .sequence = 1});
-      frames_[i] = {.data = buffers_[i].data(),
-                    .length = static_cast<std::uint32_t>(buffers_[i].size()),
-                    .ip_checksum = ChecksumStatus::kGood,
-                    .udp_checksum = ChecksumStatus::kGood};
-    }
-  }
-
-  std::span<const Frame> Receive() noexcept override {
-    const std::size_t count = ++bursts_ % kBurstsBetweenShort == 0 ? kBurst - 1 : kBurst;
-    for (std::size_t i = 0; i < count; ++i) {
-      Write(buffers_[i].data() + kPayload);
-    }
-    handed_ += count;
-    return {frames_.data(), count};
-  }
-
-  void Release() noexcept override {}
-
-  void LearnSlots(const RegionView& region) {
-    std::vector<Slot> slot_of(order_.size() + 1, kNoSlot);
-    for (Slot slot = 0; slot < region.records().size(); ++slot) {
-      const EndpointId id = region.records()[slot].id;
-      if (id != kNoEndpoint && id < slot_of.size()) {
-        slot_of[id] = slot;
-      }
-    }
-    for (Member& member : order_) {
-      member.slot = slot_of[member.id];
-    }
-    // Slots were given out in the order of the first heartbeats: from here on another one, or the
-    // records would be read as they lie.
-    std::shuffle(order_.begin(), order_.end(), std::mt19937_64(2));
-    at_ = 0;
-    ++sequence_;
-  }
-
-  // How the next heartbeats are to be found.
-  void Set(Find find) {
-    find_ = find;
-    for (auto& buffer : buffers_) {
-      buffer[kPayload + 4] = find == Find::kByHandle ? std::byte{kFlagHandle} : std::byte{0};
-    }
-  }
-
-  [[nodiscard]] std::uint64_t handed() const { return handed_; }
-
-  [[nodiscard]] std::uint32_t rounds() const { return sequence_ - 1; }
-
- private:
-  void Write(std::byte* heartbeat) noexcept {
-    const Member& member = order_[at_];
-    __builtin_prefetch(&order_[std::min(at_ + 512, order_.size() - 1)], 0, 3);
-    wire::Store<std::uint64_t>(heartbeat + 8, member.id);
-    wire::Store<std::uint32_t>(heartbeat + 20, sequence_);
-    wire::Store<std::uint32_t>(heartbeat + 32, find_ == Find::kByHandle ? member.slot : 0);
-    if (++at_ == order_.size()) {
-      at_ = 0;
-      ++sequence_;
-    }
-  }
-
-  std::vector<Member> order_;
-  std::array<std::vector<std::byte>, kBurst> buffers_;
-  std::array<Frame, kBurst> frames_{};
-  std::size_t at_ = 0;
-  std::uint64_t handed_ = 0;
-  std::uint32_t sequence_ = 1;
-  unsigned bursts_ = 0;
-  Find find_ = Find::kByIndex;
-};
-
-class NoSink final : public FrameSink {
- public:
-  std::byte* Claim() noexcept override { return nullptr; }
-
-  void Commit(std::uint32_t) noexcept override {}
-
-  std::size_t Flush() noexcept override { return 0; }
-};
-
-Config ConfigFor(std::uint64_t endpoints) {
-  Config config;
-  config.dataplane.endpoints = endpoints;
-  for (std::size_t i = 0; i < kBuiltInProfiles.size(); ++i) {
-    config.profiles[kFirstBuiltInProfile + i] = kBuiltInProfiles[i];
-  }
-  return config;
 }
 
 // A number out of a file of "Name: 123 kB" lines, in bytes.
@@ -173,11 +56,11 @@ std::uint64_t KilobytesIn(const char* path, std::string_view name) {
 class Pipeline {
  public:
   explicit Pipeline(std::uint64_t endpoints)
-      : endpoints_(endpoints),
-        source_(endpoints),
-        shape_(ShapeFor(ConfigFor(endpoints).dataplane, kSmallPage)),
+      : order_(endpoints),
+        shape_(ShapeFor(FleetConfig(endpoints, 1).dataplane, kSmallPage)),
         memory_(PageArray<std::byte>::Create(RegionLayout::Of(shape_).bytes, "the region").value()),
-        region_(FormatRegion(memory_.data(), shape_, ConfigFor(endpoints), WallInstant{}, 0x5EED)) {
+        region_(FormatRegion(
+            memory_.data(), shape_, FleetConfig(endpoints, 1), WallInstant{}, 0x5EED)) {
     const std::uint64_t before = KilobytesIn("/proc/self/smaps_rollup", "Rss:");
     engine_ = Engine::Create(region_, {}, Now()).value();
     private_bytes_ = KilobytesIn("/proc/self/smaps_rollup", "Rss:") - before;
@@ -188,16 +71,24 @@ class Pipeline {
 
   // Every endpoint speaks for the first time; they learn their slots.
   void Enrol() {
-    while (source_.rounds() < 1) {
+    for (std::size_t i = 0; i < order_.size(); ++i) {
+      order_[i].id = i + 1;
+    }
+    std::ranges::shuffle(order_, std::mt19937_64(1));
+    source_.Set(order_, Find::kByIndex, 1);
+    while (source_.handed() < order_.size()) {
       Turn();
     }
-    source_.LearnSlots(region_);
+    LearnSlots(region_, order_);
+    // Slots were given out in the order of the first heartbeats: from here on another one, or the
+    // records would be read as they lie.
+    std::ranges::shuffle(order_, std::mt19937_64(2));
   }
 
   // Heartbeats a second of a core: the median of the windows. Throws if one did not
   // count.
   double Measure(Find find, double window) {
-    source_.Set(find);
+    source_.Set(order_, find, source_.sequence() + 1);
     const std::uint64_t missing_before = Missing();
     std::array<double, kWindows> rates{};
     for (double& rate : rates) {
@@ -220,13 +111,13 @@ class Pipeline {
   // Everything that is taken, the ends of the rings and what is fixed included.
   [[nodiscard]] double BytesPerEndpoint() const {
     return static_cast<double>(region_.layout().bytes + private_bytes_) /
-           static_cast<double>(endpoints_);
+           static_cast<double>(order_.size());
   }
 
   // The same without the addresses, which only those who are to be probed need.
   [[nodiscard]] double BytesPerEndpointBesideAddresses() const {
     return BytesPerEndpoint() - static_cast<double>(shape_.slots() * sizeof(SourceAddress)) /
-                                    static_cast<double>(endpoints_);
+                                    static_cast<double>(order_.size());
   }
 
   // Random lines a second over the memory of the records, best of all hints and depths. What the
@@ -257,7 +148,7 @@ class Pipeline {
     return out;
   }
 
-  std::uint64_t endpoints_;
+  std::vector<Member> order_;
   FleetSource source_;
   NoSink sink_;
   PortIdentity identity_;

@@ -128,16 +128,8 @@ class Workers {
         done = done && all_heard(worker);
       }
     }
-    std::vector<Slot> slot_of(endpoints + 1, kNoSlot);
-    for (Slot slot = 0; slot < region_.records().size(); ++slot) {
-      if (const EndpointId id = region_.records()[slot].id; id != kNoEndpoint) {
-        slot_of[id] = slot;
-      }
-    }
     for (auto& share : own_) {
-      for (Member& member : share) {
-        member.slot = slot_of[member.id];
-      }
+      LearnSlots(region_, share);
     }
     Shuffle(own_);          // slots were given out in the order of the first heartbeats
     next_sequence_ = 1000;  // above what the rounds of enrolment said
