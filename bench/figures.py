@@ -54,6 +54,8 @@ class Bench:
 BENCHES = [
     # one worker over ten million endpoints, fed from memory
     Bench("pipeline_bench", ("pipeline.", "memory."), core=1),
+    # random lines and the translation of addresses, over an array as large as that table
+    Bench("memory_limit_bench", ("limit.",), core=1),
     # the same from a hundred thousand endpoints to a hundred million
     Bench("growth.py", ("growth.", "pipeline.heartbeats_per_core_100m",
                         "memory.bytes_per_endpoint_100m"), core=1, seconds=600),

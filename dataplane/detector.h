@@ -165,8 +165,8 @@ constexpr Arrival Smooth(const Arrival& arrival, std::int32_t gap) noexcept {
   const std::int32_t error = measured - static_cast<std::int32_t>(arrival.interval);
   const std::int32_t size = error < 0 ? -error : error;
   return {arrival.interval + static_cast<std::uint32_t>(error / 8),
-          arrival.deviation +
-              static_cast<std::uint32_t>((size - static_cast<std::int32_t>(arrival.deviation)) / 4)};
+          arrival.deviation + static_cast<std::uint32_t>(
+                                  (size - static_cast<std::int32_t>(arrival.deviation)) / 4)};
 }
 
 // By the owner of the record, after Consider said `stamps`. Plain stores: the line is written once.

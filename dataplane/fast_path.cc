@@ -38,8 +38,8 @@ std::uint8_t ByteAt(const std::byte* at) noexcept {
 // The same as Consider says of a heartbeat that stamps and does not concern the owner.
 bool IsRoutine(const RecordView& seen, const std::byte* heartbeat) noexcept {
   const auto asked = wire::Load<ProfileId>(heartbeat + kProfile);
-  const auto ahead = static_cast<std::int32_t>(
-      wire::Load<std::uint32_t>(heartbeat + kSequence) - seen.heard.sequence);
+  const auto ahead = static_cast<std::int32_t>(wire::Load<std::uint32_t>(heartbeat + kSequence) -
+                                               seen.heard.sequence);
   return seen.state.liveness == Liveness::kAlive &&
          static_cast<std::uint8_t>(seen.state.health) == ByteAt(heartbeat + kHealth) &&
          (asked == kDefaultProfile || asked == seen.state.profile) &&

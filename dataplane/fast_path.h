@@ -2,8 +2,8 @@
 // nothing new to say finds its record and stamps it. All else is left over, untouched, for Ingest's
 // thorough path. Called by one worker with what it received from one queue; other workers do the
 // same to the same records. A rolling pipeline of three stages, so that the lines of the index and
-// of the records arrive while other frames are looked at. No allocation. Cost: some 110 instructions
-// a heartbeat by handle, 150 by the index.
+// of the records arrive while other frames are looked at. No allocation. Cost: some 110
+// instructions a heartbeat by handle, 150 by the index.
 //
 //   frame i        recognised; by handle: its record, else its bucket of the index, prefetched
 //   frame i - 12   by the index: candidate slot read from the bucket, its record prefetched

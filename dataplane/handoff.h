@@ -25,7 +25,7 @@ struct Handoff {
 
 using HandoffRing = SpscRing<Handoff>;
 
-// At 64 frames a burst, as many bursts as a turn may take from a queue, twice.
+// Eight bursts in which everything is for one other worker.
 inline constexpr std::size_t kHandoffs = 2048;
 
 }  // namespace flatline

@@ -75,10 +75,8 @@ void Ingest::AnswerStamped(const Attachment& to) noexcept {
   for (const FastPath::Stamped& stamped : fast_path_.unanswered()) {
     const Packet packet = stamped.form->PacketOf(*stamped.frame);
     if (const auto heartbeat = DecodeHeartbeat(packet.payload)) {
-      Reply(*stamped.frame,
-            packet,
-            AcknowledgementOf(*heartbeat, stamped.slot, stamped.profile),
-            to);
+      Reply(
+          *stamped.frame, packet, AcknowledgementOf(*heartbeat, stamped.slot, stamped.profile), to);
     }
   }
 }
@@ -149,9 +147,10 @@ void Ingest::Answer(const Frame& frame, const Packet& packet, const Attachment& 
 
 // Second pass: the slots, by handle where it is true, else by the index, all at once.
 void Ingest::Find(std::span<Pending> burst) noexcept {
-  std::array<EndpointId, kLookupBurst> ids;         // NOLINT(cppcoreguidelines-pro-type-member-init)
-  std::array<Slot, kLookupBurst> slots;             // NOLINT(cppcoreguidelines-pro-type-member-init)
-  std::array<std::size_t, kLookupBurst> positions;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  std::array<EndpointId, kLookupBurst> ids;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  std::array<Slot, kLookupBurst> slots;      // NOLINT(cppcoreguidelines-pro-type-member-init)
+  std::array<std::size_t, kLookupBurst>
+      positions;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   std::size_t asked = 0;
   for (std::size_t i = 0; i < burst.size(); ++i) {
     const Heartbeat& heartbeat = burst[i].heartbeat;
@@ -256,10 +255,7 @@ void Ingest::Acknowledge(const Pending& pending,
                          ProfileId profile,
                          const Attachment& to) noexcept {
   if (pending.heartbeat.wants_acknowledgement) {
-    Reply(*pending.frame,
-          pending.packet,
-          AcknowledgementOf(pending.heartbeat, slot, profile),
-          to);
+    Reply(*pending.frame, pending.packet, AcknowledgementOf(pending.heartbeat, slot, profile), to);
   }
 }
 

@@ -1,9 +1,10 @@
 // From a burst of frames to stamped records: what a worker does with what it receives. The fast
 // path takes what is routine; the rest, in the order in which it came, goes the thorough way:
 // parsed, decoded, looked up in bulk, stamped, answered; what only the owner of an endpoint may do
-// goes to it. Called by one worker from its turn; several workers' ingests run side by side over the
-// same records. Nothing of a frame is believed, and each one ends in a counter. No allocation. Cost:
-// one line of the record by handle, one more of the index without, misses of a burst overlapped.
+// goes to it. Called by one worker from its turn; several workers' ingests run side by side over
+// the same records. Nothing of a frame is believed, and each one ends in a counter. No allocation.
+// Cost: one line of the record by handle, one more of the index without, misses of a burst
+// overlapped.
 #pragma once
 
 #include "dataplane/attachment.h"

@@ -74,8 +74,7 @@ class PlainHeartbeat {
   }
 
   [[nodiscard]] bool ChecksumsHold(const Frame& frame) const noexcept {
-    return frame.ip_checksum == ChecksumStatus::kGood &&
-                   frame.udp_checksum == ChecksumStatus::kGood
+    return frame.ip_checksum == ChecksumStatus::kGood && frame.udp_checksum == ChecksumStatus::kGood
                ? HasUdpChecksum(frame.data)
                : SumsHold(frame);
   }

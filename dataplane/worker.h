@@ -74,7 +74,7 @@ class Worker {
   struct Queue {
     Attachment attachment;
     std::vector<PlainHeartbeat> forms;  // of its port
-    std::span<const Frame> frames;  // received for this turn
+    std::span<const Frame> frames;      // received for this turn
   };
 
   // Before the first turn, by the engine.

@@ -188,8 +188,7 @@ TEST(PlainHeartbeat, NeverAcceptsWhatTheThoroughWayRefuses) {
     const auto forms = PlainHeartbeatsFor(identity);
     for (int i = 0; i < 100'000; ++i) {
       const Heartbeat heartbeat{.id = random() % 3, .sequence = static_cast<std::uint32_t>(i)};
-      std::vector<std::byte> bytes =
-          i % 2 == 0 ? HeartbeatFrame(heartbeat) : Ipv6Frame(heartbeat);
+      std::vector<std::byte> bytes = i % 2 == 0 ? HeartbeatFrame(heartbeat) : Ipv6Frame(heartbeat);
       Change(bytes, random);
       const Frame frame =
           FrameOn(bytes, random() % 2 == 0 ? ChecksumStatus::kGood : ChecksumStatus::kUnknown);
