@@ -25,7 +25,8 @@ constexpr unsigned BytesEqualInWord(std::uint64_t word, std::uint8_t value) noex
 // Bits 0 to 7: of `low`; 8 to 15: of `high`.
 inline unsigned BytesEqual(std::uint64_t low, std::uint64_t high, std::uint8_t value) noexcept {
 #ifdef __SSE2__
-  const __m128i bytes = _mm_set_epi64x(static_cast<long long>(high), static_cast<long long>(low));
+  const __m128i bytes =
+      _mm_set_epi64x(static_cast<std::int64_t>(high), static_cast<std::int64_t>(low));
   const __m128i equal = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(static_cast<char>(value)));
   return static_cast<unsigned>(_mm_movemask_epi8(equal));
 #else

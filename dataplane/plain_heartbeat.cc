@@ -109,6 +109,7 @@ Packet PlainHeartbeat::PacketOf(const Frame& frame) const noexcept {
 
 std::vector<PlainHeartbeat> PlainHeartbeatsFor(const PortIdentity& identity) {
   std::vector<PlainHeartbeat> out;
+  out.reserve(identity.addresses.size() + 2);
   for (const IpAddress& address : identity.addresses) {
     out.emplace_back(identity, address);
   }
