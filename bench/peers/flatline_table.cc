@@ -22,15 +22,34 @@ class FlatlineTable final : public StampedTable {
     }
   }
 
+  // In the steps of the dataplane's fast path, burst by burst.
   std::size_t StampBurst(std::span<const EndpointId> ids, Stamp stamp) noexcept override {
-    std::array<Slot, kBurst> slots{};
-    set_.FindBurst(ids, slots);
-    std::size_t found = 0;
+    std::array<std::uint64_t, kBurst> hashes;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    std::array<Slot, kBurst> slots;            // NOLINT(cppcoreguidelines-pro-type-member-init)
+    std::array<std::size_t, kBurst> others;    // NOLINT(cppcoreguidelines-pro-type-member-init)
     for (std::size_t i = 0; i < ids.size(); ++i) {
+      hashes[i] = HashEndpoint(ids[i], kHashKey);
+      index_.Prefetch(hashes[i]);
+    }
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      slots[i] = index_.Candidate(hashes[i]);
       if (slots[i] != kNoSlot) [[likely]] {
-        records_[slots[i]].heard.store(Heard{stamp, 0}.Pack(), std::memory_order_relaxed);
-        ++found;
+        __builtin_prefetch(&records_[slots[i]], 0, 0);
       }
+    }
+    std::size_t found = 0;
+    std::size_t other_count = 0;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (slots[i] != kNoSlot && Is(slots[i], ids[i])) [[likely]] {
+        found += StampOne(slots[i], stamp);
+      } else {
+        index_.PrefetchMatches(hashes[i]);
+        others[other_count++] = i;
+      }
+    }
+    for (const std::size_t i : std::span(others).first(other_count)) {
+      const Slot slot = index_.Find(ids[i], hashes[i]);
+      found += slot != kNoSlot ? StampOne(slot, stamp) : 0;
     }
     return found;
   }
@@ -38,11 +57,18 @@ class FlatlineTable final : public StampedTable {
  private:
   static constexpr std::uint64_t kHashKey = 0x5EED;
 
+  [[nodiscard]] bool Is(Slot slot, EndpointId id) const noexcept {
+    return records_[slot].id.load(std::memory_order_acquire) == id;
+  }
+
+  std::size_t StampOne(Slot slot, Stamp stamp) noexcept {
+    records_[slot].heard.store(Heard{stamp, 0}.Pack(), std::memory_order_relaxed);
+    return 1;
+  }
+
   PageArray<EndpointRecord> memory_;
   std::span<EndpointRecord> records_;
   EndpointIndex index_;
-  std::array<const EndpointIndex*, 1> shards_{&index_};
-  IndexSet set_{shards_, records_, kHashKey};
 };
 
 }  // namespace

@@ -91,7 +91,7 @@ class RteHashTable final : public StampedTable {
         hash_.get(), keys.data(), static_cast<std::uint32_t>(ids.size()), positions.data());
     for (std::size_t i = 0; i < ids.size(); ++i) {
       if (positions[i] >= 0) [[likely]] {
-        __builtin_prefetch(&stamps_[static_cast<std::size_t>(positions[i])], 1);
+        __builtin_prefetch(&stamps_[static_cast<std::size_t>(positions[i])], 0, 2);
       }
     }
     std::size_t found = 0;
