@@ -88,21 +88,32 @@ std::expected<void, std::string> PlanMemory(const Config& config,
   return {};
 }
 
+// Whether the peer writes into DPDK's own memory: net_memif wants it in few files then.
+bool SharesMemory(const DeviceString& device) {
+  const auto zero_copy = device.Argument("zero-copy");
+  return device.IsDriver("net_memif") && zero_copy.has_value() && *zero_copy != "no";
+}
+
 // Appends the devices, and keeps every other PCI device out.
 std::expected<void, std::string> PlanDevices(const std::vector<std::string>& devices,
                                              bool pci_is_settled,
                                              EalPlan& plan) {
   bool any_pci = false;
+  bool shares_memory = false;
   for (const std::string& text : devices) {
     const auto device = DeviceString::Parse(text);
     if (!device) {
       return std::unexpected(device.error());
     }
     any_pci = any_pci || device->is_pci;
+    shares_memory = shares_memory || SharesMemory(*device);
     plan.arguments.push_back((device->is_pci ? "--allow=" : "--vdev=") + device->Text());
   }
   if (!any_pci && !pci_is_settled) {
     plan.arguments.emplace_back("--no-pci");
+  }
+  if (shares_memory && plan.hugepages) {
+    plan.arguments.emplace_back("--single-file-segments");
   }
   return {};
 }

@@ -18,7 +18,8 @@ namespace flatline::dpdk {
 namespace {
 
 constexpr std::uint16_t kTransmitDescriptors = 1024;
-constexpr unsigned kPoolCache = 256;
+// Several bursts, so that what is freed is what comes next; as much as DPDK allows, at most.
+constexpr unsigned kPoolCache = std::min<std::size_t>(4 * kBurst, RTE_MEMPOOL_CACHE_MAX_SIZE);
 constexpr std::uint16_t kRoom = RTE_PKTMBUF_HEADROOM + kReplyRoom;
 constexpr std::uint16_t kMtu = 1500;
 
@@ -182,7 +183,7 @@ std::expected<void, std::string> Port::SetUpQueues(const Request& request, std::
     }
     const QueueId id{.port = id_, .queue = q, .worker = q};
     queues_.push_back(std::unique_ptr<Queue>(
-        new Queue{.rx = {id, gate_, !kernel_interface_.empty()}, .tx = {id, gate_, pool_}}));
+        new Queue{.rx = {id, pool_, gate_, !kernel_interface_.empty()}, .tx = {id, gate_, pool_}}));
   }
   return {};
 }

@@ -31,6 +31,11 @@ Frame FrameOf(const rte_mbuf& buffer) noexcept {
           .chained = buffer.nb_segs > 1};
 }
 
+bool IsPlain(const rte_mbuf& buffer, const rte_mempool* pool) noexcept {
+  return buffer.refcnt == 1 && buffer.nb_segs == 1 && RTE_MBUF_DIRECT(&buffer) &&
+         buffer.pool == pool;
+}
+
 }  // namespace
 
 std::size_t RxQueue::Fill() noexcept {
@@ -55,7 +60,9 @@ std::span<const Frame> RxQueue::Receive() noexcept {
     gate_->Leave(id_.worker);
   }
   for (std::size_t i = 0; i < held_; ++i) {
-    rte_prefetch0(rte_pktmbuf_mtod(buffers_[i], const void*));
+    const auto* data = rte_pktmbuf_mtod(buffers_[i], const std::byte*);
+    rte_prefetch1(data);
+    rte_prefetch1(data + RTE_CACHE_LINE_SIZE);  // a heartbeat ends there
   }
   for (std::size_t i = 0; i < held_; ++i) {
     frames_[i] = FrameOf(*buffers_[i]);
@@ -70,11 +77,22 @@ std::span<const Frame> RxQueue::Receive() noexcept {
   return {frames_.data(), held_};
 }
 
+// All at once where each is as it came from the pool: whole, and nobody else's.
 void RxQueue::Release() noexcept {
-  if (held_ > 0) {
-    rte_pktmbuf_free_bulk(buffers_.data(), static_cast<unsigned>(held_));
-    held_ = 0;
+  if (held_ == 0) {
+    return;
   }
+  bool plain = true;
+  for (std::size_t i = 0; i < held_; ++i) {
+    plain &= IsPlain(*buffers_[i], pool_);
+  }
+  if (plain) {
+    rte_mempool_put_bulk(
+        pool_, reinterpret_cast<void* const*>(buffers_.data()), static_cast<unsigned>(held_));
+  } else {
+    rte_pktmbuf_free_bulk(buffers_.data(), static_cast<unsigned>(held_));
+  }
+  held_ = 0;
 }
 
 }  // namespace flatline::dpdk

@@ -2,7 +2,7 @@
 // out. Hot; used by one poll core. Keeps its promise that a short burst means an empty queue also
 // for drivers that hand out less than was asked for: it asks until it is full or gets nothing.
 // Assumes Release before the next Receive. No allocation.
-// Cost: the driver's burst, and one header line prefetched and a dozen instructions for each frame.
+// Cost: the driver's burst, and two lines prefetched and a dozen instructions for each frame.
 #pragma once
 
 #include "dataplane/dpdk/poll_gate.h"
@@ -13,7 +13,8 @@
 #include <cstdint>
 #include <span>
 
-struct rte_mbuf;  // NOLINT(readability-identifier-naming): DPDK's
+struct rte_mbuf;     // NOLINT(readability-identifier-naming): DPDK's
+struct rte_mempool;  // NOLINT(readability-identifier-naming): DPDK's
 
 namespace flatline::dpdk {
 
@@ -26,10 +27,11 @@ struct QueueId {
 
 class RxQueue final : public FrameSource {
  public:
-  // `gate` may be null, and outlives the queue. `accept_partial`: the peer is this host's kernel,
-  // which leaves checksums to an offload that never happens (partial_checksum.h).
-  RxQueue(const QueueId& id, PollGate* gate, bool accept_partial) noexcept
-      : id_(id), gate_(gate), accept_partial_(accept_partial) {}
+  // `gate` may be null, and outlives the queue, as does the pool that the driver fills from.
+  // `accept_partial`: the peer is this host's kernel, which leaves checksums to an offload that
+  // never happens (partial_checksum.h).
+  RxQueue(const QueueId& id, rte_mempool* pool, PollGate* gate, bool accept_partial) noexcept
+      : id_(id), pool_(pool), gate_(gate), accept_partial_(accept_partial) {}
 
   ~RxQueue() override { Release(); }
 
@@ -43,6 +45,7 @@ class RxQueue final : public FrameSource {
   [[nodiscard]] std::size_t Fill() noexcept;
 
   QueueId id_;
+  rte_mempool* pool_;
   PollGate* gate_;
   bool accept_partial_;
   std::size_t held_ = 0;  // buffers not yet given back

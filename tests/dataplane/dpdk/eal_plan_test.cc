@@ -77,6 +77,15 @@ TEST(EalPlanTest, HugepagesOffAreLeftAlone) {
   EXPECT_THAT(Planned(config, {}, Host(4096)), Contains("--no-huge"));
 }
 
+TEST(EalPlanTest, MemoryThatAPeerWritesToIsInOneFile) {
+  const std::vector<std::string> shared{"net_memif0,role=client,id=0,zero-copy=yes"};
+  const std::vector<std::string> copied{"net_memif0,role=client,id=0,zero-copy=no"};
+  EXPECT_THAT(Planned(Plain(), shared, Host(256)), Contains("--single-file-segments"));
+  EXPECT_THAT(Planned(Plain(), copied, Host(256)), Not(Contains("--single-file-segments")));
+  // EAL takes it on huge pages alone
+  EXPECT_THAT(Planned(Plain(), shared, Host(0)), Not(Contains("--single-file-segments")));
+}
+
 TEST(EalPlanTest, EachWorkerHasAnLcoreAndItsOwnCoreIfGiven) {
   Config config = Plain();
   config.dataplane.workers = 2;
