@@ -1,5 +1,6 @@
 #include "tests/appliance/memif/peer.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <poll.h>
@@ -12,18 +13,10 @@
 namespace flatline::dpdk {
 namespace {
 
-constexpr unsigned kLog2Slots = 10;
-constexpr unsigned kSlots = 1U << kLog2Slots;
 constexpr std::uint32_t kBuffer = 2048;
+constexpr std::uint16_t kMostRegions = 255;
+constexpr std::uint8_t kMostLog2Slots = 14;
 constexpr std::uint32_t kCookie = 0x3E31F20;
-
-struct Slot {
-  std::uint16_t flags;
-  std::uint16_t region;
-  std::uint32_t length;
-  std::uint32_t offset;
-  std::uint32_t metadata;
-};
 
 // The messages' bodies, as they lie behind the kind.
 #pragma pack(push, 1)
@@ -32,9 +25,9 @@ struct Hello {
   std::array<char, 32> name;
   std::uint16_t least;
   std::uint16_t most;
-  std::uint16_t regions;
-  std::uint16_t to_client;
-  std::uint16_t to_server;
+  std::uint16_t last_region;
+  std::uint16_t last_to_client;
+  std::uint16_t last_to_server;
   std::uint8_t log2_slots;
 };
 
@@ -67,18 +60,32 @@ std::span<const std::byte> BytesOf(const Body& body) {
 
 }  // namespace
 
+struct MemifPeer::Slot {
+  std::uint16_t flags;
+  std::uint16_t region;
+  std::uint32_t length;
+  std::uint32_t offset;
+  std::uint32_t metadata;
+};
+
+// Its slots follow.
 struct alignas(64) MemifPeer::Ring {
   std::uint32_t cookie;
   std::uint16_t flags;
   std::atomic<std::uint16_t> head;
   alignas(64) std::atomic<std::uint16_t> tail;
-  alignas(64) std::array<Slot, kSlots> slots;
 };
 
 MemifPeer::~MemifPeer() {
-  if (region_ != nullptr) {
-    munmap(region_, bytes_);
+  Forget();
+}
+
+void MemifPeer::Forget() noexcept {
+  for (const std::span<std::byte> region : regions_) {
+    munmap(region.data(), region.size());
   }
+  regions_.clear();
+  in_ = out_ = nullptr;
 }
 
 bool MemifPeer::Say(MemifKind kind, std::span<const std::byte> body, int fd) {
@@ -93,117 +100,182 @@ bool MemifPeer::Say(MemifKind kind, std::span<const std::byte> body, int fd) {
   return message.Send(socket_);
 }
 
-bool MemifPeer::Hear(MemifKind kind, MemifMessage& out) {
+std::optional<MemifMessage> MemifPeer::Next() {
   pollfd wait{.fd = socket_.get(), .events = POLLIN, .revents = 0};
   if (poll(&wait, 1, 1000) <= 0) {
+    return std::nullopt;
+  }
+  return MemifMessage::Receive(socket_);
+}
+
+bool MemifPeer::Hear(MemifKind kind) {
+  const auto message = Next();
+  return message && message->kind() == kind;
+}
+
+bool MemifPeer::Map(int fd, std::size_t bytes) {
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (memory == MAP_FAILED) {
     return false;
   }
-  auto message = MemifMessage::Receive(socket_);
-  if (!message || message->kind() != kind) {
-    return false;
-  }
-  out = std::move(*message);
+  regions_.emplace_back(static_cast<std::byte*>(memory), bytes);
   return true;
 }
 
-bool MemifPeer::MapRegion(int fd, std::size_t bytes) {
-  bytes_ = bytes;
-  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  region_ = memory == MAP_FAILED ? nullptr : static_cast<std::byte*>(memory);
-  return region_ != nullptr;
+MemifPeer::Slot& MemifPeer::SlotAt(Ring& ring, unsigned index) const noexcept {
+  return reinterpret_cast<Slot*>(&ring + 1)[index & ((1U << log2_slots_) - 1)];
 }
 
-// Ring 0 to the server, ring 1 to the client, then the buffers.
+// The ring to the server, the one to the client, then the buffers.
 bool MemifPeer::MakeRegion() {
-  const std::size_t bytes = 2 * sizeof(Ring) + std::size_t{2} * kSlots * kBuffer;
+  const unsigned slots = 1U << log2_slots_;
+  const std::size_t ring_bytes = sizeof(Ring) + slots * sizeof(Slot);
+  const std::size_t bytes = 2 * (ring_bytes + std::size_t{slots} * kBuffer);
   memory_ = Descriptor(memfd_create("flatline-peer", MFD_ALLOW_SEALING | MFD_CLOEXEC));
-  if (ftruncate(memory_.get(), static_cast<off_t>(bytes)) != 0 ||
-      !MapRegion(memory_.get(), bytes)) {
+  if (ftruncate(memory_.get(), static_cast<off_t>(bytes)) != 0 || !Map(memory_.get(), bytes)) {
     return false;
   }
-  for (unsigned r = 0; r < 2; ++r) {
-    Ring& ring = *RingAt(r);
-    ring.cookie = kCookie;
-    ring.flags = 1;
-    for (unsigned s = 0; s < kSlots; ++s) {
-      ring.slots[s].length = kBuffer;
-      ring.slots[s].offset =
-          static_cast<std::uint32_t>(2 * sizeof(Ring)) + (r * kSlots + s) * kBuffer;
+  out_ = reinterpret_cast<Ring*>(regions_[0].data());
+  in_ = reinterpret_cast<Ring*>(&regions_[0][ring_bytes]);
+  std::size_t offset = 2 * ring_bytes;
+  for (Ring* ring : {out_, in_}) {
+    ring->cookie = kCookie;
+    ring->flags = 1;
+    for (unsigned s = 0; s < slots; ++s, offset += kBuffer) {
+      SlotAt(*ring, s).length = kBuffer;
+      SlotAt(*ring, s).offset = static_cast<std::uint32_t>(offset);
     }
   }
   return true;
 }
 
-MemifPeer::Ring* MemifPeer::RingAt(unsigned index) {
-  return reinterpret_cast<Ring*>(region_ + std::size_t{index} * sizeof(Ring));
+// A ring that the client has made, in a region that it has told of.
+bool MemifPeer::TakeRing(const MemifMessage& message) {
+  AddRing ring{};
+  std::memcpy(&ring, &message.bytes[2], sizeof ring);
+  if (ring.region >= regions_.size() || ring.offset >= regions_[ring.region].size()) {
+    return false;
+  }
+  log2_slots_ = ring.log2_slots;
+  (message.ring_is_to_server() ? in_ : out_) =
+      reinterpret_cast<Ring*>(&regions_[ring.region][ring.offset]);
+  return true;
 }
 
 bool MemifPeer::ConnectTo(const MemifAddress& server) {
-  MemifMessage heard;
+  Forget();
   socket_ = server.Connect();
   const Descriptor event(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!socket_.valid() || !MakeRegion() || !Hear(MemifKind::kHello, heard)) {
+  if (!socket_.valid() || !MakeRegion() || !Hear(MemifKind::kHello)) {
     return false;
   }
-  const AddRing to_server{1, 0, 0, 0, kLog2Slots, 0};
-  const AddRing to_client{0, 0, 0, sizeof(Ring), kLog2Slots, 0};
-  return Say(MemifKind::kInit, BytesOf(Init{0x200, 0, 0}), -1) && Hear(MemifKind::kAck, heard) &&
-         Say(MemifKind::kAddRegion, BytesOf(AddRegion{0, bytes_}), memory_.get()) &&
-         Hear(MemifKind::kAck, heard) &&
-         Say(MemifKind::kAddRing, BytesOf(to_server), event.get()) &&
-         Hear(MemifKind::kAck, heard) &&
-         Say(MemifKind::kAddRing, BytesOf(to_client), event.get()) &&
-         Hear(MemifKind::kAck, heard) && Say(MemifKind::kConnect, {}, -1) &&
-         Hear(MemifKind::kConnected, heard);
+  const auto log2_slots = static_cast<std::uint8_t>(log2_slots_);
+  const auto second =
+      static_cast<std::uint32_t>(reinterpret_cast<std::byte*>(in_) - regions_[0].data());
+  const AddRing to_server{1, 0, 0, 0, log2_slots, 0};
+  const AddRing to_client{0, 0, 0, second, log2_slots, 0};
+  return Say(MemifKind::kInit, BytesOf(Init{0x200, 0, 0}), -1) && Hear(MemifKind::kAck) &&
+         Say(MemifKind::kAddRegion, BytesOf(AddRegion{0, regions_[0].size()}), memory_.get()) &&
+         Hear(MemifKind::kAck) && Say(MemifKind::kAddRing, BytesOf(to_server), event.get()) &&
+         Hear(MemifKind::kAck) && Say(MemifKind::kAddRing, BytesOf(to_client), event.get()) &&
+         Hear(MemifKind::kAck) && Say(MemifKind::kConnect, {}, -1) && Hear(MemifKind::kConnected);
 }
 
 bool MemifPeer::ServeOne(const Descriptor& listener) {
+  Forget();
   is_server_ = true;
   pollfd wait{.fd = listener.get(), .events = POLLIN, .revents = 0};
   if (poll(&wait, 1, 1000) <= 0) {
     return false;
   }
   socket_ = Descriptor(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  MemifMessage heard;
-  if (!Say(MemifKind::kHello, BytesOf(Hello{{}, 0x200, 0x200, 0, 0, 0, kLog2Slots}), -1) ||
-      !Hear(MemifKind::kInit, heard) || !Say(MemifKind::kAck, {}, -1) ||
-      !Hear(MemifKind::kAddRegion, heard) || !Say(MemifKind::kAck, {}, -1)) {
+  const Hello hello{{}, 0x200, 0x200, kMostRegions, 0, 0, kMostLog2Slots};
+  if (!Say(MemifKind::kHello, BytesOf(hello), -1)) {
     return false;
   }
-  AddRegion region{};
-  std::memcpy(&region, &heard.bytes[2], sizeof region);
-  return MapRegion(heard.descriptor.get(), region.bytes) && Hear(MemifKind::kAddRing, heard) &&
-         Say(MemifKind::kAck, {}, -1) && Hear(MemifKind::kAddRing, heard) &&
-         Say(MemifKind::kAck, {}, -1) && Hear(MemifKind::kConnect, heard) &&
-         Say(MemifKind::kConnected, {}, -1);
+  for (;;) {
+    const auto heard = Next();
+    if (!heard) {
+      return false;
+    }
+    if (heard->kind() == MemifKind::kConnect) {
+      return in_ != nullptr && out_ != nullptr && Say(MemifKind::kConnected, {}, -1);
+    }
+    if (heard->kind() == MemifKind::kAddRegion) {
+      AddRegion region{};
+      std::memcpy(&region, &heard->bytes[2], sizeof region);
+      if (!Map(heard->descriptor.get(), region.bytes)) {
+        return false;
+      }
+    } else if (heard->kind() == MemifKind::kAddRing && !TakeRing(*heard)) {
+      return false;
+    }
+    if (!Say(MemifKind::kAck, {}, -1)) {
+      return false;
+    }
+  }
+}
+
+// To the server the sender moves the head, to the client the tail.
+std::size_t MemifPeer::Claim(std::span<std::byte*> rooms) noexcept {
+  std::uint16_t at = 0;
+  std::uint16_t free = 0;
+  if (is_server_) {
+    at = out_->tail.load(std::memory_order_relaxed);
+    free = static_cast<std::uint16_t>(out_->head.load(std::memory_order_acquire) - at);
+  } else {
+    at = out_->head.load(std::memory_order_relaxed);
+    const auto used = static_cast<std::uint16_t>(at - out_->tail.load(std::memory_order_acquire));
+    free = static_cast<std::uint16_t>((1U << log2_slots_) - used);
+  }
+  const std::size_t count = std::min<std::size_t>(rooms.size(), free);
+  for (std::size_t i = 0; i < count; i += 64 / sizeof(Slot)) {
+    __builtin_prefetch(&SlotAt(*out_, static_cast<unsigned>(at + i)), 0);
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const Slot& slot = SlotAt(*out_, static_cast<unsigned>(at + i));
+    rooms[i] = &regions_[slot.region][slot.offset];
+  }
+  return count;
+}
+
+void MemifPeer::Publish(std::size_t count, std::uint32_t length) noexcept {
+  std::atomic<std::uint16_t>& end = is_server_ ? out_->tail : out_->head;
+  const std::uint16_t at = end.load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < count; ++i) {
+    Slot& slot = SlotAt(*out_, static_cast<unsigned>(at + i));
+    if (slot.length != length) {
+      slot.length = length;
+    }
+    if (slot.flags != 0) {
+      slot.flags = 0;
+    }
+  }
+  end.store(static_cast<std::uint16_t>(at + count), std::memory_order_release);
 }
 
 unsigned MemifPeer::Send(std::span<const std::byte> frame) {
-  // to the server the sender moves the head, to the client the tail
-  Ring& ring = *RingAt(is_server_ ? 1 : 0);
-  std::atomic<std::uint16_t>& mine = is_server_ ? ring.tail : ring.head;
-  const std::uint16_t theirs = is_server_ ? ring.head.load(std::memory_order_acquire)
-                                          : ring.tail.load(std::memory_order_acquire);
-  std::uint16_t at = mine.load(std::memory_order_relaxed);
-  const auto room = static_cast<std::uint16_t>(is_server_ ? theirs - at : kSlots - (at - theirs));
-  for (unsigned i = 0; i < room; ++i, ++at) {
-    Slot& slot = ring.slots[at % kSlots];
-    std::memcpy(region_ + slot.offset, frame.data(), frame.size());
-    slot.length = static_cast<std::uint32_t>(frame.size());
+  std::array<std::byte*, 64> rooms{};
+  unsigned sent = 0;
+  for (std::size_t count = 0; (count = Claim(rooms)) > 0;) {
+    for (std::size_t i = 0; i < count; ++i) {
+      std::memcpy(rooms[i], frame.data(), frame.size());
+    }
+    Publish(count, static_cast<std::uint32_t>(frame.size()));
+    sent += static_cast<unsigned>(count);
   }
-  mine.store(at, std::memory_order_release);
-  return room;
+  return sent;
 }
 
 unsigned MemifPeer::Receive() {
-  Ring& ring = *RingAt(is_server_ ? 0 : 1);
   if (is_server_) {
-    const std::uint16_t head = ring.head.load(std::memory_order_acquire);
-    return static_cast<std::uint16_t>(head - ring.tail.exchange(head, std::memory_order_acq_rel));
+    const std::uint16_t head = in_->head.load(std::memory_order_acquire);
+    return static_cast<std::uint16_t>(head - in_->tail.exchange(head, std::memory_order_acq_rel));
   }
   // the other side fills up to the tail; every buffer is given back by moving the head on
-  const std::uint16_t filled = ring.tail.load(std::memory_order_acquire);
-  ring.head.store(static_cast<std::uint16_t>(filled + kSlots), std::memory_order_release);
+  const std::uint16_t filled = in_->tail.load(std::memory_order_acquire);
+  in_->head.store(static_cast<std::uint16_t>(filled + (1U << log2_slots_)),
+                  std::memory_order_release);
   return static_cast<std::uint16_t>(filled - std::exchange(taken_, filled));
 }
 
