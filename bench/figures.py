@@ -61,6 +61,8 @@ BENCHES = [
                         "memory.bytes_per_endpoint_100m"), core=1, seconds=600),
     # one worker and two, each on a core of its own
     Bench("scale_bench", ("scale.",)),
+    # from another process through net_memif: a core for each of the two
+    Bench("memif_bench", ("memif.",)),
     # our index beside hash tables, same ids in the same order
     Bench("peers/peer_tables_bench", ("table.",), core=1),
     # a UDP socket, recvmmsg and std::unordered_map, over loopback
