@@ -38,16 +38,16 @@ inline constexpr std::array<unsigned, 5> kDepths{8, 16, 32, 64, 128};
 inline constexpr unsigned kRounds = 5;  // each variant's rate is the median of so many
 inline constexpr std::uint64_t kStepsPerRound = 1U << 20;
 
-template <PrefetchHint hint>
+template <PrefetchHint kHint>
 inline void Prefetch(const Line* line) noexcept {
-  if constexpr (hint == PrefetchHint::kWrite) {
+  if constexpr (kHint == PrefetchHint::kWrite) {
 #if defined(__x86_64__)
     asm volatile("prefetchw %0" : : "m"(*line));  // GCC writes prefetcht0 unless told the CPU
 #else
     __builtin_prefetch(line, 1, 3);
 #endif
   } else {
-    __builtin_prefetch(line, 0, 3 - static_cast<int>(hint));
+    __builtin_prefetch(line, 0, 3 - static_cast<int>(kHint));
   }
 }
 
@@ -68,22 +68,22 @@ class Places {
   std::uint64_t lines_;
 };
 
-// Lines a second: each is asked for `depth` steps before it is read and written.
-template <PrefetchHint hint, unsigned depth>
+// Lines a second: each is asked for `kDepth` steps before it is read and written.
+template <PrefetchHint kHint, unsigned kDepth>
 double Rate(std::span<Line> lines, std::uint64_t seed, std::uint64_t steps) noexcept {
-  static_assert(std::has_single_bit(depth));
+  static_assert(std::has_single_bit(kDepth));
   Places places(seed, lines.size());
-  std::array<std::size_t, depth> ahead{};
+  std::array<std::size_t, kDepth> ahead{};
   for (std::size_t& place : ahead) {
     place = places.Next();
-    Prefetch<hint>(&lines[place]);
+    Prefetch<kHint>(&lines[place]);
   }
   const double begin = CoreSeconds();
   for (std::uint64_t step = 0; step < steps; ++step) {
-    std::size_t& place = ahead[step & (depth - 1)];
+    std::size_t& place = ahead[step & (kDepth - 1)];
     Line& line = lines[place];
     place = places.Next();
-    Prefetch<hint>(&lines[place]);
+    Prefetch<kHint>(&lines[place]);
     line.stamp += step;
   }
   return static_cast<double>(steps) / (CoreSeconds() - begin);
@@ -91,9 +91,9 @@ double Rate(std::span<Line> lines, std::uint64_t seed, std::uint64_t steps) noex
 
 using RateOf = double (*)(std::span<Line>, std::uint64_t, std::uint64_t);
 
-template <PrefetchHint hint>
+template <PrefetchHint kHint>
 constexpr std::array<RateOf, kDepths.size()> RatesOf() {
-  return {&Rate<hint, 8>, &Rate<hint, 16>, &Rate<hint, 32>, &Rate<hint, 64>, &Rate<hint, 128>};
+  return {&Rate<kHint, 8>, &Rate<kHint, 16>, &Rate<kHint, 32>, &Rate<kHint, 64>, &Rate<kHint, 128>};
 }
 
 inline double Median(std::array<double, kRounds> rates) {
@@ -107,14 +107,18 @@ inline double Median(std::array<double, kRounds> rates) {
 // contents are lost.
 inline std::array<MemoryLimit, kPrefetchHintNames.size()> MeasureMemoryLimits(
     std::span<std::byte> memory) {
-  using namespace memory_limit;
+  using memory_limit::kDepths;
+  using memory_limit::kRounds;
+  using memory_limit::Line;
+  using memory_limit::RatesOf;
   static constexpr std::array kRates{RatesOf<PrefetchHint::kT0>(),
                                      RatesOf<PrefetchHint::kT1>(),
                                      RatesOf<PrefetchHint::kT2>(),
                                      RatesOf<PrefetchHint::kNta>(),
                                      RatesOf<PrefetchHint::kWrite>()};
   const std::span lines(reinterpret_cast<Line*>(memory.data()), memory.size() / sizeof(Line));
-  const std::uint64_t steps = std::min<std::uint64_t>(kStepsPerRound, 16 * lines.size());
+  const std::uint64_t steps =
+      std::min<std::uint64_t>(memory_limit::kStepsPerRound, 16 * lines.size());
   // Round by round and not variant by variant: so none is served by what another left in a cache.
   std::array<std::array<std::array<double, kRounds>, kDepths.size()>, kRates.size()> rates{};
   for (unsigned round = 0; round <= kRounds; ++round) {
@@ -129,7 +133,7 @@ inline std::array<MemoryLimit, kPrefetchHintNames.size()> MeasureMemoryLimits(
   std::array<MemoryLimit, kPrefetchHintNames.size()> out{};
   for (std::size_t hint = 0; hint < kRates.size(); ++hint) {
     for (std::size_t depth = 0; depth < kDepths.size(); ++depth) {
-      const double rate = Median(rates[hint][depth]);
+      const double rate = memory_limit::Median(rates[hint][depth]);
       if (rate > out[hint].lines_per_second) {
         out[hint] = {rate, static_cast<PrefetchHint>(hint), kDepths[depth]};
       }

@@ -148,6 +148,7 @@ class Workers {
     std::vector<Rates> rates(sources_.size());
     {
       std::vector<std::jthread> threads;
+      threads.reserve(sources_.size());
       for (unsigned worker = 0; worker < sources_.size(); ++worker) {
         threads.emplace_back([&, worker] { rates[worker] = Drive(worker, phase); });
       }
