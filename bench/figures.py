@@ -72,6 +72,8 @@ BENCHES = [
           peers=("redis-server", "redis-benchmark")),
     # the demo: past the deadline, over all verdicts of a judged run
     Bench("detection.py", ("detection.",)),
+    # ten million names with three labels each, from text to a file that is mapped
+    Bench("roster_bench", ("delivery.roster",)),
     # beside dataplane and control: from verdict to callback
     Bench("delivery.py", ("delivery.latency", "delivery.transitions")),
 ]
