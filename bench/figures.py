@@ -80,9 +80,12 @@ BENCHES = [
 
 # a ratio: this row over that one, wherever either is measured
 RATIOS = {
-    # whole receivers, from the frame: ours by the index, at ten times the endpoints
-    "socket.ratio_to_recvmmsg": ("pipeline.heartbeats_per_core", "socket.heartbeats_per_core"),
-    "redis.ratio": ("pipeline.heartbeats_per_core", "redis.refreshes_per_core"),
+    # whole receivers, what they hear made on another core; ours at ten times the endpoints
+    "socket.ratio_to_recvmmsg": ("memif.heartbeats_per_core", "socket.heartbeats_per_core"),
+    "redis.ratio": ("memif.heartbeats_per_core", "redis.refreshes_per_core"),
+    # the same without a device: ours by the index, from frames in memory
+    "socket.ratio_from_memory": ("pipeline.heartbeats_per_core", "socket.heartbeats_per_core"),
+    "redis.ratio_from_memory": ("pipeline.heartbeats_per_core", "redis.refreshes_per_core"),
 }
 
 
