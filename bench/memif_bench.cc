@@ -102,11 +102,14 @@ Session RunOnce(std::size_t endpoints, bool zero_copy, unsigned number) {
     std::fprintf(stderr, "memif_bench: %s\n", (fleet ? rates.error() : fleet.error()).c_str());
     return {};
   }
-  const MemifLine line{.socket = fmt::format("flatline-memif-bench-{}-{}", getpid(), number),
+  const MemifLine line{.socket = fmt::format("memif-bench-{}-{}", getpid(), number),
                        .sender_serves = zero_copy};
   const pid_t sender = Spawn(1, [&] { return RunMemifSender(*fleet, line); });
   const pid_t receiver = Spawn(0, [&] { return Receive(*fleet, line, rates->value()); });
   const int status = AwaitBoth({sender, receiver});
+  if (status != EXIT_SUCCESS) {
+    SweepMemifReceiver(line);
+  }
   return {rates->value(), status};
 }
 

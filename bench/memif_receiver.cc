@@ -13,9 +13,11 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <fmt/format.h>
 #include <memory>
 #include <optional>
+#include <system_error>
 #include <time.h>
 #include <utility>
 #include <vector>
@@ -23,7 +25,9 @@
 namespace flatline {
 namespace {
 
-constexpr double kWindow = 0.2;  // seconds of a core
+constexpr double kWindow = 0.2;        // seconds of a core
+constexpr double kShortWindow = 0.01;  // for a fleet that measures nothing: a smoke run
+constexpr std::size_t kLeastFleet = 1'000'000;
 constexpr std::size_t kWindows = 3;
 constexpr unsigned kTurnsBetweenLooks = 64;  // at the clock of the thread
 constexpr std::uint64_t kMemory = std::uint64_t{64} << 20;
@@ -117,11 +121,9 @@ class Receiver {
       : fleet_(fleet),
         wire_(wire),
         memory_(std::move(memory)),
-        region_(FormatRegion(memory_.data(),
-                             ShapeFor(config.dataplane, kSmallPage),
-                             config,
-                             WallInstant{},
-                             0x5EED)) {}
+        region_(FormatRegion(
+            memory_.data(), ShapeFor(config.dataplane, kSmallPage), config, WallInstant{}, 0x5EED)),
+        window_(fleet.members().size() < kLeastFleet ? kShortWindow : kWindow) {}
 
   [[nodiscard]] std::expected<void, std::string> Start() {
     auto engine = Engine::Create(region_, {}, clock_.Now());
@@ -215,7 +217,7 @@ class Receiver {
     const std::uint64_t before = taken_;
     const double begin = CoreSeconds();
     double end = begin;
-    while (end - begin < kWindow) {
+    while (end - begin < window_) {
       for (unsigned turn = 0; turn < kTurnsBetweenLooks; ++turn) {
         step();
       }
@@ -259,6 +261,7 @@ class Receiver {
   RegionView region_;
   dpdk::TscClock clock_;
   std::unique_ptr<Engine> engine_;
+  double window_;
   std::uint64_t taken_ = 0;
   std::uint64_t counted_ = 0;
 };
@@ -286,6 +289,18 @@ std::expected<MemifRates, std::string> RunMemifReceiver(MemifFleet& fleet, const
     return std::unexpected(whole.error());
   }
   return rates;
+}
+
+void SweepMemifReceiver(const MemifLine& line) {
+  std::error_code error;
+  std::filesystem::remove_all(fmt::format("/run/flatline-{}.memif", line.socket), error);
+  std::filesystem::remove_all(fmt::format("/run/dpdk/{}", line.socket), error);
+  const std::string pages = dpdk::LookAtHost().hugetlbfs;
+  for (const auto& entry : std::filesystem::directory_iterator(pages, error)) {
+    if (entry.path().filename().string().starts_with(line.socket + "map_")) {
+      std::filesystem::remove(entry.path(), error);
+    }
+  }
 }
 
 bool HasPagesForZeroCopy() {

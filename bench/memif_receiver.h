@@ -26,6 +26,9 @@ struct MemifRates {
 [[nodiscard]] std::expected<MemifRates, std::string> RunMemifReceiver(MemifFleet& fleet,
                                                                       const MemifLine& line);
 
+// Removes what a receiver that was killed left: its private socket and EAL's files.
+void SweepMemifReceiver(const MemifLine& line);
+
 // Whether zero-copy can be had: it needs the receiver's buffers on huge pages.
 [[nodiscard]] bool HasPagesForZeroCopy();
 

@@ -22,6 +22,7 @@ namespace flatline::generator {
 namespace {
 
 constexpr unsigned kBuffers = 8191;  // one less than a power of two, as mempools like it
+constexpr unsigned kPoolCache = 256;  // several batches: the next is made in buffers just sent
 constexpr std::uint16_t kDescriptors = 1024;
 constexpr unsigned kMemoryMib = 64;
 constexpr std::uint16_t kQueue = 0;
@@ -233,7 +234,7 @@ std::expected<std::unique_ptr<Sender>, std::string> CreateDpdkSender(const DpdkO
         options.device));
   }
   Pool pool(rte_pktmbuf_pool_create(
-                "generator", kBuffers, kBatch, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY),
+                "generator", kBuffers, kPoolCache, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY),
             &rte_mempool_free);
   if (!pool) {
     return std::unexpected(
