@@ -42,7 +42,7 @@ class HugeArena {
 template <typename T>
 class HugeAllocator {
  public:
-  using value_type = T;
+  using value_type = T;  // NOLINT(readability-identifier-naming): what the standard calls it
 
   HugeAllocator() : arena_(std::make_shared<HugeArena>()) {}
 
@@ -52,6 +52,7 @@ class HugeAllocator {
   [[nodiscard]] T* allocate(std::size_t count) {
     // Arrays begin on a line, nodes where the last one ended.
     const std::size_t alignment = count > 1 ? std::max<std::size_t>(alignof(T), 64) : alignof(T);
+    // NOLINTNEXTLINE(bugprone-sizeof-expression): arrays of pointers are wanted too
     return static_cast<T*>(arena_->Take(count * sizeof(T), alignment));
   }
 

@@ -34,6 +34,7 @@ void StartEal(std::size_t bytes, bool huge) {
     words.insert(words.end(), {"--no-huge", "--no-shconf", "-m", std::to_string(bytes >> 20)});
   }
   std::vector<char*> arguments;
+  arguments.reserve(words.size());
   for (std::string& word : words) {
     arguments.push_back(word.data());
   }
