@@ -149,7 +149,7 @@ void IndexSet::FindBurst(std::span<const EndpointId> ids, std::span<Slot> slots)
   for (std::size_t i = 0; i < ids.size(); ++i) {
     slots[i] = ShardFor(hashes[i]).Candidate(hashes[i]);
     if (slots[i] != kNoSlot) [[likely]] {
-      __builtin_prefetch(&records[slots[i]], 1);
+      PrefetchOnce(&records[slots[i]]);
     }
   }
   std::size_t other_count = 0;

@@ -24,13 +24,6 @@ constexpr std::size_t kIncarnation = 16;
 constexpr std::size_t kSequence = 20;
 constexpr std::size_t kHandle = 32;
 
-// Into the first-level cache alone: a record is written once and not wanted again for seconds, and
-// the second level is better used for the page tables, which is what random records wait for where
-// pages are small to the processor, as in most virtual machines (bench/README.md).
-void Prefetch(const void* line) noexcept {
-  __builtin_prefetch(line, 0, 0);
-}
-
 std::uint8_t ByteAt(const std::byte* at) noexcept {
   return std::to_integer<std::uint8_t>(*at);
 }
@@ -99,7 +92,7 @@ inline void FastPath::Recognise(const Burst& burst, std::size_t i) noexcept {
         lane.heartbeat = nullptr;
         return;
       }
-      Prefetch(&index_.records[lane.slot]);
+      PrefetchOnce(&index_.records[lane.slot]);
     } else {
       lane.hash = index_.HashOf(wire::Load<EndpointId>(heartbeat + kId));
       index_.ShardFor(lane.hash).Prefetch(lane.hash);
@@ -114,7 +107,7 @@ inline void FastPath::Locate(Lane& lane) noexcept {
   }
   lane.slot = index_.ShardFor(lane.hash).Candidate(lane.hash);
   if (lane.slot != kNoSlot) [[likely]] {
-    Prefetch(&index_.records[lane.slot]);
+    PrefetchOnce(&index_.records[lane.slot]);
   }
 }
 
