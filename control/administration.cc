@@ -27,6 +27,7 @@ SharedRing<CommandResult> ResultsOf(const RegionView& region, unsigned worker) {
 }  // namespace
 
 void AdminBatch::TakeAnswers(std::vector<DeliveryRecord>& out, std::size_t limit) {
+  const std::lock_guard lock(mutex_);
   while (limit != 0 && answered_ < entries_.size() && statuses_[answered_] != kOpen) {
     out.push_back(frames::CommandAnswer(entries_[answered_].id,
                                         static_cast<CommandStatus>(statuses_[answered_])));
@@ -36,15 +37,24 @@ void AdminBatch::TakeAnswers(std::vector<DeliveryRecord>& out, std::size_t limit
 }
 
 void Administration::Attach(const RegionView& region) {
+  const std::lock_guard lock(mutex_);
   region_ = region;
+  is_attached_.store(true);
   for (const auto& weak : batches_) {
     if (const auto batch = weak.lock()) {
+      const std::lock_guard of_batch(batch->mutex_);
       batch->commanded_ = batch->answered_;
     }
   }
 }
 
+void Administration::Detach() {
+  is_attached_.store(false);
+  region_.reset();
+}
+
 std::shared_ptr<AdminBatch> Administration::Submit(std::vector<AdminEntry> entries) {
+  const std::lock_guard lock(mutex_);
   const std::uint64_t serial = next_serial_++ & (~std::uint64_t{0} >> kIndexBits);
   auto out = std::make_shared<AdminBatch>(serial, std::move(entries));
   batches_.push_back(out);
@@ -55,6 +65,7 @@ bool Administration::Turn() {
   if (!region_) {
     return false;
   }
+  const std::lock_guard lock(mutex_);
   const RegionView& region = *region_;
   bool worked = false;
   for (unsigned worker = 0; worker < region.shape().workers; ++worker) {
@@ -89,6 +100,7 @@ void Administration::Settle(const CommandResult& result) {
   for (const auto& weak : batches_) {
     const auto batch = weak.lock();
     if (batch && batch->serial_ == serial && index < batch->statuses_.size()) {
+      const std::lock_guard of_batch(batch->mutex_);
       if (batch->statuses_[index] == AdminBatch::kOpen) {
         batch->statuses_[index] = static_cast<std::uint8_t>(result.status);
       }
@@ -118,6 +130,7 @@ bool Administration::Give(const RegionView& region, AdminBatch& batch) {
   for (unsigned worker = 0; worker < workers; ++worker) {
     room[worker] = RoomOf(region, worker);
   }
+  const std::lock_guard of_batch(batch.mutex_);
   const std::size_t before = batch.commanded_;
   for (; batch.commanded_ < batch.entries_.size(); ++batch.commanded_) {
     if (batch.statuses_[batch.commanded_] != AdminBatch::kOpen) {

@@ -1,8 +1,9 @@
 // Carries out enrolments and retirements for those who ask over the Unix socket: entries become
 // commands in the ring of the worker that owns the endpoint, results come back and are told in the
-// order of the entries. Used by the control loop only. Assumes one consumer and one producer of the
-// rings. Bounds: in each worker's rings never more than they hold, so a result always finds room; a
-// batch is at most kMaxAdminEntries. Cost: one hash and one store an entry.
+// order of the entries. The control loop turns it; sessions submit batches and take answers from
+// their own threads. Assumes one consumer and one producer of the rings. Bounds: in each worker's
+// rings never more than they hold, so a result always finds room; a batch is at most
+// kMaxAdminEntries. Cost: one hash and one store an entry.
 //
 //   entries: | answered | known | commanded ... | not yet |       each index only moves right
 #pragma once
@@ -12,15 +13,18 @@
 #include <flatline/region.h>
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace flatline {
 
-// One request, as it is being carried out.
+// One request, as it is being carried out: by the control loop, for a session on another thread.
 class AdminBatch {
  public:
   AdminBatch(std::uint64_t serial, std::vector<AdminEntry> entries)
@@ -30,13 +34,17 @@ class AdminBatch {
   void TakeAnswers(std::vector<DeliveryRecord>& out, std::size_t limit);
 
   // True when every answer has been taken.
-  [[nodiscard]] bool finished() const noexcept { return answered_ == entries_.size(); }
+  [[nodiscard]] bool finished() const {
+    const std::lock_guard lock(mutex_);
+    return answered_ == entries_.size();
+  }
 
  private:
   friend class Administration;
 
   static constexpr std::uint8_t kOpen = 0;  // no CommandStatus
 
+  mutable std::mutex mutex_;  // of all that follows
   std::uint64_t serial_;
   std::vector<AdminEntry> entries_;
   std::vector<std::uint8_t> statuses_;
@@ -52,11 +60,12 @@ class Administration {
   // The region to work on; commands of which nothing came back from another one are given again.
   void Attach(const RegionView& region);
 
-  void Detach() { region_.reset(); }
+  void Detach();
 
-  [[nodiscard]] bool attached() const noexcept { return region_.has_value(); }
+  // By any thread.
+  [[nodiscard]] bool attached() const noexcept { return is_attached_.load(); }
 
-  // Carried out for as long as the caller holds it.
+  // Carried out for as long as the caller holds it. By any thread.
   [[nodiscard]] std::shared_ptr<AdminBatch> Submit(std::vector<AdminEntry> entries);
 
   // Reads results and gives commands, as far as there is room. True when either was done.
@@ -69,6 +78,8 @@ class Administration {
   [[nodiscard]] static std::size_t RoomOf(const RegionView& region, unsigned worker) noexcept;
 
   std::optional<RegionView> region_;
+  std::atomic<bool> is_attached_{false};
+  std::mutex mutex_;  // of the next two
   std::uint64_t next_serial_;
   std::vector<std::weak_ptr<AdminBatch>> batches_;
 };

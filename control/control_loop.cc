@@ -1,25 +1,26 @@
 #include "control/control_loop.h"
 
+#include "control/clock.h"
+
 #include <algorithm>
-#include <chrono>
+#include <cstdint>
+#include <limits>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 #include <utility>
 
 namespace flatline {
-namespace {
-
-Instant ReadMonotonic() {
-  return Instant{
-      std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())};
+Duration SyncIntervalOf(const ControlConfig& config) {
+  switch (config.durability) {
+    case Durability::kNone:
+      return Duration{std::numeric_limits<std::int64_t>::max() / 2};
+    case Durability::kInterval:
+      return config.sync_interval;
+    case Durability::kBeforeSending:
+      break;
+  }
+  return {};
 }
-
-WallInstant ReadWall() {
-  return WallInstant{
-      std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch())};
-}
-
-}  // namespace
 
 std::expected<void, std::string> ControlLoop::Run(const std::atomic<bool>& stop) {
   unsigned empty_turns = 0;
@@ -31,7 +32,7 @@ std::expected<void, std::string> ControlLoop::Run(const std::atomic<bool>& stop)
     if (!worked) {
       return std::unexpected(worked.error());
     }
-    server_->Serve(now, wall);
+    server_->Serve();
     if (server_->Wait(pause) || *worked) {
       empty_turns = 0;
       pause = kBusy;
@@ -54,8 +55,8 @@ std::expected<bool, std::string> ControlLoop::Turn(Instant now, WallInstant wall
   }
   LeaveWhenDrained(now);
   if (now >= sync_at_) {
-    server_->Sync(service_->journal());
-    sync_at_ = now + kSyncInterval;
+    server_->Sync(*service_);
+    sync_at_ = now + sync_interval_;
   }
   return worked;
 }
@@ -75,7 +76,7 @@ std::expected<void, std::string> ControlLoop::FollowRegion(Instant now) {
       break;
     case RegionWatch::Event::kJoined: {
       const RegionView& region = watch_.current()->view();
-      service_->Join(region);
+      service_->Join(region, watch_.share());
       region.control().control_pid.store(static_cast<std::uint32_t>(::getpid()),
                                          std::memory_order_relaxed);
       break;

@@ -1,7 +1,6 @@
 // The life of flatline-control: find the region, turn by turn move what is there, wait a little,
-// until told to stop. Run by main, on its thread. The only place in control that reads a clock.
-// Waits kBusy while there is work and up to kIdle when there has been none for a while; whatever
-// arrives on a socket ends a wait at once. Cost when idle: a thousand short turns a second.
+// until told to stop. Run by main, on its thread. Waits kBusy while there is work and up to kIdle
+// when there has been none for a while. Cost when idle: a thousand short turns a second.
 #pragma once
 
 #include "control/joined_region.h"
@@ -17,15 +16,20 @@
 
 namespace flatline {
 
+// How often the journal is put on the disk: every turn, at an interval, or never.
+[[nodiscard]] Duration SyncIntervalOf(const ControlConfig& config);
+
 class ControlLoop {
  public:
   static constexpr Duration kBusy{50'000};
   static constexpr Duration kIdle{1'000'000};
   static constexpr unsigned kTurnsBeforeIdle = 40;  // 2 ms
-  static constexpr Duration kSyncInterval{1'000'000'000};
 
   ControlLoop(const Config& config, Service& service, uring::Server& server)
-      : watch_(config), service_(&service), server_(&server) {}
+      : watch_(config),
+        service_(&service),
+        server_(&server),
+        sync_interval_(SyncIntervalOf(config.control)) {}
 
   // Until `stop`. The error says what made it impossible to go on.
   [[nodiscard]] std::expected<void, std::string> Run(const std::atomic<bool>& stop);
@@ -38,6 +42,7 @@ class ControlLoop {
   RegionWatch watch_;
   Service* service_;
   uring::Server* server_;
+  Duration sync_interval_;
   bool is_replaced_ = false;
   Instant replaced_at_{};
   Instant sync_at_{};

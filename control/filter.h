@@ -22,6 +22,9 @@ class Filter {
         want_health_(request.header.want_health != 0),
         groups_(request.groups) {}
 
+  // The same wishes: one stream serves both.
+  bool operator==(const Filter&) const = default;
+
   // True where nothing is left out, so that the journal can be sent as it stands.
   [[nodiscard]] bool everything() const noexcept {
     return (mask_ & kAllLiveness) == kAllLiveness && want_health_ && groups_.empty();

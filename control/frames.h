@@ -29,9 +29,20 @@ inline DeliveryRecord Make(RecordKind kind, std::uint64_t sequence, WallInstant 
   return out;
 }
 
-inline DeliveryRecord Hello(std::uint64_t newest, std::uint64_t oldest, WallInstant wall) noexcept {
-  DeliveryRecord out = Make(RecordKind::kHello, newest, wall);
-  out.silence_ns = static_cast<std::int64_t>(oldest);
+struct Greeting {
+  std::uint64_t newest = 0;
+  std::uint64_t oldest = 0;
+  std::uint64_t begins_behind = 0;  // where the tail begins
+  bool snapshot_first = false;
+  Duration bookmark{};
+};
+
+inline DeliveryRecord Hello(const Greeting& greeting, WallInstant wall) noexcept {
+  DeliveryRecord out = Make(RecordKind::kHello, greeting.newest, wall);
+  out.silence_ns = static_cast<std::int64_t>(greeting.oldest);
+  out.endpoint = greeting.begins_behind;
+  out.to = greeting.snapshot_first ? 1 : 0;
+  out.incarnation = static_cast<std::uint32_t>(greeting.bookmark.count() / 1'000'000);
   return Seal(out);
 }
 

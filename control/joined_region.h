@@ -65,10 +65,13 @@ class RegionWatch {
 
   [[nodiscard]] const JoinedRegion* current() const noexcept { return region_.get(); }
 
+  // Who holds it keeps it mapped.
+  [[nodiscard]] std::shared_ptr<const JoinedRegion> share() const noexcept { return region_; }
+
  private:
   const Config* config_;
   Instant next_{};
-  std::unique_ptr<JoinedRegion> region_;
+  std::shared_ptr<JoinedRegion> region_;
   std::string complaint_;  // last one logged
 };
 

@@ -13,8 +13,6 @@ namespace {
 constexpr Duration kRetry{1'000'000'000};
 // A disk that is full costs history before it costs verdicts, but never these.
 constexpr std::size_t kLeastSegments = 2;
-// Ranges older than this many segments are read from the disk, perhaps.
-constexpr std::size_t kWarmSegments = 2;
 
 bool IsFull(int number) {
   return number == ENOSPC || number == EDQUOT;
@@ -39,10 +37,28 @@ void Journal::DropOldest() {
   segments_.pop_front();
   oldest->Remove();
   std::erase_if(holes_, [&](const Hole& hole) { return hole.last < oldest->end(); });
+  Show();
+}
+
+// Readers are to see the segments as they are now.
+void Journal::Show() {
+  readable_.Replace(std::make_shared<JournalExtent>(
+      std::vector<std::shared_ptr<const Segment>>(segments_.begin(), segments_.end()), holes_));
 }
 
 void Journal::Retain() {
   while (segments_.size() > kLeastSegments && bytes() > options_.retain) {
+    DropOldest();
+  }
+}
+
+void Journal::Expire(WallInstant wall) {
+  while (options_.retain_age != Duration{} && segments_.size() > 1) {
+    const Segment& segment = *segments_.front();
+    const std::int64_t last_ns = segment.records().back().at_ns;
+    if (last_ns >= (wall - options_.retain_age).time_since_epoch().count()) {
+      return;
+    }
     DropOldest();
   }
 }
@@ -82,6 +98,7 @@ bool Journal::HasRoom(Instant now) {
   }
   segments_.push_back(std::move(next_));
   next_.reset();
+  Show();
   return true;
 }
 
@@ -98,6 +115,10 @@ std::size_t Journal::Append(std::span<DeliveryRecord> records, Instant now) {
     }
     taken += part.size();
   }
+  readable_.Wrote(newest_);
+  if (!options_.sync_before_telling) {
+    readable_.MayTell(newest_);
+  }
   return taken;
 }
 
@@ -111,33 +132,6 @@ void Journal::Housekeep(Instant now) {
   }
 }
 
-Journal::Range Journal::From(std::uint64_t sequence, std::size_t limit) const {
-  Range out;
-  if (sequence > newest_ || limit == 0) {
-    return out;
-  }
-  const auto hole = std::ranges::find_if(
-      holes_, [&](const Hole& candidate) { return candidate.last >= sequence; });
-  std::uint64_t end = std::min(newest_ + 1, sequence + limit);
-  if (hole != holes_.end()) {
-    if (hole->first <= sequence) {
-      out.hole_until = hole->last;
-      return out;
-    }
-    end = std::min(end, hole->first);
-  }
-  const auto after = std::ranges::upper_bound(
-      segments_, sequence, {}, [](const auto& segment) { return segment->first(); });
-  const auto at = std::prev(after);
-  const Segment& segment = **at;
-  end = std::min(end, segment.end());
-  out.records = segment.records().subspan(static_cast<std::size_t>(sequence - segment.first()),
-                                          static_cast<std::size_t>(end - sequence));
-  out.keep = *at;
-  out.cold = std::distance(at, segments_.end()) > static_cast<std::ptrdiff_t>(kWarmSegments);
-  return out;
-}
-
 std::shared_ptr<const Segment> Journal::SyncTarget() {
   if (segments_.empty() || synced_ == newest_) {
     return nullptr;
@@ -148,6 +142,12 @@ std::shared_ptr<const Segment> Journal::SyncTarget() {
   const auto at = after == segments_.begin() ? after : std::prev(after);
   synced_ = std::min(newest_, (*at)->end() - 1);
   return *at;
+}
+
+void Journal::Synced() {
+  if (options_.sync_before_telling) {
+    readable_.MayTell(synced_);
+  }
 }
 
 }  // namespace flatline

@@ -1,6 +1,6 @@
 // The journal: every transition that was ever told, as numbered records in mapped segments; the
-// only queue to subscribers. One writer, the control loop, which is also who asks for ranges to
-// send; ranges stay readable while their segment is held, whatever retention does.
+// only queue to subscribers. One writer, the control loop; publisher threads read through
+// readable(), and what they hold stays readable, whatever retention does.
 // Bounds: segments of a fixed size, together at most `retain` bytes; sequences from 1, no holes.
 // Cost: 64 bytes copied and a CRC each; no system call but when a segment begins.
 //
@@ -9,6 +9,7 @@
 // where SyncTarget is synced every second.
 #pragma once
 
+#include "control/readable_journal.h"
 #include "control/segment.h"
 
 #include <flatline/delivery.h>
@@ -29,7 +30,9 @@ struct JournalOptions {
   std::string directory;
   std::uint64_t segment = std::uint64_t{64} << 20;
   std::uint64_t retain = std::uint64_t{1} << 30;
-  Allocate allocate;  // empty: posix_fallocate
+  Duration retain_age{};  // older segments go too; zero: whatever their age
+  bool sync_before_telling = false;
+  Allocate allocate{};  // empty: posix_fallocate
 };
 
 class Journal {
@@ -55,6 +58,9 @@ class Journal {
   // Prepares the next segment before it is needed. To be called often; mostly does nothing.
   void Housekeep(Instant now);
 
+  // Gives up segments all of whose records are older than retain_age, but never the newest.
+  void Expire(WallInstant wall);
+
   // Sequence of the newest record, 0 if there never was one; and of the oldest retained, newest + 1
   // if none is.
   [[nodiscard]] std::uint64_t newest() const noexcept { return newest_; }
@@ -63,23 +69,23 @@ class Journal {
     return segments_.empty() ? newest_ + 1 : segments_.front()->first();
   }
 
-  struct Range {
-    std::span<const DeliveryRecord> records;  // contiguous; empty only where `hole_until` is set
-                                              // or nothing is newer
-    std::shared_ptr<const Segment> keep;      // holds their memory
-    std::uint64_t hole_until = 0;             // the record asked for is lost, up to this one
-    bool cold = false;                        // perhaps not in memory
-  };
+  using Range = JournalRange;
 
-  // Records from `sequence` (at least `oldest`) on, at most `limit`, without crossing a segment or
-  // a hole.
-  [[nodiscard]] Range From(std::uint64_t sequence, std::size_t limit) const;
+  // As JournalExtent::From; for the writer's own thread.
+  [[nodiscard]] Range From(std::uint64_t sequence, std::size_t limit) const {
+    return readable_.extent()->From(sequence, newest_, limit);
+  }
+
+  // For other threads; lives as long as the journal.
+  [[nodiscard]] const ReadableJournal& readable() const noexcept { return readable_; }
 
   // Empty, or the line that says why records are not being taken.
   [[nodiscard]] const std::string& trouble() const noexcept { return trouble_; }
 
-  // The file that has records which may not be on the disk yet, or null: sync it, holding it.
+  // The file that has records which may not be on the disk yet, or null: sync it, holding it, and
+  // say so with Synced. One at a time.
   [[nodiscard]] std::shared_ptr<const Segment> SyncTarget();
+  void Synced();
 
   // Damage that was found when the journal was opened.
   [[nodiscard]] const std::vector<Hole>& holes() const noexcept { return holes_; }
@@ -91,6 +97,7 @@ class Journal {
   [[nodiscard]] bool PrepareNext(Instant now);
   void Retain();
   void DropOldest();
+  void Show();
   [[nodiscard]] std::uint64_t bytes() const noexcept;
 
   friend class JournalRecovery;
@@ -102,6 +109,7 @@ class Journal {
   std::vector<Hole> holes_;                        // in order
   std::uint64_t newest_ = 0;
   std::uint64_t synced_ = 0;  // newest when SyncTarget was last asked
+  ReadableJournal readable_;
   Instant retry_at_{};
   std::string trouble_;
 };

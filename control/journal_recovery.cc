@@ -68,6 +68,9 @@ std::expected<std::unique_ptr<Journal>, std::string> Journal::Open(const Journal
     return std::unexpected(std::move(recovered.error()));
   }
   out->synced_ = out->newest_;
+  out->Show();
+  out->readable_.Wrote(out->newest_);
+  out->readable_.MayTell(out->newest_);
   return out;
 }
 

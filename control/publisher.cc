@@ -3,64 +3,81 @@
 #include "control/frames.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace flatline {
-namespace {
 
-constexpr std::size_t kBufferRecords = Subscriber::kBuffer / sizeof(DeliveryRecord);
+Publisher::Publisher(const ReadableJournal& journal, const Trail& trail, PublisherOptions options)
+    : readable_(&journal), trail_(&trail), options_(std::move(options)), journal_(journal) {}
 
-Outgoing BufferOf(const Subscriber& subscriber) {
-  return {std::as_bytes(std::span(subscriber.buffer)), nullptr, false};
+void Publisher::Follow(WallInstant wall) {
+  journal_.Refresh();
+  is_behind_ = false;
+  std::erase_if(streams_, [&](const std::weak_ptr<Stream>& weak) {
+    const auto stream = weak.lock();
+    if (stream) {
+      stream->Follow(wall);
+      is_behind_ = is_behind_ || stream->upto() != journal_.newest();
+    }
+    return !stream;
+  });
 }
 
-Outgoing Only(Subscriber& subscriber, const DeliveryRecord& record) {
-  subscriber.buffer.assign(1, record);
-  return BufferOf(subscriber);
+std::shared_ptr<Stream> Publisher::StreamFor(const Filter& filter) {
+  for (const auto& weak : streams_) {
+    if (auto stream = weak.lock(); stream && *stream->filter() == filter) {
+      return stream;
+    }
+  }
+  auto out = std::make_shared<Stream>(journal_, std::make_shared<const Filter>(filter));
+  streams_.push_back(out);
+  return out;
 }
-
-}  // namespace
 
 std::expected<Outgoing, Refusal> Publisher::Begin(Subscriber& subscriber,
                                                   const Request& request,
+                                                  std::shared_ptr<SnapshotTicket> ticket,
                                                   Instant now,
-                                                  WallInstant wall) const {
-  const std::uint64_t newest = journal_->newest();
-  subscriber.filter = Filter(request);
+                                                  WallInstant wall) {
+  Follow(wall);
+  const std::uint64_t newest = journal_.newest();
+  subscriber.stream = StreamFor(Filter(request));
   subscriber.last_sent = now;
   subscriber.cursor = newest;
+  subscriber.pace = {request.header.batch_bytes,
+                     Duration{std::int64_t{request.header.batch_age_us} * 1000}};
   if (request.header.kind == RequestKind::kSubscribeFrom) {
     if (request.header.sequence > newest) {
-      return std::unexpected(
-          Refusal{DeliveryError::kFutureSequence, "that sequence was never given out"});
+      return Refuse(DeliveryError::kFutureSequence, "that sequence was never given out");
     }
     subscriber.cursor = request.header.sequence;
-  } else if (request.header.kind == RequestKind::kSubscribeSnapshot) {
+  } else if (ticket) {
     subscriber.stage = Subscriber::Stage::kAwaitsSnapshot;
+    subscriber.ticket = std::move(ticket);
   }
-  return Only(subscriber, frames::Hello(newest, journal_->oldest(), wall));
-}
-
-void Publisher::BeginSnapshot(Subscriber& subscriber, const TransitionReader& reader) const {
-  subscriber.snapshot = std::make_unique<Snapshot>(reader, journal_->newest(), subscriber.filter);
+  return Only(frames::Hello({.newest = newest,
+                             .oldest = journal_.oldest(),
+                             .begins_behind = subscriber.cursor,
+                             .snapshot_first = subscriber.ticket != nullptr,
+                             .bookmark = options_.bookmark},
+                            wall));
 }
 
 std::expected<Outgoing, Refusal> Publisher::Next(Subscriber& subscriber,
-                                                 const TransitionReader* reader,
                                                  Instant now,
-                                                 WallInstant wall) const {
-  subscriber.buffer.clear();
+                                                 WallInstant wall) {
   Outgoing out;
-  if (subscriber.snapshot && reader != nullptr) {
-    auto rows = NextOfSnapshot(subscriber, *reader, wall);
+  if (subscriber.stage == Subscriber::Stage::kFollows) {
+    out = subscriber.stream->From(subscriber.cursor, wall);
+    if (out.bytes.empty() && now - subscriber.last_sent >= options_.bookmark) {
+      out = Only(frames::Bookmark(subscriber.cursor, wall));
+    }
+  } else {
+    auto rows = NextOfSnapshot(subscriber, wall);
     if (!rows) {
       return rows;
     }
     out = std::move(*rows);
-  } else if (subscriber.stage == Subscriber::Stage::kFollows) {
-    out = NextOfJournal(subscriber, wall);
-    if (out.bytes.empty() && now - subscriber.last_sent >= bookmark_) {
-      out = Only(subscriber, frames::Bookmark(subscriber.cursor, wall));
-    }
   }
   if (!out.bytes.empty()) {
     subscriber.last_sent = now;
@@ -69,91 +86,50 @@ std::expected<Outgoing, Refusal> Publisher::Next(Subscriber& subscriber,
 }
 
 std::expected<Outgoing, Refusal> Publisher::NextOfSnapshot(Subscriber& subscriber,
-                                                           const TransitionReader& reader,
-                                                           WallInstant wall) const {
-  Snapshot& snapshot = *subscriber.snapshot;
+                                                           WallInstant wall) {
   if (subscriber.stage == Subscriber::Stage::kAwaitsSnapshot) {
+    const SnapshotTicket& ticket = *subscriber.ticket;
+    if (ticket.is_cancelled()) {
+      return Refuse(DeliveryError::kTooSlow, "the dataplane began anew; ask again");
+    }
+    if (!ticket.is_granted() || ticket.origin().sequence > journal_.newest()) {
+      return Outgoing{};
+    }
+    subscriber.snapshot = std::make_shared<SnapshotJob>(
+        subscriber.ticket, subscriber.stream->filter(), *readable_, *trail_, options_.wake);
     subscriber.stage = Subscriber::Stage::kSnapshot;
-    subscriber.cursor = snapshot.sequence();
-    return Only(subscriber, frames::SnapshotBegin(snapshot.sequence(), wall));
+    subscriber.cursor = subscriber.snapshot->sequence();
+    subscriber.snapshot->Start(options_.run, wall);
+    return Only(frames::SnapshotBegin(subscriber.cursor, wall));
   }
-  if (journal_->oldest() > snapshot.sequence() + 1) {
-    return std::unexpected(Refusal{DeliveryError::kTooSlow, "the journal moved past the snapshot"});
+  SnapshotJob& job = *subscriber.snapshot;
+  if (job.is_void()) {
+    return Refuse(DeliveryError::kTooSlow, "the dataplane began anew; ask again");
   }
-  for (std::size_t i = 0; i < kChunksATurn; ++i) {
-    const Snapshot::Progress progress = snapshot.Advance(reader, wall);
-    if (progress == Snapshot::Progress::kTooMuch) {
-      return std::unexpected(
-          Refusal{DeliveryError::kTooSlow, "too much changed during the snapshot"});
-    }
-    if (progress == Snapshot::Progress::kWaiting) {
-      break;
-    }
-    if (progress == Snapshot::Progress::kDone) {
-      const DeliveryRecord end = frames::SnapshotEnd(snapshot.sequence(), snapshot.told(), wall);
-      subscriber.stage = Subscriber::Stage::kFollows;
-      subscriber.snapshot.reset();
-      return Only(subscriber, end);
-    }
-    if (!snapshot.rows().empty()) {
-      return Outgoing{std::as_bytes(snapshot.rows()), nullptr, false};
-    }
+  if (journal_.oldest() > job.sequence() + 1) {
+    return Refuse(DeliveryError::kTooSlow, "the journal moved past the snapshot");
   }
-  return Outgoing{};
-}
-
-Outgoing Publisher::NextOfJournal(Subscriber& subscriber, WallInstant wall) const {
-  if (subscriber.cursor >= journal_->newest()) {
-    return {};
+  if (!job.is_done()) {
+    job.Start(options_.run, wall);
+    return Outgoing{};
   }
-  if (const std::uint64_t oldest = journal_->oldest(); subscriber.cursor + 1 < oldest) {
-    const DeliveryRecord gap = frames::Gap(subscriber.cursor, oldest - 1, wall);
-    subscriber.cursor = oldest - 1;
-    return Only(subscriber, gap);
+  auto rows = std::make_shared<std::vector<DeliveryRecord>>();
+  const Snapshot::Progress progress = job.Take(*rows);
+  if (progress == Snapshot::Progress::kTooMuch) {
+    return Refuse(DeliveryError::kTooSlow, "too much changed during the snapshot");
   }
-  if (!subscriber.filter.everything()) {
-    return NextFiltered(subscriber, wall);
+  if (progress == Snapshot::Progress::kDone) {
+    const DeliveryRecord end = frames::SnapshotEnd(job.sequence(), job.told(), wall);
+    subscriber.stage = Subscriber::Stage::kFollows;
+    subscriber.snapshot.reset();
+    subscriber.ticket.reset();
+    return Only(end);
   }
-  Journal::Range range = journal_->From(subscriber.cursor + 1, kMostSent);
-  if (range.hole_until != 0) {
-    const DeliveryRecord gap = frames::Gap(subscriber.cursor, range.hole_until, wall);
-    subscriber.cursor = range.hole_until;
-    return Only(subscriber, gap);
+  if (progress == Snapshot::Progress::kRows) {
+    job.Start(options_.run, wall);  // the next chunk, while this one is being sent
   }
-  subscriber.cursor += range.records.size();
-  return {std::as_bytes(range.records), std::move(range.keep), range.cold};
-}
-
-Outgoing Publisher::NextFiltered(Subscriber& subscriber, WallInstant wall) const {
-  std::size_t scanned = 0;
-  while (scanned < kMostScanned && subscriber.buffer.size() < kBufferRecords &&
-         subscriber.cursor < journal_->newest()) {
-    const Journal::Range range = journal_->From(subscriber.cursor + 1, kMostScanned - scanned);
-    if (range.hole_until != 0) {
-      subscriber.buffer.push_back(frames::Gap(subscriber.cursor, range.hole_until, wall));
-      subscriber.cursor = range.hole_until;
-      continue;
-    }
-    const std::size_t looked_at = Select(subscriber, range.records);
-    scanned += looked_at;
-    subscriber.cursor += looked_at;
-  }
-  return BufferOf(subscriber);
-}
-
-// Copies what is wanted until the buffer is full; returns how many records were looked at.
-std::size_t Publisher::Select(Subscriber& subscriber, std::span<const DeliveryRecord> records) {
-  std::size_t looked_at = 0;
-  for (const DeliveryRecord& record : records) {
-    if (subscriber.buffer.size() == kBufferRecords) {
-      break;
-    }
-    ++looked_at;
-    if (subscriber.filter.Wants(record)) {
-      subscriber.buffer.push_back(record);
-    }
-  }
-  return looked_at;
+  const auto bytes = std::as_bytes(std::span(*rows));
+  return Outgoing{bytes, std::move(rows)};
 }
 
 }  // namespace flatline

@@ -1,12 +1,12 @@
-// Decides what a subscriber is sent next: a stretch of the journal as it stands, or, through a
-// bounded buffer, what its filter leaves of one; a gap where the journal no longer reaches back or
-// is damaged; the rows of a snapshot; a bookmark when there has been nothing for a while. Called by
-// a session whose last send is done; subscribers that are not being served at the moment may be
-// prepared in parallel, for it changes nothing but the subscriber. Cost: nothing per record for who
-// wants everything; for others a scan of at most kMostScanned records a call.
+// Decides what a subscriber is sent next: a stretch of its stream; a gap where the journal no
+// longer reaches back or is damaged; the rows of a snapshot; a bookmark when there has been nothing
+// for a while. One for each publisher thread, with the streams of that thread; called by sessions
+// whose last send is done. Cost: nothing per record for who wants everything; for others one look
+// at each record and filter.
 #pragma once
 
-#include "control/journal.h"
+#include "control/outgoing.h"
+#include "control/readable_journal.h"
 #include "control/request.h"
 #include "control/subscriber.h"
 
@@ -14,59 +14,54 @@
 
 #include <cstddef>
 #include <expected>
+#include <functional>
 #include <memory>
-#include <optional>
-#include <span>
+#include <vector>
 
 namespace flatline {
 
-// Bytes to send, and what keeps them where they are until they are sent.
-struct Outgoing {
-  std::span<const std::byte> bytes;
-  std::shared_ptr<const Segment> keep;
-  bool cold = false;  // perhaps not in memory
+struct PublisherOptions {
+  Duration bookmark{1'000'000'000};
+  SnapshotJob::Run run = [](const std::function<void()>& task) { task(); };
+  std::function<void()> wake = [] {};  // a step of a snapshot is done
 };
 
 class Publisher {
  public:
-  static constexpr std::size_t kMostSent = (std::size_t{256} << 10) / sizeof(DeliveryRecord);
-  static constexpr std::size_t kMostScanned = 65536;
-  static constexpr std::size_t kChunksATurn = 4;
+  Publisher(const ReadableJournal& journal, const Trail& trail, PublisherOptions options);
 
-  Publisher(const Journal& journal, Duration bookmark) : journal_(&journal), bookmark_(bookmark) {}
+  // Sees how far the journal has come, and takes it into the streams. Once a turn.
+  void Follow(WallInstant wall);
 
-  // Takes a subscription: greets, and sets the subscriber where it asked to be.
+  // Takes a subscription: greets, and sets the subscriber where it asked to be. `ticket` where it
+  // asked for a snapshot.
   [[nodiscard]] std::expected<Outgoing, Refusal> Begin(Subscriber& subscriber,
                                                        const Request& request,
+                                                       std::shared_ptr<SnapshotTicket> ticket,
                                                        Instant now,
-                                                       WallInstant wall) const;
+                                                       WallInstant wall);
 
-  // The snapshot that it waits for can be made now.
-  void BeginSnapshot(Subscriber& subscriber, const TransitionReader& reader) const;
-
-  // What is next; no bytes: nothing now. `reader` is needed during a snapshot.
+  // What is next; no bytes: nothing now.
   [[nodiscard]] std::expected<Outgoing, Refusal> Next(Subscriber& subscriber,
-                                                      const TransitionReader* reader,
                                                       Instant now,
-                                                      WallInstant wall) const;
+                                                      WallInstant wall);
 
-  // How far it is behind, and must be filtered for.
-  [[nodiscard]] std::uint64_t ToFilter(const Subscriber& subscriber) const noexcept {
-    const bool filters =
-        subscriber.stage == Subscriber::Stage::kFollows && !subscriber.filter.everything();
-    return filters ? journal_->newest() - subscriber.cursor : 0;
-  }
+  // True when Follow would show more.
+  [[nodiscard]] bool is_behind() const noexcept { return is_behind_ || journal_.is_behind(); }
+
+  [[nodiscard]] const JournalReader& journal() const noexcept { return journal_; }
 
  private:
   [[nodiscard]] std::expected<Outgoing, Refusal> NextOfSnapshot(Subscriber& subscriber,
-                                                                const TransitionReader& reader,
-                                                                WallInstant wall) const;
-  [[nodiscard]] Outgoing NextOfJournal(Subscriber& subscriber, WallInstant wall) const;
-  [[nodiscard]] Outgoing NextFiltered(Subscriber& subscriber, WallInstant wall) const;
-  static std::size_t Select(Subscriber& subscriber, std::span<const DeliveryRecord> records);
+                                                                WallInstant wall);
+  [[nodiscard]] std::shared_ptr<Stream> StreamFor(const Filter& filter);
 
-  const Journal* journal_;
-  Duration bookmark_;
+  const ReadableJournal* readable_;
+  const Trail* trail_;
+  PublisherOptions options_;
+  JournalReader journal_;
+  bool is_behind_ = false;  // a stream has not caught up with the journal
+  std::vector<std::weak_ptr<Stream>> streams_;
 };
 
 }  // namespace flatline

@@ -92,7 +92,12 @@ std::expected<std::span<const Told>, std::string> Scribe::Turn(Instant now, Wall
   }
   const Duration wall_offset = wall.time_since_epoch() - now.time_since_epoch();
   records_.clear();
+  std::uint64_t sequence = journal_->newest();
   for (const Told& one : *told) {
+    if (trail_ != nullptr) {
+      // Before anybody can see the record.
+      trail_->Put(++sequence, {one.transition.slot, one.transition.liveness});
+    }
     records_.push_back(RecordOf(one, generation_, wall_offset));
   }
   const std::size_t written = journal_->Append(records_, now);

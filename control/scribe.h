@@ -5,6 +5,7 @@
 #pragma once
 
 #include "control/journal.h"
+#include "control/trail.h"
 #include "control/transition_reader.h"
 
 #include <flatline/delivery.h>
@@ -35,6 +36,9 @@ class Scribe {
 
   [[nodiscard]] const TransitionReader& reader() const noexcept { return reader_; }
 
+  // Where to leave a trace of what is written, from now on; null: nowhere.
+  void LeaveTraces(Trail* trail) noexcept { trail_ = trail; }
+
  private:
   void SkipJournaled();
   [[nodiscard]] bool AnnounceReset(Instant now, WallInstant wall);
@@ -43,6 +47,7 @@ class Scribe {
   TransitionReader reader_;
   std::uint64_t most_unreleased_;  // transitions that all rings hold together
   std::uint32_t generation_;
+  Trail* trail_ = nullptr;
   bool must_reset_ = false;
   std::vector<DeliveryRecord> records_;
 };

@@ -122,7 +122,7 @@ void Segment::WriteHeader() noexcept {
 
 void Segment::Remove() noexcept {
   ::unlink(path_.c_str());
-  removed_ = true;
+  removed_.store(true, std::memory_order_relaxed);
 }
 
 SegmentScan Scan(const Segment& segment) {

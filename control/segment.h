@@ -10,6 +10,7 @@
 #include <flatline/delivery.h>
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -90,7 +91,7 @@ class Segment {
   // Takes the file's name away. The memory stays for those who hold the segment.
   void Remove() noexcept;
 
-  [[nodiscard]] bool removed() const noexcept { return removed_; }
+  [[nodiscard]] bool removed() const noexcept { return removed_.load(std::memory_order_relaxed); }
 
  private:
   Segment(std::string path, std::uint64_t first, int descriptor) noexcept
@@ -105,7 +106,7 @@ class Segment {
   std::byte* base_ = nullptr;
   std::uint64_t bytes_ = 0;
   bool header_repaired_ = false;
-  bool removed_ = false;
+  std::atomic<bool> removed_{false};
 };
 
 // What is found in a segment by looking at every record of it.

@@ -4,65 +4,86 @@
 #include <spdlog/spdlog.h>
 #include <utility>
 
-#include <tbb/parallel_for.h>
-
 namespace flatline {
 namespace {
 
-// Records to be matched, over all subscribers, from which on other cores are woken for it.
-constexpr std::uint64_t kMuchToFilter = 16384;
 constexpr Duration kComplaintInterval{10'000'000'000};
 
 }  // namespace
 
 Service::Service(const ServiceOptions& options, std::unique_ptr<Journal> journal)
-    : options_(options),
-      journal_(std::move(journal)),
-      publisher_(*journal_, options.bookmark),
-      administration_(options.first_serial) {}
+    : options_(options), journal_(std::move(journal)), administration_(options.first_serial) {}
 
 Service::~Service() = default;
 
-void Service::Join(const RegionView& region) {
+void Service::Join(const RegionView& region, std::shared_ptr<const void> keep) {
   scribe_.emplace(region, *journal_);
+  scribe_->LeaveTraces(&trail_);
   administration_.Attach(region);
+  keep_ = std::move(keep);
+  left_ = std::make_shared<std::atomic<bool>>(false);
+  const std::lock_guard lock(mutex_);
+  has_region_ = true;
 }
 
 void Service::Leave() {
-  for (const auto& session : sessions_) {
-    session->AbandonSnapshot();
+  {
+    const std::lock_guard lock(mutex_);
+    has_region_ = false;
+    for (const auto& weak : queue_) {
+      if (const auto ticket = weak.lock()) {
+        ticket->Cancel();
+      }
+    }
+    queue_.clear();
+  }
+  if (left_) {
+    left_->store(true);
   }
   administration_.Detach();
   scribe_.reset();
+  keep_.reset();
+  granted_.clear();
+  RingBells();
 }
 
 bool Service::drained() const noexcept {
-  return !scribe_ || scribe_->reader().HasReleased(scribe_->reader().Heads());
+  return !scribe_ || HasReleased(scribe_->reader().region(), HeadsOf(scribe_->reader().region()));
 }
 
-std::expected<void, Refusal> Service::Permits(const Request& request) const {
-  if (subscribers_ >= options_.subscribers) {
-    return std::unexpected(Refusal{DeliveryError::kTooManySubscribers, "see control.subscribers"});
-  }
-  if (request.header.kind == RequestKind::kSubscribeSnapshot && !scribe_) {
-    return std::unexpected(
-        Refusal{DeliveryError::kNoDataplane, "there is no region: start the dataplane"});
+std::expected<void, Refusal> Service::TakePlace() {
+  if (subscribers_.fetch_add(1) >= options_.subscribers) {
+    subscribers_.fetch_sub(1);
+    return Refuse(DeliveryError::kTooManySubscribers, "see control.subscribers");
   }
   return {};
 }
 
-Session* Service::Open(Session::Origin origin, Instant now) {
-  if (sessions_.size() >= options_.subscribers + kSpareSessions) {
-    return nullptr;
+std::expected<std::shared_ptr<SnapshotTicket>, Refusal> Service::AskForSnapshot() {
+  const std::lock_guard lock(mutex_);
+  if (!has_region_) {
+    return Refuse(DeliveryError::kNoDataplane, "there is no region: start the dataplane");
   }
-  sessions_.push_back(std::make_unique<Session>(*this, origin, now));
-  return sessions_.back().get();
+  auto out = std::make_shared<SnapshotTicket>();
+  queue_.push_back(out);
+  return out;
 }
 
-void Service::Close(Session* session) {
-  const auto at = std::ranges::find(sessions_, session, &std::unique_ptr<Session>::get);
-  std::swap(*at, sessions_.back());
-  sessions_.pop_back();
+void Service::Enter(std::shared_ptr<Bell> bell) {
+  const std::lock_guard lock(mutex_);
+  bells_.push_back(std::move(bell));
+}
+
+void Service::Exit(const std::shared_ptr<Bell>& bell) {
+  const std::lock_guard lock(mutex_);
+  std::erase(bells_, bell);
+}
+
+void Service::RingBells() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& bell : bells_) {
+    bell->Ring();
+  }
 }
 
 std::expected<bool, std::string> Service::Turn(Instant now, WallInstant wall) {
@@ -72,71 +93,45 @@ std::expected<bool, std::string> Service::Turn(Instant now, WallInstant wall) {
     if (!told) {
       return std::unexpected(told.error());
     }
-    TellSnapshots(*told);
     worked = !told->empty();
-    BeginSnapshots(scribe_->reader());
+    worked = GrantSnapshots() || worked;
   }
   journal_->Housekeep(now);
+  journal_->Expire(wall);
   ReportTrouble(now);
   worked = administration_.Turn() || worked;
-  PrepareAll(now, wall);
+  if (worked) {
+    RingBells();
+  }
   return worked;
 }
 
-void Service::TellSnapshots(std::span<const Told> told) {
-  if (told.empty()) {
-    return;
-  }
-  for (const auto& session : sessions_) {
-    if (Subscriber* const subscriber = session->subscriber();
-        subscriber != nullptr && subscriber->snapshot) {
-      for (const Told& one : told) {
-        subscriber->snapshot->Observe(one.transition);
-      }
-    }
-  }
-}
-
 // Between two turns of the scribe, when what it has released and what is journaled are the same.
-void Service::BeginSnapshots(const TransitionReader& reader) {
-  std::size_t running = 0;
-  for (const auto& session : sessions_) {
-    const Subscriber* const subscriber = std::as_const(*session).subscriber();
-    running += subscriber != nullptr && subscriber->snapshot ? 1 : 0;
-  }
-  for (const auto& session : sessions_) {
-    if (running >= kMostSnapshots) {
-      return;
-    }
-    if (Subscriber* const subscriber = session->subscriber();
-        subscriber != nullptr && !subscriber->snapshot &&
-        subscriber->stage == Subscriber::Stage::kAwaitsSnapshot) {
-      publisher_.BeginSnapshot(*subscriber, reader);
-      ++running;
+SnapshotOrigin Service::OriginNow() const {
+  const TransitionReader& reader = scribe_->reader();
+  SnapshotOrigin out{reader.region(), keep_, left_, journal_->newest(), {}};
+  for (unsigned worker = 0; worker < reader.workers(); ++worker) {
+    if (const auto last = reader.LastReleased(worker)) {
+      out.unapplied.push_back(*last);
     }
   }
+  return out;
 }
 
-void Service::PrepareAll(Instant now, WallInstant wall) {
-  std::uint64_t much = 0;
-  to_filter_.clear();
-  for (const auto& session : sessions_) {
-    const Subscriber* const subscriber = std::as_const(*session).subscriber();
-    const std::uint64_t records =
-        subscriber != nullptr && session->ready().empty() ? publisher_.ToFilter(*subscriber) : 0;
-    if (records != 0) {
-      much += records;
-      to_filter_.push_back(session.get());
+bool Service::GrantSnapshots() {
+  std::erase_if(granted_, [](const auto& weak) { return weak.expired(); });
+  const std::lock_guard lock(mutex_);
+  bool granted = false;
+  while (granted_.size() < kMostSnapshots && !queue_.empty()) {
+    const auto ticket = queue_.front().lock();
+    queue_.pop_front();
+    if (ticket) {
+      ticket->Grant(OriginNow());
+      granted_.push_back(ticket);
+      granted = true;
     }
   }
-  if (to_filter_.size() > 1 && much > kMuchToFilter) {
-    tbb::parallel_for(std::size_t{0}, to_filter_.size(), [&](std::size_t i) {
-      to_filter_[i]->Prepare(now, wall);
-    });
-  }
-  for (const auto& session : sessions_) {
-    session->Prepare(now, wall);
-  }
+  return granted;
 }
 
 void Service::ReportTrouble(Instant now) {

@@ -1,23 +1,28 @@
-// Control without its sockets: transitions from the region into the journal, sessions served from
-// it, commands carried out. One turn at a time, as of the `now` given; uring/ moves the bytes and
-// main the time. Single-threaded; filters are matched by all cores when there is much to match.
-// Assumes a region stays mapped from Join to Leave. Cost of an idle turn: a look at every ring and
-// every session.
+// Control without its sockets and its publishers: transitions from the region into the journal,
+// commands carried out, places and snapshots granted. One turn at a time, as of the `now` given, on
+// the control loop's thread; what outlets ask of it, they may ask from theirs. Assumes a region
+// stays mapped from Join to Leave, and behind that while the owner given to Join is held. Cost of
+// an idle turn: a look at every ring.
 #pragma once
 
 #include "control/administration.h"
+#include "control/bell.h"
 #include "control/journal.h"
-#include "control/publisher.h"
+#include "control/refusal.h"
 #include "control/scribe.h"
-#include "control/session.h"
+#include "control/snapshot_origin.h"
+#include "control/trail.h"
 
 #include <flatline/region.h>
 #include <flatline/time.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <expected>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -42,7 +47,8 @@ class Service {
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
 
-  void Join(const RegionView& region);
+  // The control loop's. `keep` holds the mapping.
+  void Join(const RegionView& region, std::shared_ptr<const void> keep = nullptr);
   void Leave();
 
   // True when there is nothing in the rings that the journal has not.
@@ -51,42 +57,52 @@ class Service {
   // True when there was work: come again soon. The error says that the region is not sound.
   [[nodiscard]] std::expected<bool, std::string> Turn(Instant now, WallInstant wall);
 
-  // A new connection, or null where there are too many.
-  [[nodiscard]] Session* Open(Session::Origin origin, Instant now);
-  void Close(Session* session);
-
   [[nodiscard]] Journal& journal() noexcept { return *journal_; }
 
-  // For sessions.
+  // What was told may be sent now: after Journal::Synced.
+  void RingBells();
+
+  // For outlets, on any thread.
+  [[nodiscard]] const ServiceOptions& options() const noexcept { return options_; }
+
+  [[nodiscard]] const ReadableJournal& readable() const noexcept { return journal_->readable(); }
+
+  [[nodiscard]] const Trail& trail() const noexcept { return trail_; }
+
   [[nodiscard]] Administration& administration() noexcept { return administration_; }
 
-  [[nodiscard]] const Publisher& publisher() const noexcept { return publisher_; }
+  // A place among the subscribers, to be left again.
+  [[nodiscard]] std::expected<void, Refusal> TakePlace();
 
-  [[nodiscard]] const TransitionReader* reader() const noexcept {
-    return scribe_ ? &scribe_->reader() : nullptr;
-  }
+  void LeavePlace() noexcept { subscribers_.fetch_sub(1); }
 
-  [[nodiscard]] std::expected<void, Refusal> Permits(const Request& request) const;
+  // A place in the queue for snapshots, given up with the last reference to it.
+  [[nodiscard]] std::expected<std::shared_ptr<SnapshotTicket>, Refusal> AskForSnapshot();
 
-  void Remember() noexcept { ++subscribers_; }
-
-  void Forget() noexcept { --subscribers_; }
+  // Rung when there may be something to do.
+  void Enter(std::shared_ptr<Bell> bell);
+  void Exit(const std::shared_ptr<Bell>& bell);
 
  private:
-  void BeginSnapshots(const TransitionReader& reader);
-  void TellSnapshots(std::span<const Told> told);
-  void PrepareAll(Instant now, WallInstant wall);
+  [[nodiscard]] bool GrantSnapshots();
+  [[nodiscard]] SnapshotOrigin OriginNow() const;
   void ReportTrouble(Instant now);
 
   ServiceOptions options_;
   std::unique_ptr<Journal> journal_;
-  Publisher publisher_;
+  Trail trail_;
   Administration administration_;
   std::optional<Scribe> scribe_;
-  std::uint32_t subscribers_ = 0;
-  std::vector<std::unique_ptr<Session>> sessions_;
-  std::vector<Session*> to_filter_;
+  std::shared_ptr<const void> keep_;
+  std::shared_ptr<std::atomic<bool>> left_;
+  std::vector<std::weak_ptr<SnapshotTicket>> granted_;
   Instant complain_at_{};
+
+  std::atomic<std::uint32_t> subscribers_{0};
+  std::mutex mutex_;  // of all that follows
+  bool has_region_ = false;
+  std::deque<std::weak_ptr<SnapshotTicket>> queue_;
+  std::vector<std::shared_ptr<Bell>> bells_;
 };
 
 }  // namespace flatline

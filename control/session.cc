@@ -1,9 +1,11 @@
 #include "control/session.h"
 
 #include "control/frames.h"
+#include "control/outlet.h"
 #include "control/service.h"
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -33,8 +35,13 @@ const char* UnservedKey(const Request& request) {
 }  // namespace
 
 Session::~Session() {
+  LeavePlace();
+}
+
+void Session::LeavePlace() {
   if (role_ == Role::kSubscriber) {
-    service_->Forget();
+    outlet_->service().LeavePlace();
+    role_ = Role::kRefused;
   }
 }
 
@@ -42,15 +49,23 @@ void Session::Receive(std::span<const std::byte> bytes, Instant now, WallInstant
   if (role_ == Role::kRefused || pending_refusal_) {
     return;
   }
+  if (role_ != Role::kNobody) {
+    heard_ = now;  // nobody's patience is counted from the beginning
+  }
   input_.insert(input_.end(), bytes.begin(), bytes.end());
   TakeRequests(now, wall);
+  if (outgoing_.bytes.empty()) {
+    outlet_->Unoccupied(*this);
+  }
 }
 
 void Session::TakeRequests(Instant now, WallInstant wall) {
   while (!input_.empty() && !batch_ && role_ != Role::kRefused && !pending_refusal_) {
     if (role_ == Role::kSubscriber) {
-      Refuse({DeliveryError::kBadRequest, "a subscriber has nothing more to say"});
-      return;
+      if (!TakeAcknowledgement()) {
+        return;
+      }
+      continue;
     }
     auto parsed = ParseRequest(input_);
     if (!parsed) {
@@ -68,15 +83,39 @@ void Session::TakeRequests(Instant now, WallInstant wall) {
   }
 }
 
+// All that a subscriber may still say. False: it is not complete, or was something else.
+bool Session::TakeAcknowledgement() {
+  DeliveryAcknowledgement said;
+  if (input_.size() < sizeof(said)) {
+    const std::size_t common = std::min(input_.size(), said.magic.size());
+    if (std::memcmp(input_.data(), said.magic.data(), common) != 0) {
+      Refuse({DeliveryError::kBadRequest, "a subscriber can only acknowledge"});
+    }
+    return false;
+  }
+  std::memcpy(&said, input_.data(), sizeof(said));
+  if (said.magic != DeliveryAcknowledgement{}.magic || said.reserved != 0) {
+    Refuse({DeliveryError::kBadRequest, "a subscriber can only acknowledge"});
+    return false;
+  }
+  if (said.sequence > subscriber_.cursor) {
+    Refuse({DeliveryError::kFutureSequence, "acknowledged what it was not sent"});
+    return false;
+  }
+  input_.erase(input_.begin(), input_.begin() + sizeof(said));
+  return true;
+}
+
 void Session::Take(Request request, Instant now, WallInstant wall) {
   if (request.header.kind == RequestKind::kAdminister) {
+    Administration& administration = outlet_->service().administration();
     if (origin_ != Origin::kLocal) {
       Refuse({DeliveryError::kNotPermitted, "administration is for the Unix socket"});
-    } else if (!service_->administration().attached()) {
+    } else if (!administration.attached()) {
       Refuse({DeliveryError::kNoDataplane, "there is no region: start the dataplane"});
     } else {
       role_ = Role::kAdministrator;
-      batch_ = service_->administration().Submit(std::move(request.entries));
+      batch_ = administration.Submit(std::move(request.entries));
     }
     return;
   }
@@ -84,23 +123,38 @@ void Session::Take(Request request, Instant now, WallInstant wall) {
     Refuse({DeliveryError::kBadRequest, "subscribe on a connection of its own"});
     return;
   }
-  if (const auto permitted = service_->Permits(request); !permitted) {
-    Refuse(permitted.error());
-    return;
-  }
-  if (const auto* const key = UnservedKey(request)) {
+  if (const char* const key = UnservedKey(request)) {
     Refuse({DeliveryError::kBadRequest, std::string(key) + ": not served by this release"});
     return;
   }
-  auto begun = service_->publisher().Begin(subscriber_, request, now, wall);
+  Subscribe(request, now, wall);
+}
+
+void Session::Subscribe(const Request& request, Instant now, WallInstant wall) {
+  Service& service = outlet_->service();
+  if (const auto place = service.TakePlace(); !place) {
+    Refuse(place.error());
+    return;
+  }
+  role_ = Role::kSubscriber;
+  std::shared_ptr<SnapshotTicket> ticket;
+  if (request.header.kind == RequestKind::kSubscribeSnapshot) {
+    auto asked = service.AskForSnapshot();
+    if (!asked) {
+      Refuse(asked.error());
+      return;
+    }
+    ticket = std::move(*asked);
+  }
+  auto begun = outlet_->publisher().Begin(subscriber_, request, std::move(ticket), now, wall);
   if (!begun) {
     Refuse(begun.error());
     return;
   }
-  service_->Remember();
-  role_ = Role::kSubscriber;
+  acknowledges_ = (request.header.options & kAcknowledges) != 0;
   outgoing_ = std::move(*begun);
   progress_ = now;
+  heard_ = now;
 }
 
 void Session::Refuse(const Refusal& refusal) {
@@ -110,14 +164,13 @@ void Session::Refuse(const Refusal& refusal) {
     pending_refusal_ = refusal;  // what is being sent stays where it is until it has gone
     return;
   }
-  if (role_ == Role::kSubscriber) {
-    service_->Forget();
-  }
+  outgoing_ = Only(frames::Error(refusal));
+  LeavePlace();
+  outlet_->Unlist(*this);
+  outlet_->LeaveLane(*this);
   pending_refusal_.reset();
   subscriber_ = {};
   role_ = Role::kRefused;
-  refusal_ = frames::Error(refusal);
-  outgoing_ = {std::as_bytes(std::span{&refusal_, 1}), nullptr, false};
 }
 
 void Session::Prepare(Instant now, WallInstant wall) {
@@ -127,7 +180,7 @@ void Session::Prepare(Instant now, WallInstant wall) {
   if (pending_refusal_) {
     Refuse(Refusal(*pending_refusal_));
   } else if (role_ == Role::kSubscriber) {
-    auto next = service_->publisher().Next(subscriber_, service_->reader(), now, wall);
+    auto next = outlet_->publisher().Next(subscriber_, now, wall);
     if (next) {
       outgoing_ = std::move(*next);
       progress_ = now;
@@ -137,7 +190,7 @@ void Session::Prepare(Instant now, WallInstant wall) {
   } else if (role_ == Role::kAdministrator) {
     PrepareAnswers();
     TakeRequests(now, wall);
-  } else if (role_ == Role::kNobody && now - opened_ > kMostPatience) {
+  } else if (role_ == Role::kNobody && now - heard_ > kMostPatience) {
     Refuse({DeliveryError::kTooSlow, "no request within 10 seconds"});
   }
 }
@@ -148,26 +201,29 @@ void Session::PrepareAnswers() {
   }
   answers_.clear();
   batch_->TakeAnswers(answers_, kAnswersAtOnce);
-  outgoing_ = {std::as_bytes(std::span(answers_)), nullptr, false};
+  outgoing_ = {std::as_bytes(std::span(answers_)), nullptr};
   if (batch_->finished()) {
     batch_.reset();
   }
 }
 
-void Session::Sent(std::size_t bytes, Instant now) noexcept {
+void Session::Sent(std::size_t bytes, Instant now) {
   progress_ = now;
   outgoing_.bytes = outgoing_.bytes.subspan(std::min(bytes, outgoing_.bytes.size()));
   if (outgoing_.bytes.empty()) {
     outgoing_ = {};
+    outlet_->Unoccupied(*this);
   }
 }
 
-void Session::AbandonSnapshot() {
-  if (role_ != Role::kSubscriber || subscriber_.stage == Subscriber::Stage::kFollows) {
-    return;
+bool Session::IsStuck(Instant now) const noexcept {
+  if (outgoing_.segment != nullptr && outgoing_.segment->removed()) {
+    return true;
   }
-  // Rows being sent are in the snapshot's own memory, so it stays until they have gone.
-  Refuse({DeliveryError::kTooSlow, "the dataplane began anew; ask again"});
+  if (subscriber_.snapshot && !outgoing_.bytes.empty() && now - progress_ > kMostPatience) {
+    return true;
+  }
+  return role_ == Role::kSubscriber && acknowledges_ && now - heard_ > kMostSilence;
 }
 
 }  // namespace flatline

@@ -1,11 +1,11 @@
 // One connection as it is seen from within: bytes that came in, bytes to send next, and when it is
 // over. First nobody, then a subscriber or an administrator by its first request. Knows no sockets,
-// so a test drives it with bytes and invented time. Used by the control loop only, except that
-// Prepare may run for several at once. Bounds: kMostInput bytes received and not yet dealt with.
+// so a test drives it with bytes and invented time. Used by the thread of its outlet only.
+// Bounds: kMostInput bytes received and not yet dealt with.
 #pragma once
 
 #include "control/administration.h"
-#include "control/publisher.h"
+#include "control/outgoing.h"
 #include "control/request.h"
 #include "control/subscriber.h"
 
@@ -20,7 +20,22 @@
 
 namespace flatline {
 
-class Service;
+class Outlet;
+struct Lane;
+
+// Who moves a session's bytes.
+class Carrier {
+ public:
+  virtual ~Carrier() = default;
+
+  // There is something to send, or the session is over.
+  virtual void Attend() = 0;
+
+ protected:
+  Carrier() = default;
+  Carrier(const Carrier&) = default;
+  Carrier& operator=(const Carrier&) = default;
+};
 
 class Session {
  public:
@@ -28,14 +43,18 @@ class Session {
 
   // A request must be complete after this long; a snapshot must move within it.
   static constexpr Duration kMostPatience{10'000'000'000};
+  // Who promised to acknowledge and has been silent for so long is gone.
+  static constexpr Duration kMostSilence{3 * kKeepAlive_ns};
   static constexpr std::size_t kMostInput = std::size_t{2} << 20;
 
-  Session(Service& service, Origin origin, Instant now)
-      : service_(&service), origin_(origin), opened_(now) {}
+  Session(Outlet& outlet, Origin origin, Instant now)
+      : outlet_(&outlet), origin_(origin), heard_(now) {}
 
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
+
+  void CarryBy(Carrier& carrier) noexcept { carrier_ = &carrier; }
 
   // Bytes from the other end; copied as far as they are wanted.
   void Receive(std::span<const std::byte> bytes, Instant now, WallInstant wall);
@@ -53,7 +72,7 @@ class Session {
 
   [[nodiscard]] bool ready_is_cold() const noexcept { return outgoing_.cold; }
 
-  void Sent(std::size_t bytes, Instant now) noexcept;
+  void Sent(std::size_t bytes, Instant now);
 
   // Nothing more will come of it: close.
   [[nodiscard]] bool finished() const noexcept {
@@ -61,44 +80,52 @@ class Session {
   }
 
   // The other end has not read for ages: what is being sent has left the journal meanwhile. Or it
-  // has not taken a byte of its snapshot for so long that others should have its place.
-  [[nodiscard]] bool IsStuck(Instant now) const noexcept {
-    return (outgoing_.keep && outgoing_.keep->removed()) ||
-           (subscriber_.snapshot && !outgoing_.bytes.empty() && now - progress_ > kMostPatience);
-  }
+  // has not taken a byte of its snapshot for so long that others should have its place. Or it has
+  // not kept its promise to say something now and then.
+  [[nodiscard]] bool IsStuck(Instant now) const noexcept;
 
   // The subscriber that it is, or null: it is none, or is about to be sent away.
   [[nodiscard]] const Subscriber* subscriber() const noexcept {
     return role_ == Role::kSubscriber && !pending_refusal_ ? &subscriber_ : nullptr;
   }
 
-  [[nodiscard]] Subscriber* subscriber() noexcept {
-    return role_ == Role::kSubscriber && !pending_refusal_ ? &subscriber_ : nullptr;
+  // There is nothing to be done for it until its stream moves on.
+  [[nodiscard]] bool follows() const noexcept {
+    return subscriber() != nullptr && subscriber_.stage == Subscriber::Stage::kFollows;
   }
 
-  // The region goes away: a snapshot of it ends here.
-  void AbandonSnapshot();
-
  private:
+  friend class Outlet;
+
   enum class Role : std::uint8_t { kNobody, kSubscriber, kAdministrator, kRefused };
 
+  // In which of its outlet's lists it is.
+  enum class List : std::uint8_t { kNone, kDue, kIdle, kPolled };
+
   void TakeRequests(Instant now, WallInstant wall);
+  [[nodiscard]] bool TakeAcknowledgement();
   void Take(Request request, Instant now, WallInstant wall);
+  void Subscribe(const Request& request, Instant now, WallInstant wall);
   void Refuse(const Refusal& refusal);
+  void LeavePlace();
   void PrepareAnswers();
 
-  Service* service_;
+  Outlet* outlet_;
+  Carrier* carrier_ = nullptr;
   Origin origin_;
   Role role_ = Role::kNobody;
-  Instant opened_;
-  Instant progress_{};  // when a byte was last sent, or made ready
-  std::vector<std::byte> input_;
+  List list_ = List::kNone;  // the outlet's, as the next two
+  std::uint32_t place_ = 0;  // in it
+  Lane* lane_ = nullptr;     // once a subscriber
+  Outgoing outgoing_;
   Subscriber subscriber_;
+  Instant progress_{};  // when a byte was last sent, or made ready
+  Instant heard_;       // when a byte last came in
+  bool acknowledges_ = false;
+  std::vector<std::byte> input_;
   std::shared_ptr<AdminBatch> batch_;
   std::vector<DeliveryRecord> answers_;
-  DeliveryRecord refusal_;
   std::optional<Refusal> pending_refusal_;  // behind what is being sent
-  Outgoing outgoing_;
 };
 
 }  // namespace flatline

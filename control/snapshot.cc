@@ -3,7 +3,10 @@
 #include "control/frames.h"
 
 #include <algorithm>
-#include <optional>
+#include <atomic>
+#include <iterator>
+#include <numeric>
+#include <utility>
 
 #include <tbb/parallel_for.h>
 
@@ -15,64 +18,68 @@ static_assert(Snapshot::kChunk % kPiece == 0);
 
 }  // namespace
 
-Snapshot::Snapshot(const TransitionReader& reader, std::uint64_t sequence, const Filter& filter)
-    : region_(reader.region()),
-      sequence_(sequence),
-      filter_(filter),
+Snapshot::Snapshot(const SnapshotOrigin& origin, std::shared_ptr<const Filter> filter)
+    : region_(origin.region),
+      sequence_(origin.sequence),
+      filter_(std::move(filter)),
       chunk_(kChunk),
       filled_(kChunk / kPiece) {
-  for (unsigned worker = 0; worker < reader.workers(); ++worker) {
-    const std::optional<Transition> last = reader.LastReleased(worker);
-    if (!last || last->kind == TransitionKind::kBlind) {
+  for (const Transition& last : origin.unapplied) {
+    if (last.kind == TransitionKind::kBlind) {
       continue;
     }
-    AsOf& as_of = as_of_[last->id];
-    as_of.row = {last->id,
-                 {0, last->sequence},
-                 last->incarnation,
-                 {last->liveness, last->health, last->profile},
-                 last->group};
-    as_of.presence = last->reason == Reason::kRetired ? Presence::kRetired : Presence::kThere;
+    AsOf& as_of = as_of_[last.id];
+    as_of.row = {last.id,
+                 {0, last.sequence},
+                 last.incarnation,
+                 {last.liveness, last.health, last.profile},
+                 last.group};
+    as_of.presence = last.reason == Reason::kRetired ? Presence::kRetired : Presence::kThere;
   }
 }
 
-void Snapshot::Observe(const Transition& transition) {
-  if (transition.kind == TransitionKind::kBlind || phase_ == Phase::kDone ||
+void Snapshot::Observe(const DeliveryRecord& record, Trace trace) {
+  const bool is_health = record.kind == RecordKind::kHealth;
+  if ((!is_health && record.kind != RecordKind::kLiveness) || phase_ == Phase::kDone ||
       as_of_.size() > kMostChanges) {
     return;
   }
-  const auto [at, is_first] = as_of_.try_emplace(transition.id);
+  const auto [at, is_first] = as_of_.try_emplace(record.endpoint);
   if (!is_first) {
     return;
   }
-  EndpointState before{transition.liveness, transition.health, transition.profile};
-  if (transition.kind == TransitionKind::kHealth) {
-    before.health = static_cast<Health>(transition.from);
+  EndpointState before{trace.liveness, record.health, record.profile};
+  if (is_health) {
+    before.health = static_cast<Health>(record.from);
   } else {
-    before.liveness = static_cast<Liveness>(transition.from);
+    before.liveness = static_cast<Liveness>(record.from);
     if (before.liveness == Liveness::kUnknown) {
       before.health = Health::kUnknown;
     }
   }
   const bool was_known = before.liveness != Liveness::kUnknown;
   at->second.row = {
-      transition.id, {0, transition.sequence}, transition.incarnation, before, transition.group};
+      record.endpoint, {0, record.heartbeat_sequence}, record.incarnation, before, record.group};
   at->second.presence = was_known ? Presence::kThere : Presence::kUnheard;
-  at->second.told = was_known && transition.slot < settled_;
+  at->second.told = was_known && trace.slot < settled_;
 }
 
-Snapshot::Progress Snapshot::Advance(const TransitionReader& reader, WallInstant wall) {
+Snapshot::Progress Snapshot::Advance(WallInstant wall, const std::function<bool()>& catch_up) {
   rows_.clear();
   if (as_of_.size() > kMostChanges) {
     return Progress::kTooMuch;
   }
   if (phase_ == Phase::kReading) {
-    ReadChunk(reader);
+    ReadChunk();
     phase_ = Phase::kHeld;
   }
   if (phase_ == Phase::kHeld) {
-    if (!reader.HasReleased(held_until_)) {
+    if (!HasReleased(region_, held_until_)) {
       return Progress::kWaiting;
+    }
+    // Only now: what the rings have given back is journaled.
+    if (!catch_up()) {
+      return Progress::kTooMuch;
     }
     TellChunk(wall);
     phase_ = settled_ < region_.records().size() ? Phase::kReading : Phase::kRemainder;
@@ -87,7 +94,7 @@ Snapshot::Progress Snapshot::Advance(const TransitionReader& reader, WallInstant
   return Progress::kDone;
 }
 
-void Snapshot::ReadChunk(const TransitionReader& reader) {
+void Snapshot::ReadChunk() {
   const std::size_t end = std::min(region_.records().size(), read_ + kChunk);
   const std::size_t pieces = (end - read_ + kPiece - 1) / kPiece;
   std::ranges::fill(filled_, 0);
@@ -97,7 +104,7 @@ void Snapshot::ReadChunk(const TransitionReader& reader) {
         from, std::min(end, from + kPiece), std::span(chunk_).subspan(piece * kPiece, kPiece));
   });
   read_ = end;
-  held_until_ = reader.Heads();
+  held_until_ = HeadsOf(region_);
 }
 
 std::size_t Snapshot::ReadPiece(std::size_t slot, std::size_t end, std::span<Row> out) const {
@@ -121,37 +128,56 @@ std::size_t Snapshot::ReadPiece(std::size_t slot, std::size_t end, std::span<Row
   return count;
 }
 
-void Snapshot::TellChunk(WallInstant wall) {
-  for (std::size_t piece = 0; piece < filled_.size(); ++piece) {
-    for (Row& row : std::span(chunk_).subspan(piece * kPiece, filled_[piece])) {
-      const auto known = as_of_.find(row.id);
-      if (known == as_of_.end()) {
-        Tell(row, wall);
-        continue;
-      }
+// What of a piece is to be told, as it was, moved to its front; returns how much that is. Pieces
+// are settled side by side: they only share the flags of those known to have changed.
+std::size_t Snapshot::Settle(std::span<Row> rows) {
+  std::size_t count = 0;
+  for (const Row& read : rows) {
+    Row row = read;
+    if (const auto known = as_of_.find(row.id); known != as_of_.end()) {
       AsOf& as_of = known->second;
       row.state = as_of.row.state;
-      if (!as_of.told && as_of.presence != Presence::kRetired) {
-        Tell(row, wall);
+      const bool was_told = std::atomic_ref(as_of.told).exchange(true, std::memory_order_relaxed);
+      if (was_told || as_of.presence == Presence::kRetired) {
+        continue;
       }
-      as_of.told = true;
+    }
+    if (filter_->WantsRow(row.state.liveness, row.group)) {
+      rows[count++] = row;
     }
   }
+  return count;
+}
+
+void Snapshot::TellChunk(WallInstant wall) {
+  tbb::parallel_for(std::size_t{0}, filled_.size(), [&](std::size_t piece) {
+    filled_[piece] = Settle(std::span(chunk_).subspan(piece * kPiece, filled_[piece]));
+  });
+  std::vector<std::size_t> begins(filled_.size());
+  std::exclusive_scan(filled_.begin(), filled_.end(), begins.begin(), std::size_t{0});
+  const std::size_t count = begins.back() + filled_.back();
+  rows_.resize(count);
+  tbb::parallel_for(std::size_t{0}, filled_.size(), [&](std::size_t piece) {
+    const auto settled = std::span(chunk_).subspan(piece * kPiece, filled_[piece]);
+    std::ranges::transform(settled,
+                           rows_.begin() + static_cast<std::ptrdiff_t>(begins[piece]),
+                           [&](const Row& row) { return RecordOf(row, wall); });
+  });
+  told_ += count;
   settled_ = read_;
 }
 
 void Snapshot::TellRemainder(WallInstant wall) {
   for (const auto& [id, as_of] : as_of_) {
-    if (as_of.presence == Presence::kThere && !as_of.told) {
-      Tell(as_of.row, wall);
+    if (as_of.presence == Presence::kThere && !as_of.told &&
+        filter_->WantsRow(as_of.row.state.liveness, as_of.row.group)) {
+      rows_.push_back(RecordOf(as_of.row, wall));
+      ++told_;
     }
   }
 }
 
-void Snapshot::Tell(const Row& row, WallInstant wall) {
-  if (!filter_.WantsRow(row.state.liveness, row.group)) {
-    return;
-  }
+DeliveryRecord Snapshot::RecordOf(const Row& row, WallInstant wall) const {
   DeliveryRecord out = frames::Make(RecordKind::kSnapshotRow, sequence_, wall);
   out.endpoint = row.id;
   out.incarnation = row.incarnation;
@@ -167,8 +193,7 @@ void Snapshot::Tell(const Row& row, WallInstant wall) {
     const Duration silence = horizon - HearingInstantOf(row.heard.stamp, horizon);
     out.silence_ns = std::max(Duration{}, silence).count();
   }
-  rows_.push_back(frames::Seal(out));
-  ++told_;
+  return frames::Seal(out);
 }
 
 }  // namespace flatline

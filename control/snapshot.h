@@ -16,6 +16,8 @@
 #pragma once
 
 #include "control/filter.h"
+#include "control/snapshot_origin.h"
+#include "control/trail.h"
 #include "control/transition_reader.h"
 
 #include <flatline/delivery.h>
@@ -24,6 +26,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -42,16 +46,19 @@ class Snapshot {
     kTooMuch,  // more changed meanwhile than is kept
   };
 
-  // `sequence` is the journal's newest; all that `reader` has released is in it, and nothing else.
-  Snapshot(const TransitionReader& reader, std::uint64_t sequence, const Filter& filter);
+  Snapshot(const SnapshotOrigin& origin, std::shared_ptr<const Filter> filter);
 
-  // A transition that was journaled after `sequence`.
-  void Observe(const Transition& transition);
+  // A record that was journaled after the origin's, in order, and the trace it left.
+  void Observe(const DeliveryRecord& record, Trace trace);
 
-  // Goes one step on. The rows before are gone with this call.
-  [[nodiscard]] Progress Advance(const TransitionReader& reader, WallInstant wall);
+  // Goes one step on; the rows before are gone with this call. `catch_up` is called when rows are
+  // to be told: it must Observe all that is journaled at that moment, or say false if it cannot.
+  [[nodiscard]] Progress Advance(WallInstant wall, const std::function<bool()>& catch_up);
 
   [[nodiscard]] std::span<const DeliveryRecord> rows() const noexcept { return rows_; }
+
+  // Takes the rows away, and gives room for the next ones.
+  void SwapRows(std::vector<DeliveryRecord>& rows) noexcept { rows_.swap(rows); }
 
   [[nodiscard]] std::uint64_t sequence() const noexcept { return sequence_; }
 
@@ -82,15 +89,16 @@ class Snapshot {
 
   enum class Phase : std::uint8_t { kReading, kHeld, kRemainder, kDone };
 
-  void ReadChunk(const TransitionReader& reader);
+  void ReadChunk();
   std::size_t ReadPiece(std::size_t slot, std::size_t end, std::span<Row> out) const;
+  std::size_t Settle(std::span<Row> rows);
   void TellChunk(WallInstant wall);
   void TellRemainder(WallInstant wall);
-  void Tell(const Row& row, WallInstant wall);
+  [[nodiscard]] DeliveryRecord RecordOf(const Row& row, WallInstant wall) const;
 
   RegionView region_;
   std::uint64_t sequence_;
-  Filter filter_;
+  std::shared_ptr<const Filter> filter_;
   Phase phase_ = Phase::kReading;
   std::size_t read_ = 0;        // slots that have been read
   std::size_t settled_ = 0;     // slots whose rows have been told

@@ -1,10 +1,11 @@
-// One subscriber: where it stands in the journal, what it wants, and what has been made ready for
-// it that does not stand in the journal. Changed by the publisher only. Bounds: kBuffer bytes, and
-// a chunk of rows during a snapshot.
+// One subscriber: where it stands in the journal, what it wants and how it is to be told. Changed
+// by the publisher of its thread only. Bounds: what one send holds, and two chunks of rows during a
+// snapshot.
 #pragma once
 
 #include "control/filter.h"
-#include "control/snapshot.h"
+#include "control/snapshot_job.h"
+#include "control/stream.h"
 
 #include <flatline/delivery.h>
 #include <flatline/time.h>
@@ -16,21 +17,30 @@
 
 namespace flatline {
 
-struct Subscriber {
-  static constexpr std::size_t kBuffer = std::size_t{64} << 10;
+// When a batch is closed.
+struct Pace {
+  std::uint32_t bytes = 0;  // zero: whatever its size
+  Duration age{};           // zero: at once
 
+  [[nodiscard]] bool is_immediate() const noexcept { return age == Duration{}; }
+
+  bool operator==(const Pace&) const = default;
+};
+
+struct Subscriber {
   enum class Stage : std::uint8_t {
     kAwaitsSnapshot,  // for a place among those who are given one
     kSnapshot,
     kFollows,  // the journal
   };
 
-  Filter filter;
+  std::shared_ptr<Stream> stream;
   Stage stage = Stage::kFollows;
   std::uint64_t cursor = 0;  // the last sequence accounted for
   Instant last_sent{};       // anything at all
-  std::unique_ptr<Snapshot> snapshot;
-  std::vector<DeliveryRecord> buffer;
+  Pace pace;
+  std::shared_ptr<SnapshotTicket> ticket;  // while it waits for a snapshot
+  std::shared_ptr<SnapshotJob> snapshot;
 };
 
 }  // namespace flatline

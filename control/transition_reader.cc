@@ -6,6 +6,24 @@
 
 namespace flatline {
 
+RingPositions HeadsOf(const RegionView& region) noexcept {
+  RingPositions out{};
+  for (unsigned worker = 0; worker < region.shape().workers; ++worker) {
+    out[worker] = region.dataplane().transition_heads[worker].value.load(std::memory_order_acquire);
+  }
+  return out;
+}
+
+bool HasReleased(const RegionView& region, const RingPositions& positions) noexcept {
+  for (unsigned worker = 0; worker < region.shape().workers; ++worker) {
+    if (region.control().transition_tails[worker].value.load(std::memory_order_acquire) <
+        positions[worker]) {
+      return false;
+    }
+  }
+  return true;
+}
+
 TransitionReader::TransitionReader(const RegionView& region) : region_(region) {
   for (unsigned worker = 0; worker < region.shape().workers; ++worker) {
     rings_.push_back({TransitionConsumer(region.dataplane().transition_heads[worker],

@@ -32,6 +32,11 @@ struct Told {
 
 using RingPositions = std::array<std::uint64_t, kMaxWorkers>;
 
+// One past the last published entry of each worker, as of now; and whether everything before such
+// positions has been given back, which is to say journaled. By any thread.
+[[nodiscard]] RingPositions HeadsOf(const RegionView& region) noexcept;
+[[nodiscard]] bool HasReleased(const RegionView& region, const RingPositions& positions) noexcept;
+
 class TransitionReader {
  public:
   static constexpr Duration kPatience{10'000'000};

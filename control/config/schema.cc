@@ -21,6 +21,7 @@ constexpr Duration kMinute{60'000'000'000};
 constexpr Duration kHour = 60 * kMinute;
 constexpr std::array<std::string_view, 2> kIdleNames{"adaptive", "poll"};
 constexpr std::array<std::string_view, 3> kHugepageNames{"auto", "off", "required"};
+constexpr std::array<std::string_view, 3> kDurabilityNames{"none", "interval", "before-sending"};
 constexpr std::array<std::string_view, 2> kEnrolmentNames{"open", "closed"};
 
 template <typename Section, typename Integer>
@@ -191,7 +192,11 @@ Keys<ControlConfig> ControlKeys() {
           BytesKey("segment", &C::segment, {4096, kTebibyte}),
           BytesKey("retain", &C::retain, {4096, 1024 * kTebibyte}),
           DurationKey("bookmark", &C::bookmark, {10 * kMillisecond, kHour}),
-          IntegerKey("subscribers", &C::subscribers, {1, 65536})};
+          IntegerKey("subscribers", &C::subscribers, {1, 65536}),
+          IntegerKey("publishers", &C::publishers, {1, 64}),
+          ChoiceKey("durability", &C::durability, kDurabilityNames),
+          DurationKey("sync_interval", &C::sync_interval, {kMillisecond, kHour}),
+          DurationKey("retain_age", &C::retain_age, {Duration{}, 100 * 365 * 24 * kHour})};
 }
 
 Keys<ProfileEntry> ProfileKeys() {

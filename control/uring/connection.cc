@@ -10,24 +10,24 @@ Connection::~Connection() {
   ::close(descriptor_);
 }
 
-void Connection::Turn() {
-  if (state_ == State::kOpen && session_->IsStuck(clock_->now)) {
-    Close();
+void Connection::Attend() {
+  if (state_ == State::kOpen) {
+    if (session_->IsStuck(turnover_->now)) {
+      Close();
+      return;
+    }
+    if (!sending_ && !session_->ready().empty()) {
+      Send();
+    }
+    if (!sending_ && session_->finished()) {
+      Linger();
+    }
   }
-  if (state_ == State::kOpen && !sending_ && session_->finished()) {
-    // Closing at once could take the error frame from a peer that has not read it yet.
-    ::shutdown(descriptor_, SHUT_WR);
-    state_ = State::kLingering;
-    linger_until_ = clock_->now + kLinger;
-  }
-  if (state_ == State::kLingering && clock_->now >= linger_until_) {
+  if (state_ == State::kLingering && turnover_->now >= linger_until_) {
     Close();
   }
   if (state_ == State::kClosing) {
     return;
-  }
-  if (state_ == State::kOpen && !sending_ && !session_->ready().empty()) {
-    Send();
   }
   const bool wants = state_ == State::kLingering || session_->wants_bytes();
   if (wants && !receiving_) {
@@ -35,6 +35,14 @@ void Connection::Turn() {
   } else if (!wants && receiving_) {
     CancelReceive();
   }
+}
+
+// Closing at once could take the error frame from a peer that has not read it yet.
+void Connection::Linger() {
+  ::shutdown(descriptor_, SHUT_WR);
+  state_ = State::kLingering;
+  linger_until_ = turnover_->now + kLinger;
+  turnover_->lingering.push_back(this);
 }
 
 void Connection::Receive() {
@@ -71,12 +79,13 @@ void Connection::Complete(unsigned operation, const io_uring_cqe& completion) {
   } else {
     Sent(completion.res);
   }
+  EndIfIdle();
 }
 
 void Connection::Received(const io_uring_cqe& completion) {
   const auto bytes = ring_->BufferOf(completion);
   if (!bytes.empty() && state_ == State::kOpen) {
-    session_->Receive(bytes, clock_->now, clock_->wall);
+    session_->Receive(bytes, turnover_->now, turnover_->wall);
   }
   ring_->Return(completion);
   if ((completion.flags & IORING_CQE_F_MORE) == 0) {
@@ -87,6 +96,8 @@ void Connection::Received(const io_uring_cqe& completion) {
                           (result == -ECANCELED && cancelling_);
   if (result == 0 || (result < 0 && !is_passing)) {
     Close();
+  } else if (state_ != State::kClosing) {
+    Attend();  // there may be an answer; and the receive may have to be asked for again
   }
 }
 
@@ -97,7 +108,10 @@ void Connection::Sent(int result) {
     return;
   }
   if (result > 0) {
-    session_->Sent(static_cast<std::size_t>(result), clock_->now);
+    session_->Sent(static_cast<std::size_t>(result), turnover_->now);
+  }
+  if (state_ == State::kOpen && !session_->ready().empty()) {
+    Send();  // the rest
   }
 }
 
@@ -109,6 +123,15 @@ void Connection::Close() {
   ::shutdown(descriptor_, SHUT_RDWR);  // ends a send that waits for room
   if (receiving_) {
     CancelReceive();
+  } else {
+    EndIfIdle();
+  }
+}
+
+void Connection::EndIfIdle() {
+  if (state_ == State::kClosing && !receiving_ && !sending_ && !has_ended_) {
+    has_ended_ = true;
+    turnover_->ended.push_back(this);
   }
 }
 

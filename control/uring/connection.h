@@ -1,7 +1,7 @@
 // One connection: carries bytes between a session and its socket, with one multishot receive and
-// at most one send at a time, straight from where the session has them. Used by the server. A
-// session that is over is given a moment to be read to its end, then the socket closes. Ends when
-// no operation of it is left: only then may it be destroyed.
+// at most one send at a time, straight from where the session has them. Used by the server of its
+// thread. A session that is over is given a moment to be read to its end, then the socket closes.
+// Ends when no operation of it is left: only then may it be destroyed.
 #pragma once
 
 #include "control/session.h"
@@ -9,36 +9,52 @@
 
 #include <flatline/time.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace flatline::uring {
 
-class Connection final : public Completer {
+class Connection final : public Completer, public Carrier {
  public:
   static constexpr Duration kLinger{1'000'000'000};
 
-  // Takes the descriptor. `clock` outlives it: the time of the running turn.
-  struct Clock {
+  // What the connections of one thread share: the time of the running turn, and who has come to
+  // need something other than the outlet's attention.
+  struct Turnover {
     Instant now{};
     WallInstant wall{};
+    std::vector<Connection*> lingering;  // to be attended to from time to time
+    std::vector<Connection*> ended;      // to be destroyed
   };
 
-  Connection(Ring& ring, int descriptor, Session& session, const Clock& clock) noexcept
-      : ring_(&ring), descriptor_(descriptor), session_(&session), clock_(&clock) {}
+  // Takes the descriptor. `turnover` outlives it.
+  Connection(Ring& ring, int descriptor, Session& session, Turnover& turnover) noexcept
+      : ring_(&ring), descriptor_(descriptor), session_(&session), turnover_(&turnover) {
+    session.CarryBy(*this);
+  }
 
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection() override;
 
-  // Sends what is ready, receives what is wanted. To be called each turn.
-  void Turn();
+  // Hears the other end from now on. `place`: where its owner keeps it.
+  void Begin(std::size_t place) {
+    place_ = place;
+    Attend();
+  }
+
+  void MoveTo(std::size_t place) noexcept { place_ = place; }
+
+  [[nodiscard]] std::size_t place() const noexcept { return place_; }
+
+  // Sends what is ready, receives what is wanted, closes when it is over.
+  void Attend() override;
 
   // Ends it, as soon as the kernel has let go of its operations.
   void Close();
 
-  [[nodiscard]] bool ended() const noexcept {
-    return state_ == State::kClosing && !receiving_ && !sending_;
-  }
+  [[nodiscard]] bool lingers() const noexcept { return state_ == State::kLingering; }
 
   [[nodiscard]] Session& session() noexcept { return *session_; }
 
@@ -53,17 +69,21 @@ class Connection final : public Completer {
   void Send();
   void Received(const io_uring_cqe& completion);
   void Sent(int result);
+  void Linger();
   void CancelReceive();
+  void EndIfIdle();
 
   Ring* ring_;
   int descriptor_;
   Session* session_;
-  const Clock* clock_;
+  Turnover* turnover_;
+  std::size_t place_ = 0;
   State state_ = State::kOpen;
   Instant linger_until_{};
   bool receiving_ = false;
   bool cancelling_ = false;
   bool sending_ = false;
+  bool has_ended_ = false;
 };
 
 }  // namespace flatline::uring

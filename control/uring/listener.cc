@@ -20,7 +20,7 @@
 namespace flatline::uring {
 namespace {
 
-constexpr int kBacklog = 1024;
+constexpr int kBacklog = 4096;
 constexpr int kNewConnection = 0;
 
 struct Freer {
@@ -58,6 +58,16 @@ AddressList Resolve(const std::string& address) {
 void SetOption(int descriptor, int level, int option) {
   const int on = 1;
   ::setsockopt(descriptor, level, option, &on, sizeof(on));
+}
+
+// A subscriber that is sent bookmarks and acknowledges nothing, not even by its kernel, is closed.
+void FindTheDead(int descriptor) {
+  SetOption(descriptor, SOL_SOCKET, SO_KEEPALIVE);
+  const unsigned most_ms = 60'000;
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &most_ms, sizeof(most_ms));
+  const int idle_s = 15;
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof(idle_s));
+  ::setsockopt(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, &idle_s, sizeof(idle_s));
 }
 
 int PortOf(int descriptor) {
@@ -182,7 +192,7 @@ void Listener::Complete(unsigned /*operation*/, const io_uring_cqe& completion) 
   }
   if (origin_ == Session::Origin::kTcp) {
     SetOption(completion.res, IPPROTO_TCP, TCP_NODELAY);
-    SetOption(completion.res, SOL_SOCKET, SO_KEEPALIVE);
+    FindTheDead(completion.res);
   }
   on_accept_(completion.res, origin_);
 }

@@ -108,10 +108,16 @@ void Ring::Cancel(Completer& completer, unsigned operation) {
 }
 
 std::size_t Ring::Wait(Duration timeout) {
-  __kernel_timespec limit{};
-  limit.tv_nsec = timeout.count();
-  io_uring_cqe* first = nullptr;
-  io_uring_submit_and_wait_timeout(&ring_, &first, 1, &limit, nullptr);
+  if (timeout <= Duration{}) {
+    io_uring_submit_and_get_events(&ring_);
+  } else {
+    constexpr std::int64_t kSecond = 1'000'000'000;
+    __kernel_timespec limit{};
+    limit.tv_sec = timeout.count() / kSecond;
+    limit.tv_nsec = timeout.count() % kSecond;
+    io_uring_cqe* first = nullptr;
+    io_uring_submit_and_wait_timeout(&ring_, &first, 1, &limit, nullptr);
+  }
   std::size_t count = 0;
   std::array<io_uring_cqe*, 64> batch{};
   while (const unsigned ready = io_uring_peek_batch_cqe(&ring_, batch.data(), batch.size())) {

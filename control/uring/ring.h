@@ -1,7 +1,7 @@
 // One io_uring: submissions, completions, and the buffers that the kernel puts received bytes in.
-// Used by one thread, the control loop (SINGLE_ISSUER, DEFER_TASKRUN): completions happen in Wait
-// and nowhere else. Bounds: kEntries submissions between two system calls, kBuffers receives not
-// yet given back. Cost: one system call a Wait, whatever it carries.
+// Used by the thread that created it alone (SINGLE_ISSUER, DEFER_TASKRUN): completions happen in
+// Wait and nowhere else. Bounds: kEntries submissions between two system calls, kBuffers receives
+// not yet given back. Cost: one system call a Wait, whatever it carries.
 #pragma once
 
 #include <flatline/time.h>

@@ -1,5 +1,6 @@
 #include "control/uring/server.h"
 
+#include <algorithm>
 #include <cstring>
 #include <spdlog/spdlog.h>
 #include <system_error>
@@ -8,13 +9,14 @@
 
 namespace flatline::uring {
 
-std::expected<std::unique_ptr<Server>, std::string> Server::Create(const ControlConfig& config,
-                                                                   Service& service) {
+std::expected<std::unique_ptr<Server>, std::string> Server::Create(
+    const ControlConfig& config, std::vector<OutletServer*> outlets) {
   auto ring = Ring::Create();
   if (!ring) {
     return std::unexpected(std::move(ring.error()));
   }
-  std::unique_ptr<Server> out(new Server(std::move(*ring), service));
+  const std::size_t most = config.subscribers + Service::kSpareSessions;
+  std::unique_ptr<Server> out(new Server(std::move(*ring), most, std::move(outlets)));
   if (auto listening = out->Listen(config); !listening) {
     return std::unexpected(std::move(listening.error()));
   }
@@ -46,40 +48,33 @@ Server::~Server() {
 }
 
 void Server::Accept(int descriptor, Session::Origin origin) {
-  Session* const session = service_->Open(origin, clock_.now);
-  if (session == nullptr) {
+  std::size_t connections = 0;
+  for (const OutletServer* const outlet : outlets_) {
+    connections += outlet->connections();
+  }
+  if (connections >= most_connections_) {
     ::close(descriptor);
     return;
   }
-  connections_.push_back(std::make_unique<Connection>(*ring_, descriptor, *session, clock_));
+  (*std::ranges::min_element(outlets_, {}, &OutletServer::connections))
+      ->HandOver(descriptor, origin);
 }
 
-void Server::Serve(Instant now, WallInstant wall) {
-  clock_ = {now, wall};
+void Server::Serve() {
   for (const auto& listener : listeners_) {
     listener->Arm();
   }
-  for (std::size_t i = 0; i < connections_.size();) {
-    Connection& connection = *connections_[i];
-    connection.Turn();
-    if (connection.ended()) {
-      service_->Close(&connection.session());
-      std::swap(connections_[i], connections_.back());
-      connections_.pop_back();
-    } else {
-      ++i;
-    }
-  }
 }
 
-void Server::Sync(Journal& journal) {
+void Server::Sync(Service& service) {
   if (syncing_) {
     return;
   }
-  syncing_ = journal.SyncTarget();
+  syncing_ = service.journal().SyncTarget();
   if (!syncing_) {
     return;
   }
+  sync_for_ = &service;
   io_uring_sqe& submission = ring_->Next();
   io_uring_prep_fsync(&submission, syncing_->descriptor(), IORING_FSYNC_DATASYNC);
   Ring::Address(submission, *this, 0);
@@ -92,6 +87,9 @@ void Server::Complete(unsigned /*operation*/, const io_uring_cqe& completion) {
                   std::generic_category().message(-completion.res));
   }
   syncing_.reset();
+  // Where the disk fails, subscribers live on from memory.
+  sync_for_->journal().Synced();
+  sync_for_->RingBells();
 }
 
 }  // namespace flatline::uring

@@ -1,20 +1,20 @@
-// The sockets of control: listeners and connections on one ring, which carry bytes to and from the
-// service's sessions. Used by the control loop: Serve, then Wait, turn by turn. Single-threaded.
-// Bounds: as many connections as the service has sessions; others are closed at once. Cost of an
-// idle turn: a look at every connection, and one system call.
+// The control loop's ring: it listens, hands each connection to the publisher thread that has the
+// fewest, and has the journal put on the disk. Used by the control loop: Serve, then Wait, turn by
+// turn. Single-threaded. Bounds: as many connections as there are subscribers and a few more;
+// others are closed at once. Cost of an idle turn: one system call.
 #pragma once
 
 #include "control/service.h"
-#include "control/uring/connection.h"
 #include "control/uring/listener.h"
+#include "control/uring/outlet_server.h"
 #include "control/uring/ring.h"
 
 #include <flatline/config.h>
 #include <flatline/time.h>
 
-#include <cstddef>
 #include <expected>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,43 +22,43 @@ namespace flatline::uring {
 
 class Server final : private Completer {
  public:
-  // Listens on all that the configuration names.
+  // Listens on all that the configuration names. The outlets outlive it.
   [[nodiscard]] static std::expected<std::unique_ptr<Server>, std::string> Create(
-      const ControlConfig& config, Service& service);
+      const ControlConfig& config, std::vector<OutletServer*> outlets);
 
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
   ~Server() override;
 
-  // Sends what the sessions have ready, takes leave of those that ended. After the service's turn,
-  // as of the same instant.
-  void Serve(Instant now, WallInstant wall);
+  // Asks for connections.
+  void Serve();
 
-  // Lets the kernel work, at most until `timeout` has passed; true when anything came in or went
-  // out.
+  // Lets the kernel work, at most until `timeout` has passed; true when anything came in.
   bool Wait(Duration timeout) { return ring_->Wait(timeout) != 0; }
 
-  // Has the journal's newest records written to the disk, in the background.
-  void Sync(Journal& journal);
+  // Has the journal's newest records written to the disk, in the background, and says so to it.
+  void Sync(Service& service);
 
   [[nodiscard]] const std::vector<std::unique_ptr<Listener>>& listeners() const noexcept {
     return listeners_;
   }
 
  private:
-  Server(std::unique_ptr<Ring> ring, Service& service)
-      : ring_(std::move(ring)), service_(&service) {}
+  Server(std::unique_ptr<Ring> ring,
+         std::size_t most_connections,
+         std::vector<OutletServer*> outlets)
+      : ring_(std::move(ring)), most_connections_(most_connections), outlets_(std::move(outlets)) {}
 
   [[nodiscard]] std::expected<void, std::string> Listen(const ControlConfig& config);
   void Accept(int descriptor, Session::Origin origin);
   void Complete(unsigned operation, const io_uring_cqe& completion) override;
 
   std::unique_ptr<Ring> ring_;
-  Service* service_;
-  Connection::Clock clock_;
+  std::size_t most_connections_;
+  std::vector<OutletServer*> outlets_;
   std::vector<std::unique_ptr<Listener>> listeners_;
-  std::vector<std::unique_ptr<Connection>> connections_;
   std::shared_ptr<const Segment> syncing_;
+  Service* sync_for_ = nullptr;
 };
 
 }  // namespace flatline::uring

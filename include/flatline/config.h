@@ -50,6 +50,13 @@ struct DataplaneConfig {
   std::uint32_t transition_ring = 1U << 16;  // entries for each worker, power of two
 };
 
+// When a record of the journal is on the disk.
+enum class Durability : std::uint8_t {
+  kNone,           // when the kernel sees fit
+  kInterval,       // some time later
+  kBeforeSending,  // before any subscriber hears of it
+};
+
 // [control]
 struct ControlConfig {
   std::vector<std::string> listen{"127.0.0.1:17997"};  // TCP
@@ -59,6 +66,10 @@ struct ControlConfig {
   std::uint64_t retain = std::uint64_t{1} << 30;       // bytes of journal kept
   Duration bookmark{1'000'000'000};                    // to an idle subscriber
   std::uint32_t subscribers = 1024;                    // at most
+  std::uint32_t publishers = 1;                        // threads that serve them
+  Durability durability = Durability::kInterval;
+  Duration sync_interval{1'000'000'000};  // for kInterval
+  Duration retain_age{};                  // older records go; zero: none for their age
 };
 
 struct Config {

@@ -308,5 +308,39 @@ TEST(Journal, AsksToSyncEverySegmentThatWasWritten) {
   EXPECT_EQ(journal->SyncTarget(), nullptr);
 }
 
+TEST(Journal, GivesUpWhatIsTooOldButNeverTheNewestSegment) {
+  JournalInADirectory place(15, 100);
+  place.options.retain_age = Duration{1'000};
+  const auto journal = place.Open();
+  for (std::int64_t at = 1; at <= 60; ++at) {  // four segments
+    DeliveryRecord record = RecordFor(static_cast<EndpointId>(at));
+    record.at_ns = at * 100;
+    ASSERT_EQ(journal->Append({&record, 1}, Instant{}), 1U);
+  }
+  journal->Expire(WallInstant{Duration{2'500}});
+  EXPECT_EQ(journal->oldest(), 1U) << "its last record is a thousand old, and no older";
+  journal->Expire(WallInstant{Duration{2'501}});
+  EXPECT_EQ(journal->oldest(), 16U);
+  journal->Expire(WallInstant{Duration{1'000'000}});
+  EXPECT_EQ(journal->oldest(), 46U);
+  EXPECT_EQ(journal->readable().extent()->OldestUpTo(60), 46U) << "readers are shown";
+}
+
+TEST(Journal, TellsNothingBeforeItIsOnTheDiskWhereThatIsAsked) {
+  JournalInADirectory place(15, 100);
+  place.options.sync_before_telling = true;
+  const auto journal = place.Open();
+  std::vector<DeliveryRecord> records(20, RecordFor(1));
+  ASSERT_EQ(journal->Append(records, Instant{}), 20U);
+  EXPECT_EQ(journal->readable().written(), 20U);
+  EXPECT_EQ(journal->readable().newest(), 0U);
+  for (const std::uint64_t told : {15U, 20U}) {  // a segment at a time
+    ASSERT_NE(journal->SyncTarget(), nullptr);
+    journal->Synced();
+    EXPECT_EQ(journal->readable().newest(), told);
+  }
+  EXPECT_EQ(journal->SyncTarget(), nullptr);
+}
+
 }  // namespace
 }  // namespace flatline

@@ -8,6 +8,7 @@
 
 #include <cstring>
 #include <fstream>
+#include <optional>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -59,17 +60,22 @@ class PublisherTest : public testing::Test {
     request.header.kind = kind;
     request.header.sequence = sequence;
     request.groups = std::move(groups);
-    return Publisher(*journal_, kBookmark).Begin(subscriber_, request, kStart, kWall);
+    subscriber_ = {};
+    publisher_.emplace(journal_->readable(), trail_, PublisherOptions{.bookmark = kBookmark});
+    return publisher_->Begin(subscriber_, request, nullptr, kStart, kWall);
   }
 
   std::vector<DeliveryRecord> Next(Instant now = kStart) {
-    const auto next = Publisher(*journal_, kBookmark).Next(subscriber_, nullptr, now, kWall);
+    publisher_->Follow(kWall);
+    const auto next = publisher_->Next(subscriber_, now, kWall);
     EXPECT_TRUE(next);
     return RecordsIn(*next);
   }
 
   JournalInADirectory place_{31, 4};
   std::unique_ptr<Journal> journal_ = place_.Open();
+  Trail trail_;
+  std::optional<Publisher> publisher_;
   Subscriber subscriber_;
 };
 
@@ -91,7 +97,7 @@ TEST_F(PublisherTest, GreetsAndGoesOnFromNow) {
 TEST_F(PublisherTest, SendsTheJournalItself) {
   Fill(10);
   ASSERT_TRUE(Begin(RequestKind::kSubscribeFrom, 4));
-  const auto next = Publisher(*journal_, kBookmark).Next(subscriber_, nullptr, kStart, kWall);
+  const auto next = publisher_->Next(subscriber_, kStart, kWall);
   EXPECT_EQ(static_cast<const void*>(next->bytes.data()),
             static_cast<const void*>(journal_->From(5, 1).records.data()));
   EXPECT_EQ(next->bytes.size(), 6 * sizeof(DeliveryRecord));
@@ -142,7 +148,6 @@ TEST_F(PublisherTest, TellsOfAGapWhereARecordIsDamaged) {
   for (const bool filters : {false, true}) {
     SCOPED_TRACE(filters);
     const std::vector<Group> all_groups{0, 1, 2, 3};
-    subscriber_ = {};
     ASSERT_TRUE(Begin(RequestKind::kSubscribeFrom, 0, filters ? all_groups : std::vector<Group>{}));
     std::vector<DeliveryRecord> all;
     for (auto records = Next(); !records.empty(); records = Next()) {
@@ -178,7 +183,8 @@ TEST_F(PublisherTest, FiltersThroughABoundedBuffer) {
   ASSERT_TRUE(Begin(RequestKind::kSubscribeFrom, 0, {1, 2, 3}));
   std::vector<std::uint64_t> sequences;
   for (auto records = Next(); !records.empty(); records = Next()) {
-    EXPECT_LE(records.size() * sizeof(DeliveryRecord), Subscriber::kBuffer);
+    EXPECT_LE(records.size() * sizeof(DeliveryRecord),
+              Stream::kChunkRecords * sizeof(DeliveryRecord));
     for (const DeliveryRecord& record : records) {
       sequences.push_back(record.sequence);
     }

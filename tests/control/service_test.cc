@@ -1,6 +1,7 @@
 // Control without sockets: sessions driven by bytes and invented time, over an invented region.
 #include "control/service.h"
 
+#include "control/outlet.h"
 #include "tests/control/invented_region.h"
 #include "tests/control/journal_in_a_directory.h"
 
@@ -21,10 +22,11 @@ class ServiceTest : public testing::Test {
     now_ += later;
     wall_ += later;
     ASSERT_TRUE(service_.Turn(now_, wall_));
+    outlet_.Turn(now_, wall_);
   }
 
   Session& Connect(Session::Origin origin = Session::Origin::kLocal) {
-    return *service_.Open(origin, now_);
+    return outlet_.Open(origin, now_);
   }
 
   template <typename T>
@@ -79,6 +81,8 @@ class ServiceTest : public testing::Test {
   JournalInADirectory place_{63, 3};
   Service service_{{.bookmark = Duration{1'000'000'000}, .subscribers = 2, .first_serial = 1},
                    place_.Open()};
+  Outlet outlet_{
+      service_, [](const std::function<void()>& task) { task(); }, std::make_shared<Bell>()};
 };
 
 TEST_F(ServiceTest, TellsASubscriberWhatHappens) {
@@ -155,7 +159,7 @@ TEST_F(ServiceTest, CountsItsSubscribers) {
   Ask(second, RequestKind::kSubscribeNow);
   Ask(third, RequestKind::kSubscribeNow);
   EXPECT_EQ(ErrorOf(third), DeliveryError::kTooManySubscribers);
-  service_.Close(&first);
+  outlet_.Close(first);
   Session& fourth = Connect();
   Ask(fourth, RequestKind::kSubscribeNow);
   EXPECT_THAT(KindsOf(Hear(fourth)), ElementsAre(RecordKind::kHello));

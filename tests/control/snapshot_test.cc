@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <random>
 #include <utility>
@@ -123,6 +124,29 @@ void Hear(Fleet& fleet, std::span<const Told> told) {
   }
 }
 
+SnapshotOrigin OriginOf(const TransitionReader& reader, std::uint64_t sequence) {
+  SnapshotOrigin out{reader.region(), nullptr, nullptr, sequence, {}};
+  for (unsigned worker = 0; worker < reader.workers(); ++worker) {
+    if (const auto last = reader.LastReleased(worker)) {
+      out.unapplied.push_back(*last);
+    }
+  }
+  return out;
+}
+
+Snapshot Begin(const Scribe& scribe, const Journal& journal) {
+  return {OriginOf(scribe.reader(), journal.newest()), std::make_shared<const Filter>()};
+}
+
+void Observe(Snapshot& snapshot, const Told& told) {
+  snapshot.Observe(RecordOf(told, 1, {}), {told.transition.slot, told.transition.liveness});
+}
+
+// The test has observed all there was already.
+Snapshot::Progress Advance(Snapshot& snapshot) {
+  return snapshot.Advance(kWall, [] { return true; });
+}
+
 struct Outcome {
   Fleet expected;
   Fleet found;
@@ -149,18 +173,18 @@ Outcome Live(unsigned seed, unsigned workers, std::uint32_t slots) {
     }
     if (snapshot != nullptr) {
       for (const Told& one : *told) {
-        snapshot->Observe(one.transition);
+        Observe(*snapshot, one);
       }
     }
   };
   for (unsigned i = random() % 100; i != 0; --i) {
     live(random() % 60, &out.expected, nullptr);
   }
-  Snapshot snapshot(scribe.reader(), journal->newest(), Filter());
+  Snapshot snapshot = Begin(scribe, *journal);
   for (;;) {
     // Often nothing at all, so that what was told is not yet applied when its row is read.
     live(random() % 2 * (random() % 200), nullptr, &snapshot);
-    const auto progress = snapshot.Advance(scribe.reader(), kWall);
+    const auto progress = Advance(snapshot);
     if (progress == Snapshot::Progress::kDone) {
       break;
     }
@@ -197,13 +221,13 @@ TEST(Snapshot, WaitsForTheJournalToCatchUp) {
   Scribe scribe(region.view(), *journal);
   region.view().records()[3].state.store(EndpointState{Liveness::kSuspect, {}, 1}.Pack());
   region.view().records()[3].id.store(7);
-  Snapshot snapshot(scribe.reader(), journal->newest(), Filter());
+  Snapshot snapshot = Begin(scribe, *journal);
   ASSERT_TRUE(region.PushDeath(0, 7, 100));  // told, and applied before the row is read
   region.view().records()[3].state.store(EndpointState{Liveness::kDead, {}, 1}.Pack());
-  EXPECT_EQ(snapshot.Advance(scribe.reader(), kWall), Snapshot::Progress::kWaiting);
+  EXPECT_EQ(Advance(snapshot), Snapshot::Progress::kWaiting);
   const auto told = scribe.Turn(Instant{Duration{100}}, kWall);
-  snapshot.Observe(told->front().transition);
-  ASSERT_EQ(snapshot.Advance(scribe.reader(), kWall), Snapshot::Progress::kRows);
+  Observe(snapshot, told->front());
+  ASSERT_EQ(Advance(snapshot), Snapshot::Progress::kRows);
   ASSERT_EQ(snapshot.rows().size(), 1U);
   EXPECT_EQ(snapshot.rows()[0].to, static_cast<std::uint8_t>(Liveness::kSuspect));
 }
@@ -222,8 +246,8 @@ TEST(Snapshot, LeavesOutWhoWasRetiredAndIsStillInTheTable) {
   told.reason = Reason::kRetired;
   ASSERT_TRUE(region.Push(0, told));  // told and journaled, and its record not yet taken away
   ASSERT_TRUE(scribe.Turn(Instant{Duration{100}}, kWall));
-  Snapshot snapshot(scribe.reader(), journal->newest(), Filter());
-  while (snapshot.Advance(scribe.reader(), kWall) != Snapshot::Progress::kDone) {
+  Snapshot snapshot = Begin(scribe, *journal);
+  while (Advance(snapshot) != Snapshot::Progress::kDone) {
     EXPECT_TRUE(snapshot.rows().empty());
   }
 }
@@ -237,8 +261,8 @@ TEST(Snapshot, CountsSilenceInHearingTime) {
   EndpointRecord& record = region.view().records()[0];
   record.heard.store(Heard{40, 9}.Pack());
   record.id.store(5);
-  Snapshot snapshot(scribe.reader(), 0, Filter());
-  ASSERT_EQ(snapshot.Advance(scribe.reader(), kWall), Snapshot::Progress::kRows);
+  Snapshot snapshot = Begin(scribe, *journal);
+  ASSERT_EQ(Advance(snapshot), Snapshot::Progress::kRows);
   ASSERT_EQ(snapshot.rows().size(), 1U);
   EXPECT_EQ(snapshot.rows()[0].silence_ns, kStampUnit.count() * 60);
   EXPECT_EQ(snapshot.rows()[0].heartbeat_sequence, 9U);
@@ -249,13 +273,13 @@ TEST(Snapshot, GivesUpWhenTooMuchChanges) {
   JournalInADirectory place;
   const auto journal = place.Open();
   Scribe scribe(region.view(), *journal);
-  Snapshot snapshot(scribe.reader(), 0, Filter());
-  Transition told;
+  Snapshot snapshot = Begin(scribe, *journal);
+  DeliveryRecord record;
   for (EndpointId id = 1; id <= Snapshot::kMostChanges + 1; ++id) {
-    told.id = id;
-    snapshot.Observe(told);
+    record.endpoint = id;
+    snapshot.Observe(record, {});
   }
-  EXPECT_EQ(snapshot.Advance(scribe.reader(), kWall), Snapshot::Progress::kTooMuch);
+  EXPECT_EQ(Advance(snapshot), Snapshot::Progress::kTooMuch);
 }
 
 }  // namespace

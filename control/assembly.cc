@@ -1,0 +1,83 @@
+#include "control/assembly.h"
+
+#include "control/background.h"
+#include "control/control_loop.h"
+#include "control/uring/publisher_thread.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <spdlog/spdlog.h>
+#include <systemd/sd-daemon.h>
+#include <utility>
+#include <vector>
+
+namespace flatline {
+namespace {
+
+using Publishers = std::vector<std::unique_ptr<uring::PublisherThread>>;
+
+std::expected<std::unique_ptr<Journal>, std::string> OpenJournal(const ControlConfig& config) {
+  Journal::Findings findings;
+  auto journal =
+      Journal::Open({.directory = config.journal,
+                     .segment = config.segment,
+                     .retain = config.retain,
+                     .retain_age = config.retain_age,
+                     .sync_before_telling = config.durability == Durability::kBeforeSending},
+                    findings);
+  std::ranges::for_each(findings, [](const std::string& text) { spdlog::error("{}", text); });
+  if (journal) {
+    spdlog::info(
+        "journal {}: {} to {}", config.journal, (*journal)->oldest(), (*journal)->newest());
+  }
+  return journal;
+}
+
+std::expected<Publishers, std::string> StartPublishers(std::uint32_t count,
+                                                       Service& service,
+                                                       const SnapshotJob::Run& run) {
+  Publishers out;
+  while (out.size() < count) {
+    auto publisher = uring::PublisherThread::Start(service, run);
+    if (!publisher) {
+      return std::unexpected(std::move(publisher.error()));
+    }
+    out.push_back(std::move(*publisher));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::expected<void, std::string> RunControl(const Config& config, const std::atomic<bool>& stop) {
+  auto journal = OpenJournal(config.control);
+  if (!journal) {
+    return std::unexpected(std::move(journal.error()));
+  }
+  const auto serial = std::chrono::system_clock::now().time_since_epoch().count() >> 10;
+  Service service({.bookmark = config.control.bookmark,
+                   .subscribers = config.control.subscribers,
+                   .first_serial = static_cast<std::uint64_t>(serial)},
+                  std::move(*journal));
+  Background background;
+  const auto publishers = StartPublishers(config.control.publishers, service, background.run());
+  if (!publishers) {
+    return std::unexpected(publishers.error());
+  }
+  std::vector<uring::OutletServer*> outlets;
+  for (const auto& publisher : *publishers) {
+    outlets.push_back(&publisher->server());
+  }
+  auto server = uring::Server::Create(config.control, std::move(outlets));
+  if (!server) {
+    return std::unexpected(std::move(server.error()));
+  }
+  ::sd_notify(0, "READY=1");
+  auto ended = ControlLoop(config, service, **server).Run(stop);
+  ::sd_notify(0, "STOPPING=1");
+  return ended;
+}
+
+}  // namespace flatline

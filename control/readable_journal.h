@@ -1,0 +1,112 @@
+// What other threads see of the journal: how far it is written, how far it may be told, and its
+// segments. Written by the journal's one writer; a publisher thread looks through a JournalReader
+// of its own. A segment stays mapped while any reader's extent or send has it, whatever retention
+// does. Cost: two atomic loads a turn; a lock when a segment came or went.
+#pragma once
+
+#include "control/segment.h"
+
+#include <flatline/delivery.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace flatline {
+
+struct JournalRange {
+  std::span<const DeliveryRecord> records;  // contiguous; empty only where `hole_until` is set or
+                                            // nothing is newer
+  std::shared_ptr<const Segment> keep;      // holds their memory
+  std::uint64_t hole_until = 0;             // the record asked for is lost, up to this one
+  bool cold = false;                        // perhaps not in memory
+};
+
+// The segments at one time, oldest first, and the damage in them; never changed.
+class JournalExtent {
+ public:
+  JournalExtent() = default;
+
+  JournalExtent(std::vector<std::shared_ptr<const Segment>> segments, std::vector<Hole> holes)
+      : segments_(std::move(segments)), holes_(std::move(holes)) {}
+
+  // `newest` + 1 where there is nothing.
+  [[nodiscard]] std::uint64_t OldestUpTo(std::uint64_t newest) const noexcept {
+    return segments_.empty() ? newest + 1 : segments_.front()->first();
+  }
+
+  // Records from `sequence` (at least the oldest) to `newest`, at most `limit`, without crossing a
+  // segment or a hole.
+  [[nodiscard]] JournalRange From(std::uint64_t sequence,
+                                  std::uint64_t newest,
+                                  std::size_t limit) const;
+
+ private:
+  std::vector<std::shared_ptr<const Segment>> segments_;
+  std::vector<Hole> holes_;
+};
+
+class ReadableJournal {
+ public:
+  // By the writer. An extent is replaced before what is in its newest segment is published.
+  void Replace(std::shared_ptr<const JournalExtent> extent);
+
+  void Wrote(std::uint64_t sequence) noexcept { written_.store(sequence); }
+
+  void MayTell(std::uint64_t sequence) noexcept { newest_.store(sequence); }
+
+  // By anybody. The last record that is complete in memory, and the last that may be sent.
+  [[nodiscard]] std::uint64_t written() const noexcept { return written_.load(); }
+
+  [[nodiscard]] std::uint64_t newest() const noexcept { return newest_.load(); }
+
+  [[nodiscard]] std::uint64_t version() const noexcept {
+    return version_.load(std::memory_order_acquire);
+  }
+
+  [[nodiscard]] std::shared_ptr<const JournalExtent> extent() const;
+
+ private:
+  std::atomic<std::uint64_t> written_{0};
+  std::atomic<std::uint64_t> newest_{0};
+  std::atomic<std::uint64_t> version_{0};  // of the extent
+  mutable std::mutex mutex_;               // of extent_
+  std::shared_ptr<const JournalExtent> extent_ = std::make_shared<JournalExtent>();
+};
+
+// One thread's view, as of its last Refresh.
+class JournalReader {
+ public:
+  explicit JournalReader(const ReadableJournal& journal) : journal_(&journal) { Refresh(); }
+
+  void Refresh();
+
+  [[nodiscard]] std::uint64_t newest() const noexcept { return newest_; }
+
+  [[nodiscard]] std::uint64_t oldest() const noexcept { return extent_->OldestUpTo(newest_); }
+
+  [[nodiscard]] JournalRange From(std::uint64_t sequence, std::size_t limit) const {
+    return extent_->From(sequence, newest_, limit);
+  }
+
+  // Likewise, of records that are written and perhaps may not be told yet.
+  [[nodiscard]] JournalRange FromWritten(std::uint64_t sequence, std::size_t limit);
+
+  // True when a Refresh would show more.
+  [[nodiscard]] bool is_behind() const noexcept { return journal_->newest() != newest_; }
+
+ private:
+  void TakeExtent();
+
+  const ReadableJournal* journal_;
+  std::uint64_t newest_ = 0;
+  std::uint64_t version_ = ~std::uint64_t{0};
+  std::shared_ptr<const JournalExtent> extent_;
+};
+
+}  // namespace flatline

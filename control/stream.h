@@ -1,0 +1,77 @@
+// What all subscribers with the same filter are sent: the mapped journal itself where nothing is
+// left out, else records encoded once for all of them. One per filter and publisher thread, and
+// used by that thread alone. Who is further behind than the encoded window is encoded for by
+// himself, until he has caught up. Bounds: kMostChunks of kChunkRecords encoded; kMostScanned
+// records looked at in one call. Cost: nothing for each record where all is wanted; else one look
+// at each, whatever the number of subscribers.
+//
+//   journal:  … | … … … … … | … … … … … |  newest
+//   encoded:      chunk        chunk      upto()         each chunk: (after, upto], what is wanted
+#pragma once
+
+#include "control/filter.h"
+#include "control/outgoing.h"
+#include "control/readable_journal.h"
+
+#include <flatline/delivery.h>
+#include <flatline/time.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+namespace flatline {
+
+class Stream {
+ public:
+  static constexpr std::size_t kMostSent = (std::size_t{256} << 10) / sizeof(DeliveryRecord);
+  static constexpr std::size_t kChunkRecords = (std::size_t{64} << 10) / sizeof(DeliveryRecord);
+  static constexpr std::size_t kMostChunks = 16;
+  static constexpr std::size_t kMostScanned = 65536;
+
+  // Begins at the newest record.
+  Stream(const JournalReader& journal, std::shared_ptr<const Filter> filter);
+
+  // Takes what has been journaled since, as far as it goes in one call.
+  void Follow(WallInstant wall);
+
+  // The journal is accounted for up to here.
+  [[nodiscard]] std::uint64_t upto() const noexcept { return upto_; }
+
+  // Records that were wanted, ever: what has been added since is a batch.
+  [[nodiscard]] std::uint64_t produced() const noexcept { return produced_; }
+
+  // What comes behind `cursor`, which moves on accordingly; no bytes: nothing is there for him up
+  // to the cursor, which then may be less than upto() where much had to be looked at.
+  [[nodiscard]] Outgoing From(std::uint64_t& cursor, WallInstant wall) const;
+
+  [[nodiscard]] const std::shared_ptr<const Filter>& filter() const noexcept { return filter_; }
+
+ private:
+  // Appended to while earlier records of it are being sent: never moves.
+  struct Chunk {
+    explicit Chunk(std::uint64_t after_sequence) : after(after_sequence), upto(after_sequence) {
+      records.reserve(kChunkRecords);
+    }
+
+    std::uint64_t after;
+    std::uint64_t upto;
+    std::vector<DeliveryRecord> records;
+  };
+
+  [[nodiscard]] Outgoing FromJournal(std::uint64_t& cursor, WallInstant wall) const;
+  [[nodiscard]] static Outgoing FromChunk(const std::shared_ptr<Chunk>& chunk,
+                                          std::uint64_t& cursor);
+  void Encode(Chunk& into, std::uint64_t limit, WallInstant wall) const;
+
+  const JournalReader* journal_;
+  std::shared_ptr<const Filter> filter_;
+  bool is_everything_;
+  std::uint64_t upto_;
+  std::uint64_t produced_ = 0;
+  std::deque<std::shared_ptr<Chunk>> chunks_;
+};
+
+}  // namespace flatline
