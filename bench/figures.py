@@ -76,6 +76,9 @@ BENCHES = [
     Bench("roster_bench", ("delivery.roster",)),
     # beside dataplane and control: from verdict to callback
     Bench("delivery.py", ("delivery.latency", "delivery.transitions")),
+    # a thousand subscribers, beside nats-server and redis-server
+    Bench("fan_out.py", ("delivery.ratio_to", "delivery.per_core_second"),
+          peers=("nats-server", "redis-server")),
 ]
 
 # a ratio: this row over that one, wherever either is measured

@@ -61,16 +61,17 @@ void FilterRecords(benchmark::State& state) {
   for (int i = 0; i < 50; ++i) {
     benchmark::DoNotOptimize(journal->Append(batch, Instant{}));
   }
-  const Publisher publisher(*journal, Duration{1'000'000'000});
+  const Trail trail;
+  Publisher publisher(journal->readable(), trail, {});
   Request request;
   request.header.kind = RequestKind::kSubscribeFrom;
   request.groups = {7};
   std::int64_t scanned = 0;
   for (auto _ : state) {  // NOLINT(clang-analyzer-deadcode.DeadStores): the library's loop
     Subscriber subscriber;
-    benchmark::DoNotOptimize(publisher.Begin(subscriber, request, {}, {}));
+    benchmark::DoNotOptimize(publisher.Begin(subscriber, request, nullptr, {}, {}));
     while (subscriber.cursor != journal->newest()) {
-      benchmark::DoNotOptimize(publisher.Next(subscriber, nullptr, {}, {}));
+      benchmark::DoNotOptimize(publisher.Next(subscriber, {}, {}));
     }
     scanned += static_cast<std::int64_t>(journal->newest());
   }
