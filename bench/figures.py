@@ -74,6 +74,8 @@ BENCHES = [
     Bench("detection.py", ("detection.",)),
     # ten million names with three labels each, from text to a file that is mapped
     Bench("roster_bench", ("delivery.roster",)),
+    # a storm of a million records past one filter, on one core
+    Bench("filter_bench", ("delivery.filter",), core=1),
     # beside dataplane and control: from verdict to callback
     Bench("delivery.py", ("delivery.latency", "delivery.transitions")),
     # a thousand subscribers, beside nats-server and redis-server
