@@ -142,12 +142,13 @@ void IndexSet::FindBurst(std::span<const EndpointId> ids, std::span<Slot> slots)
   FLATLINE_DCHECK(ids.size() <= kLookupBurst && slots.size() >= ids.size());
   std::array<std::uint64_t, kLookupBurst> hashes;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   std::array<std::size_t, kLookupBurst> others;    // NOLINT(cppcoreguidelines-pro-type-member-init)
+  std::array<EndpointIndex::Home, kLookupBurst> homes;
   for (std::size_t i = 0; i < ids.size(); ++i) {
     hashes[i] = HashOf(ids[i]);
-    ShardFor(hashes[i]).Prefetch(hashes[i]);
+    homes[i] = ShardFor(hashes[i]).Prefetch(hashes[i]);
   }
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    slots[i] = ShardFor(hashes[i]).Candidate(hashes[i]);
+    slots[i] = EndpointIndex::Candidate(homes[i], hashes[i]);
     if (slots[i] != kNoSlot) [[likely]] {
       PrefetchOnce(&records[slots[i]]);
     }

@@ -41,7 +41,29 @@ inline void PrefetchOnce(const void* line) noexcept {
 }
 
 class EndpointIndex {
+  static constexpr unsigned kPlaces = 12;
+  static constexpr unsigned kLowPlaces = 8;
+
+  struct alignas(64) Bucket {
+    std::atomic<std::uint64_t> low{0};             // tags of places 0 to 7
+    std::atomic<std::uint64_t> high{0};            // tags of places 8 to 11, overflow above
+    std::array<std::atomic<Slot>, kPlaces> slots;  // written before their tag
+  };
+
  public:
+  // Where an id lives if there is room: from one step of a look-up to the next.
+  class Home {
+   public:
+    Home() noexcept = default;
+
+   private:
+    friend class EndpointIndex;
+
+    explicit Home(const Bucket* bucket) noexcept : bucket_(bucket) {}
+
+    const Bucket* bucket_ = nullptr;
+  };
+
   // Room for `capacity` entries. `records` are those of all shards, by slot.
   [[nodiscard]] static std::expected<EndpointIndex, std::string> Create(
       std::span<const EndpointRecord> records, std::uint32_t capacity);
@@ -52,19 +74,22 @@ class EndpointIndex {
 
   // Anyone. A look-up in steps, so that the misses of many overlap. First: the line that Candidate
   // will read is on its way.
-  void Prefetch(std::uint64_t hash) const noexcept { PrefetchOnce(&HomeOf(hash)); }
+  Home Prefetch(std::uint64_t hash) const noexcept {
+    const Bucket* home = &HomeOf(hash);
+    PrefetchOnce(home);
+    return Home(home);
+  }
 
   // Second: the slot whose record most probably has the id, without touching the record. In 1 of 60
   // look-ups at full load it is another's, in 1 of 30 there is none in the home bucket and kNoSlot
   // comes back; then PrefetchMatches is the next step, else the record.
-  [[nodiscard]] Slot Candidate(std::uint64_t hash) const noexcept {
-    const Bucket& home = HomeOf(hash);
-    const unsigned places = PlacesOf(home, TagOf(hash));
+  [[nodiscard]] static Slot Candidate(Home home, std::uint64_t hash) noexcept {
+    const unsigned places = PlacesOf(*home.bucket_, TagOf(hash));
     if (places == 0) [[unlikely]] {
-      __builtin_prefetch(&buckets_[Next(HomeNumber(hash))]);
+      __builtin_prefetch(home.bucket_ + 1);
       return kNoSlot;
     }
-    return home.slots[static_cast<unsigned>(std::countr_zero(places))].load(
+    return home.bucket_->slots[static_cast<unsigned>(std::countr_zero(places))].load(
         std::memory_order_relaxed);
   }
 
@@ -89,18 +114,10 @@ class EndpointIndex {
   [[nodiscard]] std::uint64_t displaced() const noexcept;
 
  private:
-  static constexpr unsigned kPlaces = 12;
-  static constexpr unsigned kLowPlaces = 8;
   static constexpr unsigned kLoad = 9;  // entries per bucket when full: three quarters
   static constexpr unsigned kOverflowShift = 32;
   static constexpr std::uint64_t kOneOverflow = std::uint64_t{1} << kOverflowShift;
   static constexpr unsigned kEveryPlace = (1U << kPlaces) - 1;
-
-  struct alignas(64) Bucket {
-    std::atomic<std::uint64_t> low{0};             // tags of places 0 to 7
-    std::atomic<std::uint64_t> high{0};            // tags of places 8 to 11, overflow above
-    std::array<std::atomic<Slot>, kPlaces> slots;  // written before their tag
-  };
 
   static_assert(sizeof(Bucket) == 64);
 

@@ -95,7 +95,7 @@ inline void FastPath::Recognise(const Burst& burst, std::size_t i) noexcept {
       PrefetchOnce(&index_.records[lane.slot]);
     } else {
       lane.hash = index_.HashOf(wire::Load<EndpointId>(heartbeat + kId));
-      index_.ShardFor(lane.hash).Prefetch(lane.hash);
+      lane.home = index_.ShardFor(lane.hash).Prefetch(lane.hash);
     }
     return;
   }
@@ -105,7 +105,7 @@ inline void FastPath::Locate(Lane& lane) noexcept {
   if (lane.heartbeat == nullptr || lane.by_handle) {
     return;
   }
-  lane.slot = index_.ShardFor(lane.hash).Candidate(lane.hash);
+  lane.slot = EndpointIndex::Candidate(lane.home, lane.hash);
   if (lane.slot != kNoSlot) [[likely]] {
     PrefetchOnce(&index_.records[lane.slot]);
   }

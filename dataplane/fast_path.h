@@ -60,7 +60,8 @@ class FastPath {
   // A frame between the stages.
   struct Lane {
     const std::byte* heartbeat = nullptr;  // null: left over
-    std::uint64_t hash = 0;                // where not by handle
+    std::uint64_t hash = 0;                // where not by handle, as the next
+    EndpointIndex::Home home;
     const PlainHeartbeat* form = nullptr;
     Slot slot = kNoSlot;
     bool by_handle = false;

@@ -27,12 +27,13 @@ class FlatlineTable final : public StampedTable {
     std::array<std::uint64_t, kBurst> hashes;  // NOLINT(cppcoreguidelines-pro-type-member-init)
     std::array<Slot, kBurst> slots;            // NOLINT(cppcoreguidelines-pro-type-member-init)
     std::array<std::size_t, kBurst> others;    // NOLINT(cppcoreguidelines-pro-type-member-init)
+    std::array<EndpointIndex::Home, kBurst> homes;
     for (std::size_t i = 0; i < ids.size(); ++i) {
       hashes[i] = HashEndpoint(ids[i], kHashKey);
-      index_.Prefetch(hashes[i]);
+      homes[i] = index_.Prefetch(hashes[i]);
     }
     for (std::size_t i = 0; i < ids.size(); ++i) {
-      slots[i] = index_.Candidate(hashes[i]);
+      slots[i] = EndpointIndex::Candidate(homes[i], hashes[i]);
       if (slots[i] != kNoSlot) [[likely]] {
         __builtin_prefetch(&records_[slots[i]], 0, 0);
       }

@@ -69,7 +69,7 @@ class IndexAndModel {
     for (const auto& [id, slot] : model_) {
       ASSERT_EQ(index_.Find(id, HashOf(id)), slot) << id;
       if (index_.displaced() == 0) {
-        ASSERT_NE(index_.Candidate(HashOf(id)), kNoSlot) << id;
+        ASSERT_NE(EndpointIndex::Candidate(index_.Prefetch(HashOf(id)), HashOf(id)), kNoSlot) << id;
       }
     }
   }
