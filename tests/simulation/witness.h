@@ -24,6 +24,7 @@ struct Belief {
   Liveness liveness = Liveness::kUnknown;
   Health health = Health::kUnknown;
   std::uint32_t incarnation = 0;
+  Instant enrolled_by_word{};  // when its first heartbeat had made it known to its owner
 };
 
 class Witness {
@@ -52,11 +53,12 @@ class Witness {
   }
 
  private:
-  void Take(const Transition& transition, Instant heard);
+  void Take(const Transition& transition, Instant heard, Instant now);
   void CheckChain(const Transition& transition, Belief& belief);
   void CheckSilence(const Transition& transition, const Truth& truth, Instant heard);
   void CheckPunctual(const Transition& transition, const Truth& truth, Instant heard);
   void CheckSpoken(const Transition& transition, const Truth& truth);
+  [[nodiscard]] bool MayHaveMissedLeave(const Truth& truth, const Belief& belief) const;
   void Fault(const Transition& transition, const std::string& sentence);
   [[nodiscard]] Duration Allowed(const Transition& transition) const;
 
