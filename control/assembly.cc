@@ -59,7 +59,8 @@ std::expected<void, std::string> RunControl(const Config& config, const std::ato
   const auto serial = std::chrono::system_clock::now().time_since_epoch().count() >> 10;
   Service service({.bookmark = config.control.bookmark,
                    .subscribers = config.control.subscribers,
-                   .first_serial = static_cast<std::uint64_t>(serial)},
+                   .first_serial = static_cast<std::uint64_t>(serial),
+                   .roster = config.control.roster},
                   std::move(*journal));
   Background background;
   const auto publishers = StartPublishers(config.control.publishers, service, background.run());

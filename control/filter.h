@@ -1,14 +1,16 @@
 // What one subscriber wants to hear: transitions to which liveness, changes of health, of which
-// groups. Made once from its request, asked for every record of its stream. Pure. What concerns
-// everybody (blind intervals, resets) passes every filter. Cost: two tests, and a binary search
-// among at most 1024 groups.
+// groups, and what its expression says. Made once from its request, asked for every record of its
+// stream. What concerns everybody (blind intervals, resets) passes every filter. Cost: two tests, a
+// binary search among at most 1024 groups, and the expression's.
 #pragma once
 
+#include "control/filter_pool.h"
 #include "control/request.h"
 
 #include <flatline/delivery.h>
 
 #include <algorithm>
+#include <memory>
 #include <vector>
 
 namespace flatline {
@@ -20,30 +22,59 @@ class Filter {
   explicit Filter(const Request& request)
       : mask_(request.header.liveness_mask),
         want_health_(request.header.want_health != 0),
-        groups_(request.groups) {}
+        groups_(request.groups),
+        expression_(request.filter) {}
 
   // The same wishes: one stream serves both.
   bool operator==(const Filter&) const = default;
 
   // True where nothing is left out, so that the journal can be sent as it stands.
   [[nodiscard]] bool everything() const noexcept {
-    return (mask_ & kAllLiveness) == kAllLiveness && want_health_ && groups_.empty();
+    return (mask_ & kAllLiveness) == kAllLiveness && want_health_ && groups_.empty() &&
+           !expression_;
   }
 
-  [[nodiscard]] bool Wants(const DeliveryRecord& record) const noexcept {
-    switch (record.kind) {
-      case RecordKind::kLiveness:
-        return HasLiveness(record.to) && HasGroup(record.group);
-      case RecordKind::kHealth:
-        return want_health_ && HasGroup(record.group);
-      default:
-        return true;
+  // As of now: for as many records as are at hand, for the labels may be others later. Not to
+  // outlive the filter.
+  class Look {
+   public:
+    explicit Look(const Filter& filter)
+        : filter_(&filter),
+          program_(filter.expression_ ? filter.expression_->program() : nullptr) {}
+
+    [[nodiscard]] bool Wants(const DeliveryRecord& record) const noexcept {
+      switch (record.kind) {
+        case RecordKind::kLiveness:
+          return filter_->HasLiveness(record.to) && Passes(record);
+        case RecordKind::kHealth:
+          return filter_->want_health_ && Passes(record);
+        default:
+          return true;
+      }
     }
-  }
 
-  // The same of an endpoint in a snapshot.
-  [[nodiscard]] bool WantsRow(Liveness liveness, Group group) const noexcept {
-    return HasLiveness(static_cast<std::uint8_t>(liveness)) && HasGroup(group);
+    // The same of an endpoint in a snapshot: by endpoint, to, health, group and profile.
+    [[nodiscard]] bool WantsRow(const DeliveryRecord& row) const noexcept {
+      return filter_->HasLiveness(row.to) && filter_->HasGroup(row.group) &&
+             (!program_ || program_->WantsRow(row));
+    }
+
+   private:
+    [[nodiscard]] bool Passes(const DeliveryRecord& record) const noexcept {
+      return filter_->HasGroup(record.group) && (!program_ || program_->Wants(record));
+    }
+
+    const Filter* filter_;
+    std::shared_ptr<const FilterProgram> program_;
+  };
+
+  [[nodiscard]] bool Wants(const DeliveryRecord& record) const { return Look(*this).Wants(record); }
+
+  [[nodiscard]] bool WantsRow(Liveness liveness, Group group) const {
+    DeliveryRecord row;
+    row.to = static_cast<std::uint8_t>(liveness);
+    row.group = group;
+    return Look(*this).WantsRow(row);
   }
 
  private:
@@ -59,7 +90,8 @@ class Filter {
 
   std::uint8_t mask_ = 0xFF;
   bool want_health_ = true;
-  std::vector<Group> groups_;  // sorted
+  std::vector<Group> groups_;                         // sorted
+  std::shared_ptr<const CompiledFilter> expression_;  // one for each text; null: none
 };
 
 }  // namespace flatline

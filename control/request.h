@@ -12,18 +12,22 @@
 
 #include <cstddef>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
 namespace flatline {
 
+class CompiledFilter;
+
 struct Request {
   DeliveryRequest header;
-  std::vector<Group> groups;        // of a subscription: in order, each once
-  SubscriptionText text;            // likewise
-  std::vector<AdminEntry> entries;  // of kAdminister: as sent
-  std::size_t bytes = 0;            // of the input that were the request
+  std::vector<Group> groups;                       // of a subscription: in order, each once
+  SubscriptionText text;                           // likewise
+  std::shared_ptr<const CompiledFilter> filter{};  // of text.filter, once a session has compiled it
+  std::vector<AdminEntry> entries;                 // of kAdminister: as sent
+  std::size_t bytes = 0;                           // of the input that were the request
 };
 
 // Nothing: more bytes are needed. A request is refused as soon as its header shows that it must be.

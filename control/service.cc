@@ -12,7 +12,12 @@ constexpr Duration kComplaintInterval{10'000'000'000};
 }  // namespace
 
 Service::Service(const ServiceOptions& options, std::unique_ptr<Journal> journal)
-    : options_(options), journal_(std::move(journal)), administration_(options.first_serial) {}
+    : options_(options),
+      journal_(std::move(journal)),
+      administration_(options.first_serial),
+      roster_(options.roster) {
+  GoBy(roster_.Open());  // before anybody subscribes by a label
+}
 
 Service::~Service() = default;
 
@@ -99,6 +104,9 @@ std::expected<bool, std::string> Service::Turn(Instant now, WallInstant wall) {
   journal_->Housekeep(now);
   journal_->Expire(wall);
   ReportTrouble(now);
+  if (const auto roster = roster_.Poll(now)) {
+    GoBy(*roster);
+  }
   worked = administration_.Turn() || worked;
   if (worked) {
     RingBells();
@@ -138,6 +146,21 @@ void Service::ReportTrouble(Instant now) {
   if (!journal_->trouble().empty() && now >= complain_at_) {
     spdlog::error("{}", journal_->trouble());
     complain_at_ = now + kComplaintInterval;
+  }
+}
+
+// A roster that cannot be used leaves the one before in force.
+void Service::GoBy(const RosterWatch::Opened& roster) {
+  if (!roster) {
+    spdlog::error("{}", roster.error());
+    return;
+  }
+  const auto before = filters_.roster();
+  filters_.Follow(*roster);
+  if (*roster) {
+    spdlog::info("roster {}: {} endpoints", options_.roster, (*roster)->size());
+  } else if (before) {
+    spdlog::warn("roster {}: is gone; nobody has a name or a label", options_.roster);
   }
 }
 

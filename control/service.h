@@ -7,8 +7,10 @@
 
 #include "control/administration.h"
 #include "control/bell.h"
+#include "control/filter_pool.h"
 #include "control/journal.h"
 #include "control/refusal.h"
+#include "control/roster_watch.h"
 #include "control/scribe.h"
 #include "control/snapshot_origin.h"
 #include "control/trail.h"
@@ -33,6 +35,7 @@ struct ServiceOptions {
   Duration bookmark{1'000'000'000};
   std::uint32_t subscribers = 1024;
   std::uint64_t first_serial = 0;  // of administration: a clock
+  std::string roster{};            // its file; empty: there is none
 };
 
 class Service {
@@ -69,6 +72,8 @@ class Service {
 
   [[nodiscard]] const Trail& trail() const noexcept { return trail_; }
 
+  [[nodiscard]] FilterPool& filters() noexcept { return filters_; }
+
   [[nodiscard]] Administration& administration() noexcept { return administration_; }
 
   // A place among the subscribers, to be left again.
@@ -87,6 +92,7 @@ class Service {
   [[nodiscard]] bool GrantSnapshots();
   [[nodiscard]] SnapshotOrigin OriginNow() const;
   void ReportTrouble(Instant now);
+  void GoBy(const RosterWatch::Opened& roster);
 
   ServiceOptions options_;
   std::unique_ptr<Journal> journal_;
@@ -97,6 +103,8 @@ class Service {
   std::shared_ptr<std::atomic<bool>> left_;
   std::vector<std::weak_ptr<SnapshotTicket>> granted_;
   Instant complain_at_{};
+  RosterWatch roster_;
+  FilterPool filters_;
 
   std::atomic<std::uint32_t> subscribers_{0};
   std::mutex mutex_;  // of all that follows

@@ -17,9 +17,6 @@ constexpr std::size_t kAnswersAtOnce = 1024;
 // What a request may say and this release does not do yet is refused, never passed over.
 const char* UnservedKey(const Request& request) {
   const SubscriptionText& text = request.text;
-  if (!text.filter.empty()) {
-    return "filter";
-  }
   if (!text.cursor.empty()) {
     return "cursor";
   }
@@ -126,6 +123,14 @@ void Session::Take(Request request, Instant now, WallInstant wall) {
   if (const char* const key = UnservedKey(request)) {
     Refuse({DeliveryError::kBadRequest, std::string(key) + ": not served by this release"});
     return;
+  }
+  if (!request.text.filter.empty()) {
+    auto filter = outlet_->service().filters().Intern(request.text.filter);
+    if (!filter) {
+      Refuse({DeliveryError::kBadFilter, filter.error().Text().substr(0, kErrorTextSize)});
+      return;
+    }
+    request.filter = std::move(*filter);
   }
   Subscribe(request, now, wall);
 }

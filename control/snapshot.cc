@@ -132,6 +132,7 @@ std::size_t Snapshot::ReadPiece(std::size_t slot, std::size_t end, std::span<Row
 // are settled side by side: they only share the flags of those known to have changed.
 std::size_t Snapshot::Settle(std::span<Row> rows) {
   std::size_t count = 0;
+  const Filter::Look look(*filter_);
   for (const Row& read : rows) {
     Row row = read;
     if (const auto known = as_of_.find(row.id); known != as_of_.end()) {
@@ -142,7 +143,7 @@ std::size_t Snapshot::Settle(std::span<Row> rows) {
         continue;
       }
     }
-    if (filter_->WantsRow(row.state.liveness, row.group)) {
+    if (look.WantsRow(FactsOf(row))) {
       rows[count++] = row;
     }
   }
@@ -168,13 +169,25 @@ void Snapshot::TellChunk(WallInstant wall) {
 }
 
 void Snapshot::TellRemainder(WallInstant wall) {
+  const Filter::Look look(*filter_);
   for (const auto& [id, as_of] : as_of_) {
-    if (as_of.presence == Presence::kThere && !as_of.told &&
-        filter_->WantsRow(as_of.row.state.liveness, as_of.row.group)) {
+    if (as_of.presence == Presence::kThere && !as_of.told && look.WantsRow(FactsOf(as_of.row))) {
       rows_.push_back(RecordOf(as_of.row, wall));
       ++told_;
     }
   }
+}
+
+// What a filter asks about; the record itself is made when the row is wanted.
+DeliveryRecord Snapshot::FactsOf(const Row& row) noexcept {
+  DeliveryRecord out;
+  out.kind = RecordKind::kSnapshotRow;
+  out.endpoint = row.id;
+  out.group = row.group;
+  out.profile = row.state.profile;
+  out.to = static_cast<std::uint8_t>(row.state.liveness);
+  out.health = row.state.health;
+  return out;
 }
 
 DeliveryRecord Snapshot::RecordOf(const Row& row, WallInstant wall) const {

@@ -94,6 +94,7 @@ class Snapshot {
   std::size_t Settle(std::span<Row> rows);
   void TellChunk(WallInstant wall);
   void TellRemainder(WallInstant wall);
+  [[nodiscard]] static DeliveryRecord FactsOf(const Row& row) noexcept;
   [[nodiscard]] DeliveryRecord RecordOf(const Row& row, WallInstant wall) const;
 
   RegionView region_;

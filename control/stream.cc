@@ -41,6 +41,7 @@ void Stream::Follow(WallInstant wall) {
 
 // Until the chunk is full or accounts for the journal up to `limit`.
 void Stream::Encode(Chunk& into, std::uint64_t limit, WallInstant wall) const {
+  const Filter::Look look(*filter_);
   while (into.upto < limit && into.records.size() < kChunkRecords) {
     const std::uint64_t oldest = journal_->oldest();
     if (into.upto + 1 < oldest) {
@@ -60,7 +61,7 @@ void Stream::Encode(Chunk& into, std::uint64_t limit, WallInstant wall) const {
         break;
       }
       ++into.upto;
-      if (filter_->Wants(record)) {
+      if (look.Wants(record)) {
         into.records.push_back(record);
       }
     }

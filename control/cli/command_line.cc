@@ -5,6 +5,7 @@
 #include "control/cli/enrol.h"
 #include "control/cli/get.h"
 #include "control/cli/list.h"
+#include "control/cli/roster.h"
 #include "control/cli/status.h"
 #include "control/cli/top.h"
 #include "control/cli/verb.h"
@@ -37,6 +38,7 @@ void AddVerbs(CLI::App& app, Invocation& invocation) {
   AddWatchVerb(app, invocation);
   AddEnrolVerb(app, invocation);
   AddRetireVerb(app, invocation);
+  AddRosterVerb(app, invocation);
   AddAgentVerb(app, invocation);
   AddCheckConfigVerb(app, invocation);
 }

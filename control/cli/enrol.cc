@@ -3,6 +3,7 @@
 #include "control/cli/arguments.h"
 #include "control/cli/roster_lines.h"
 #include "control/client/socket.h"
+#include "control/roster.h"
 
 #include <flatline/client.h>
 #include <flatline/command_ring.h>
@@ -19,6 +20,7 @@
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace flatline::cli {
@@ -30,6 +32,7 @@ struct Options {
   CommandKind command = CommandKind::kEnrol;
   std::vector<std::string> ids;
   std::string file;
+  bool whole_roster = false;
   std::string profile;
   Group group = kNoGroup;
   std::string socket;
@@ -49,6 +52,29 @@ struct Tally {
 
 std::string_view NameOf(CommandStatus status) {
   return NameIn(kCommandStatusNames, status);
+}
+
+// Who is in the roster, with group and profile as it has them, else as the model.
+std::expected<void, std::string> AddRoster(const AdminEntry& model,
+                                           const std::string& path,
+                                           std::vector<AdminEntry>& into) {
+  const auto roster = Roster::Open(path);
+  if (!roster) {
+    return std::unexpected(roster.error());
+  }
+  if (*roster == nullptr) {
+    return std::unexpected(path +
+                           ": there is no roster; load one with `flatline roster load FILE`");
+  }
+  for (Roster::Ordinal ordinal = 0; ordinal < (*roster)->size(); ++ordinal) {
+    AdminEntry entry = model;
+    entry.id = (*roster)->id(ordinal);
+    entry.group = (*roster)->group(ordinal) == kNoGroup ? model.group : (*roster)->group(ordinal);
+    entry.profile = (*roster)->profile(ordinal) == kDefaultProfile ? model.profile
+                                                                   : (*roster)->profile(ordinal);
+    into.push_back(entry);
+  }
+  return {};
 }
 
 std::expected<std::vector<AdminEntry>, std::string> EntriesOf(const Options& options,
@@ -75,7 +101,13 @@ std::expected<std::vector<AdminEntry>, std::string> EntriesOf(const Options& opt
     }
     lines.AddAll(file, options.file);
   }
-  return lines.Take();
+  auto out = lines.Take();
+  if (out && options.whole_roster) {
+    if (auto added = AddRoster(model, config.control.roster, *out); !added) {
+      return std::unexpected(std::move(added.error()));
+    }
+  }
+  return out;
 }
 
 void Count(const AdminResult& result, Tally& tally) {
@@ -164,8 +196,9 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
   if (!entries) {
     return invocation.Fail(ExitCode::kUsage, entries.error());
   }
-  if (options.ids.empty() && options.file.empty()) {
-    return invocation.Fail(ExitCode::kUsage, "needed ids or --file, found neither; name some");
+  if (options.ids.empty() && options.file.empty() && !options.whole_roster) {
+    return invocation.Fail(ExitCode::kUsage,
+                           "needed ids, --file or --roster, found none; name some");
   }
   const auto path = FindControl(options, *config);
   if (!path) {
@@ -186,6 +219,7 @@ void AddVerb(CLI::App& app,
       ->type_name("ID...");
   verb->add_option("--file", options->file, "lines of id[,profile[,group]]; - for stdin")
       ->type_name("FILE");
+  verb->add_flag("--roster", options->whole_roster, "all that are in the roster");
   if (command == CommandKind::kEnrol) {
     verb->add_option("--profile", options->profile, "of those for whom none is given")
         ->type_name("PROFILE");

@@ -4,6 +4,7 @@
 #include "control/cli/endpoint_row.h"
 #include "control/cli/observation.h"
 #include "control/region_file.h"
+#include "control/roster.h"
 
 #include <CLI/CLI.hpp>
 #include <limits>
@@ -16,10 +17,23 @@
 namespace flatline::cli {
 namespace {
 
+// Null where there is none, or none that can be read: ids will do then.
+std::shared_ptr<const Roster> RosterOf(const Invocation& invocation) {
+  const auto config = invocation.Load();
+  return config ? Roster::Open(config->control.roster).value_or(nullptr) : nullptr;
+}
+
 ExitCode Run(const std::string& text, const Invocation& invocation) {
-  const auto id = ParseNumber(text, std::numeric_limits<EndpointId>::max());
+  const auto roster = RosterOf(invocation);
+  auto id = ParseNumber(text, std::numeric_limits<EndpointId>::max());
+  if (!id && roster) {
+    if (const auto named = roster->IdOf(text)) {
+      id = *named;
+    }
+  }
   if (!id || *id == kNoEndpoint) {
-    return invocation.Fail(ExitCode::kUsage, "\"" + text + "\" is not an id from 1 on");
+    return invocation.Fail(ExitCode::kUsage,
+                           "\"" + text + "\" is neither an id from 1 on nor a name of the roster");
   }
   const auto region = invocation.JoinRegion();
   if (!region) {
@@ -32,7 +46,17 @@ ExitCode Run(const std::string& text, const Invocation& invocation) {
     return invocation.Fail(ExitCode::kAbsent,
                            "endpoint " + text + " is not in the table; enrol it, or let it beat");
   }
-  invocation.out << (invocation.json ? RowJson(*row).dump() + "\n" : RowParagraph(*row));
+  const std::string name(roster ? roster->NameOf(*id) : "");
+  if (invocation.json) {
+    auto json = RowJson(*row);
+    if (!name.empty()) {
+      json["name"] = name;
+    }
+    using Json = decltype(json);
+    invocation.out << json.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
+  } else {
+    invocation.out << (name.empty() ? "" : "name         " + name + "\n") << RowParagraph(*row);
+  }
   return ExitCode::kOk;
 }
 
@@ -41,7 +65,7 @@ ExitCode Run(const std::string& text, const Invocation& invocation) {
 void AddGetVerb(CLI::App& app, Invocation& invocation) {
   const auto id = std::make_shared<std::string>();
   CLI::App* verb = app.add_subcommand("get", "what the table says of one endpoint");
-  verb->add_option("id", *id, "42, or 0x2a")->required()->type_name("ID");
+  verb->add_option("id", *id, "42, 0x2a, or a name of the roster")->required()->type_name("ID");
   verb->callback(
       [id, &invocation] { invocation.run = [id, &invocation] { return Run(*id, invocation); }; });
 }

@@ -3,6 +3,7 @@
 #include "control/cli/arguments.h"
 #include "control/cli/observation.h"
 #include "control/cli/record_text.h"
+#include "control/filter_text.h"
 
 #include <flatline/client.h>
 #include <flatline/config.h>
@@ -36,6 +37,7 @@ struct Options {
   bool no_health = false;
   std::vector<std::string> liveness;
   std::vector<Group> groups;
+  std::string filter;
   std::string duration;     // empty: for ever
   std::uint64_t count = 0;  // 0: no limit
 };
@@ -62,6 +64,12 @@ std::expected<Subscription, std::string> SubscriptionOf(const Options& options,
   out.liveness_mask = static_cast<std::uint8_t>(*liveness);
   out.want_health = !options.no_health;
   out.groups = options.groups;
+  out.filter = options.filter;
+  if (!options.filter.empty()) {
+    if (const auto parsed = ParseFilter(options.filter); !parsed) {
+      return std::unexpected("--filter: " + parsed.error().Text());
+    }
+  }
   return out;
 }
 
@@ -158,6 +166,8 @@ void AddWatchVerb(CLI::App& app, Invocation& invocation) {
   verb->add_option("--group", options->groups, "of these groups only")
       ->delimiter(',')
       ->type_name("GROUP,...");
+  verb->add_option("--filter", options->filter, "liveness:dead and rack=r7 and not group:12, say")
+      ->type_name("EXPRESSION");
   verb->add_flag("--no-health", options->no_health, "no changes of health");
   verb->add_option("--for", options->duration, "end after so long")
       ->type_name("DURATION")

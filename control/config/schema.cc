@@ -189,6 +189,7 @@ Keys<ControlConfig> ControlKeys() {
   return {TextsKey("listen", &C::listen, FaultInListener),
           TextKey("socket", &C::socket, FaultInSocketPath),
           TextKey("journal", &C::journal, FaultInDirectory),
+          TextKey("roster", &C::roster, FaultInDirectory),
           BytesKey("segment", &C::segment, {4096, kTebibyte}),
           BytesKey("retain", &C::retain, {4096, 1024 * kTebibyte}),
           DurationKey("bookmark", &C::bookmark, {10 * kMillisecond, kHour}),

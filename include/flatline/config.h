@@ -62,6 +62,7 @@ struct ControlConfig {
   std::vector<std::string> listen{"127.0.0.1:17997"};  // TCP
   std::string socket = "/run/flatline/control.sock";   // Unix: subscribers and administration
   std::string journal = "/var/lib/flatline/journal";   // directory
+  std::string roster = "/var/lib/flatline/roster";     // file; its directory must be there
   std::uint64_t segment = std::uint64_t{64} << 20;     // bytes, a multiple of 4096
   std::uint64_t retain = std::uint64_t{1} << 30;       // bytes of journal kept
   Duration bookmark{1'000'000'000};                    // to an idle subscriber

@@ -4,8 +4,11 @@
 #include "control/outlet.h"
 #include "tests/control/invented_region.h"
 #include "tests/control/journal_in_a_directory.h"
+#include "tests/control/roster_on_disk.h"
 
 #include <cstring>
+#include <string>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -39,6 +42,15 @@ class ServiceTest : public testing::Test {
     request.kind = kind;
     request.sequence = sequence;
     Send(session, request);
+  }
+
+  void AskBy(Session& session, RequestKind kind, const std::string& filter) {
+    const std::string text = "filter=" + filter + "\n";
+    DeliveryRequest request;
+    request.kind = kind;
+    request.text_bytes = static_cast<std::uint32_t>(text.size());
+    Send(session, request);
+    session.Receive(std::as_bytes(std::span(text)), now_, wall_);
   }
 
   // All that the session has to say, over as many turns as that takes.
@@ -95,6 +107,66 @@ TEST_F(ServiceTest, TellsASubscriberWhatHappens) {
   ASSERT_THAT(KindsOf(records),
               ElementsAre(RecordKind::kHello, RecordKind::kReset, RecordKind::kLiveness));
   EXPECT_EQ(records[2].endpoint, 42U);
+}
+
+TEST_F(ServiceTest, TellsWhatAFilterInWordsWants) {
+  service_.Join(region_.view());
+  Turn();
+  Session& session = Connect();
+  AskBy(session, RequestKind::kSubscribeNow, "liveness:dead and id:40-42");
+  ASSERT_TRUE(region_.PushDeath(0, 41, 1));
+  ASSERT_TRUE(region_.PushDeath(0, 43, 2));
+  const auto records = Hear(session);
+  ASSERT_THAT(KindsOf(records), ElementsAre(RecordKind::kHello, RecordKind::kLiveness));
+  EXPECT_EQ(records[1].endpoint, 41U);
+}
+
+TEST_F(ServiceTest, RefusesAFilterThatCannotBe) {
+  Session& session = Connect();
+  AskBy(session, RequestKind::kSubscribeNow, "liveness:deda");
+  EXPECT_EQ(ErrorOf(session), DeliveryError::kBadFilter);
+}
+
+TEST_F(ServiceTest, FiltersTheRowsOfASnapshot) {
+  service_.Join(region_.view());
+  for (const EndpointId id : {EndpointId{5}, EndpointId{6}}) {
+    region_.view().records()[id].state.store(EndpointState{Liveness::kAlive, {}, 1}.Pack());
+    region_.view().records()[id].id.store(id);
+  }
+  Turn();
+  Session& session = Connect();
+  AskBy(session, RequestKind::kSubscribeSnapshot, "id:6 or reason:retired and id:5000");
+  const auto rows = Hear(session);
+  ASSERT_THAT(KindsOf(rows),
+              ElementsAre(RecordKind::kHello,
+                          RecordKind::kSnapshotBegin,
+                          RecordKind::kSnapshotRow,
+                          RecordKind::kSnapshotEnd));
+  EXPECT_EQ(rows[2].endpoint, 6U);
+}
+
+// Labels go by the roster's file, which may come later and change.
+TEST(ServiceRoster, IsTakenUpWhenItComes) {
+  const RosterOnDisk disk;
+  JournalInADirectory place{63, 3};
+  Service service({.first_serial = 1, .roster = disk.path()}, place.Open());
+  const auto filter = service.filters().Intern("rack=r1").value();
+  DeliveryRecord record;
+  record.endpoint = 7;
+  EXPECT_FALSE(filter->Wants(record));
+  ASSERT_TRUE(disk.Load("id,rack\n7,r1\n").is_written);
+  Instant now{Duration{1'000'000'000'000}};
+  // It is opened on another thread: invented seconds pass until that is done.
+  for (int turn = 0; turn < 1'000'000 && !filter->Wants(record); ++turn) {
+    now += RosterWatch::kInterval;
+    ASSERT_TRUE(service.Turn(now, WallInstant{now.time_since_epoch()}));
+    std::this_thread::yield();
+  }
+  EXPECT_TRUE(filter->Wants(record));
+  ASSERT_TRUE(disk.Load("id,rack\n8,r1\n").is_written);
+  Service second({.first_serial = 1, .roster = disk.path()}, JournalInADirectory{63, 3}.Open());
+  record.endpoint = 8;
+  EXPECT_TRUE(second.filters().Intern("rack=r1").value()->Wants(record)) << "at once at the start";
 }
 
 TEST_F(ServiceTest, BeginsASnapshotAndGoesOnBehindIt) {

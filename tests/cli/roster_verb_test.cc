@@ -1,0 +1,67 @@
+// roster load, show and export, run in this process over a configuration of their own.
+#include "tests/cli/in_process.h"
+#include "tests/control/roster_on_disk.h"
+
+#include <fstream>
+#include <string>
+
+#include <gmock/gmock.h>
+
+namespace flatline::cli {
+namespace {
+
+using testing::HasSubstr;
+
+class RosterVerb : public testing::Test {
+ protected:
+  RosterVerb() : config_((disk_.directory() / "config.toml").string()) {
+    std::ofstream(config_) << "[control]\nroster = \"" << disk_.path() << "\"\n";
+  }
+
+  Ran Run(std::vector<std::string> arguments, const std::string& input = "") const {
+    arguments.insert(arguments.end(), {"--config", config_});
+    return Flatline(arguments, input);
+  }
+
+  RosterOnDisk disk_;
+  std::string config_;
+};
+
+TEST_F(RosterVerb, LoadsShowsAndExports) {
+  const Ran loaded =
+      Run({"roster", "load", "-"}, "id,name,group,profile,rack\n42,web-1,hall,node,r7\n");
+  EXPECT_EQ(loaded.code, 0) << loaded.err;
+  EXPECT_THAT(loaded.out, HasSubstr("1 endpoints, 1 with a name, 1 labels (1 distinct)"));
+  const std::string entry =
+      "{\"id\":42,\"name\":\"web-1\",\"group\":\"hall\",\"profile\":\"5\",\"labels\":"
+      "{\"rack\":\"r7\"}}\n";
+  EXPECT_EQ(Run({"roster", "show", "web-1"}).out, entry);
+  EXPECT_EQ(Run({"roster", "show", "0x2a"}).out, entry);
+  EXPECT_EQ(Run({"roster", "show", "web-2"}).code, 3);
+  EXPECT_EQ(Run({"roster", "export"}).out, entry);
+  EXPECT_EQ(Run({"roster", "load", "-"}, entry).code, 0) << "what is exported can be loaded";
+  EXPECT_EQ(Run({"roster", "export"}).out, entry);
+}
+
+TEST_F(RosterVerb, TellsEachBadLineAndLoadsNothing) {
+  const Ran ran = Run({"roster", "load", "-"}, "id,rack\n1,r1\nx,r1\n");
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.err, HasSubstr("stdin:3:1: id: \"x\" is not a whole number"));
+  EXPECT_THAT(ran.err, HasSubstr("nothing was loaded"));
+  EXPECT_EQ(Run({"roster", "show"}).code, 3);
+  const Ran skipping =
+      Run({"roster", "load", "-", "--skip-bad", "--json"}, "id,rack\n1,r1\nx,r1\n");
+  EXPECT_EQ(skipping.code, 0);
+  EXPECT_THAT(skipping.out, HasSubstr("\"endpoints\":1"));
+  EXPECT_THAT(skipping.out, HasSubstr("\"bad_lines\":1"));
+}
+
+TEST_F(RosterVerb, RefusesAFilterBeforeItConnects) {
+  const Ran ran = Run({"watch", "--filter", "liveness:deda"});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.err,
+              HasSubstr("--filter: column 10: no such liveness: deda; did you mean dead?"));
+}
+
+}  // namespace
+}  // namespace flatline::cli
