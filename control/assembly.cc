@@ -60,7 +60,8 @@ std::expected<void, std::string> RunControl(const Config& config, const std::ato
   Service service({.bookmark = config.control.bookmark,
                    .subscribers = config.control.subscribers,
                    .first_serial = static_cast<std::uint64_t>(serial),
-                   .roster = config.control.roster},
+                   .roster = config.control.roster,
+                   .tokens = config.control.tokens},
                   std::move(*journal));
   Background background;
   const auto publishers = StartPublishers(config.control.publishers, service, background.run());

@@ -15,6 +15,7 @@ Service::Service(const ServiceOptions& options, std::unique_ptr<Journal> journal
     : options_(options),
       journal_(std::move(journal)),
       administration_(options.first_serial),
+      gatekeeper_(options.tokens),
       roster_(options.roster) {
   GoBy(roster_.Open());  // before anybody subscribes by a label
 }

@@ -8,6 +8,7 @@
 #include "control/administration.h"
 #include "control/bell.h"
 #include "control/filter_pool.h"
+#include "control/gatekeeper.h"
 #include "control/journal.h"
 #include "control/refusal.h"
 #include "control/roster_watch.h"
@@ -36,6 +37,7 @@ struct ServiceOptions {
   std::uint32_t subscribers = 1024;
   std::uint64_t first_serial = 0;  // of administration: a clock
   std::string roster{};            // its file; empty: there is none
+  std::string tokens{};            // file of them; empty: none
 };
 
 class Service {
@@ -73,6 +75,7 @@ class Service {
   [[nodiscard]] const Trail& trail() const noexcept { return trail_; }
 
   [[nodiscard]] FilterPool& filters() noexcept { return filters_; }
+  [[nodiscard]] Gatekeeper& gatekeeper() noexcept { return gatekeeper_; }
 
   [[nodiscard]] Administration& administration() noexcept { return administration_; }
 
@@ -98,6 +101,7 @@ class Service {
   std::unique_ptr<Journal> journal_;
   Trail trail_;
   Administration administration_;
+  Gatekeeper gatekeeper_;
   std::optional<Scribe> scribe_;
   std::shared_ptr<const void> keep_;
   std::shared_ptr<std::atomic<bool>> left_;

@@ -20,9 +20,6 @@ const char* UnservedKey(const Request& request) {
   if (!text.cursor.empty()) {
     return "cursor";
   }
-  if (!text.token.empty()) {
-    return "token";
-  }
   if (text.summary_ms != 0) {
     return "summary";
   }
@@ -118,6 +115,12 @@ void Session::Take(Request request, Instant now, WallInstant wall) {
   }
   if (role_ == Role::kAdministrator) {
     Refuse({DeliveryError::kBadRequest, "subscribe on a connection of its own"});
+    return;
+  }
+  if (const auto admitted =
+          outlet_->service().gatekeeper().Admit(request, origin_ == Origin::kLocal);
+      !admitted) {
+    Refuse(admitted.error());
     return;
   }
   if (const char* const key = UnservedKey(request)) {

@@ -7,6 +7,7 @@
 #include "control/cli/list.h"
 #include "control/cli/roster.h"
 #include "control/cli/status.h"
+#include "control/cli/token.h"
 #include "control/cli/top.h"
 #include "control/cli/verb.h"
 #include "control/cli/watch.h"
@@ -40,6 +41,7 @@ void AddVerbs(CLI::App& app, Invocation& invocation) {
   AddRetireVerb(app, invocation);
   AddRosterVerb(app, invocation);
   AddAgentVerb(app, invocation);
+  AddTokenVerb(app, invocation);
   AddCheckConfigVerb(app, invocation);
 }
 

@@ -38,6 +38,7 @@ struct Options {
   std::vector<std::string> liveness;
   std::vector<Group> groups;
   std::string filter;
+  std::string token;
   std::string duration;     // empty: for ever
   std::uint64_t count = 0;  // 0: no limit
 };
@@ -70,6 +71,7 @@ std::expected<Subscription, std::string> SubscriptionOf(const Options& options,
       return std::unexpected("--filter: " + parsed.error().Text());
     }
   }
+  out.token = options.token;
   return out;
 }
 
@@ -172,6 +174,9 @@ void AddWatchVerb(CLI::App& app, Invocation& invocation) {
   verb->add_option("--for", options->duration, "end after so long")
       ->type_name("DURATION")
       ->check(FaultInDuration);
+  verb->add_option("--token", options->token, "to show; better in FLATLINE_TOKEN")
+      ->envname("FLATLINE_TOKEN")
+      ->type_name("TOKEN");
   verb->add_option("--count", options->count, "end after so many records; 0: no limit")
       ->type_name("N");
   verb->callback([options, &invocation] {

@@ -45,6 +45,8 @@ StreamPosition::StreamPosition(const Subscription& subscription)
       // Every liveness has a bit in the low five.
       takes_everything_((subscription.liveness_mask & 0x1FU) == 0x1FU && subscription.want_health &&
                         subscription.groups.empty() && subscription.filter.empty() &&
+                        subscription.token.empty() &&  // it may leave groups out
+
                         subscription.summary_ms == 0),
       resnapshot_(subscription.resnapshot),
       liveness_mask_(subscription.liveness_mask),

@@ -1,5 +1,6 @@
 #include "control/config/contradictions.h"
 
+#include "control/config/text_rules.h"
 #include "control/config/units.h"
 #include "control/config/value.h"
 
@@ -62,6 +63,19 @@ void CheckControl(const toml::table& root, const ControlConfig& config, Complain
   }
 }
 
+// Verdicts that somebody on the way can alter are worse than none.
+void CheckListeners(const toml::table& root, const ControlConfig& config, Complaints& out) {
+  for (const std::string& listener : config.listen) {
+    if (!IsLoopback(listener) && config.plaintext.empty()) {
+      out.Add(PlaceOfKey(root, "control", "listen"),
+              "control.listen: \"" + listener +
+                  "\" is not loopback, and what is sent there is sent in the clear; listen on "
+                  "loopback behind a tunnel, or write plaintext = \"" +
+                  std::string(kPlaintextWords) + "\"");
+    }
+  }
+}
+
 void CheckPorts(const toml::table& root, const Config& config, Complaints& out) {
   const toml::array* ports = root.get_as<toml::array>("port");
   if (ports == nullptr) {
@@ -87,6 +101,7 @@ void CheckPorts(const toml::table& root, const Config& config, Complaints& out) 
 void FindContradictions(const toml::table& root, const Config& config, Complaints& complaints) {
   CheckDataplane(root, config.dataplane, complaints);
   CheckControl(root, config.control, complaints);
+  CheckListeners(root, config.control, complaints);
   CheckPorts(root, config, complaints);
 }
 

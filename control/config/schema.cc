@@ -190,6 +190,8 @@ Keys<ControlConfig> ControlKeys() {
           TextKey("socket", &C::socket, FaultInSocketPath),
           TextKey("journal", &C::journal, FaultInDirectory),
           TextKey("roster", &C::roster, FaultInDirectory),
+          TextKey("tokens", &C::tokens, FaultInOptionalPath),
+          TextKey("plaintext", &C::plaintext, FaultInPlaintext),
           BytesKey("segment", &C::segment, {4096, kTebibyte}),
           BytesKey("retain", &C::retain, {4096, 1024 * kTebibyte}),
           DurationKey("bookmark", &C::bookmark, {10 * kMillisecond, kHour}),

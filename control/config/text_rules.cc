@@ -1,5 +1,6 @@
 #include "control/config/text_rules.h"
 
+#include <flatline/config.h>
 #include <flatline/profile.h>
 
 #include <algorithm>
@@ -48,6 +49,20 @@ std::string FaultInInstance(std::string_view text) {
 
 std::string FaultInDirectory(std::string_view text) {
   return text.starts_with('/') ? "" : Quoted(text) + " is not an absolute path; begin it with /";
+}
+
+std::string FaultInOptionalPath(std::string_view text) {
+  return text.empty() ? "" : FaultInDirectory(text);
+}
+
+std::string FaultInPlaintext(std::string_view text) {
+  return text.empty() || text == kPlaintextWords
+             ? ""
+             : Quoted(text) + " does not say it; write \"\" or " + Quoted(kPlaintextWords);
+}
+
+bool IsLoopback(std::string_view listener) {
+  return listener.starts_with("127.") || listener.starts_with("[::1]:");
 }
 
 std::string FaultInRegionDirectory(std::string_view text) {

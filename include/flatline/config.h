@@ -50,6 +50,9 @@ struct DataplaneConfig {
   std::uint32_t transition_ring = 1U << 16;  // entries for each worker, power of two
 };
 
+// What control.plaintext must say before anything is sent in the clear beyond this machine.
+inline constexpr std::string_view kPlaintextWords = "anyone on the way may read and alter it";
+
 // When a record of the journal is on the disk.
 enum class Durability : std::uint8_t {
   kNone,           // when the kernel sees fit
@@ -67,6 +70,8 @@ struct ControlConfig {
   std::uint64_t retain = std::uint64_t{1} << 30;       // bytes of journal kept
   Duration bookmark{1'000'000'000};                    // to an idle subscriber
   std::uint32_t subscribers = 1024;                    // at most
+  std::string tokens;     // file of who may subscribe over TCP; empty: everybody
+  std::string plaintext;  // kPlaintextWords, or empty: only loopback is listened on
   std::uint32_t publishers = 1;                        // threads that serve them
   Durability durability = Durability::kInterval;
   Duration sync_interval{1'000'000'000};  // for kInterval

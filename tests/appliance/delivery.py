@@ -11,7 +11,7 @@ import time
 _RECORD = struct.Struct("<QqQqIIIIHBBBBBBII")
 _REQUEST = struct.Struct("<4sIBBBBIQ40x")
 SIZE = 64
-VERSION = 1
+VERSION = 2
 
 Record = collections.namedtuple("Record", [
     "sequence", "at_ns", "endpoint", "silence_ns", "incarnation", "heartbeat_sequence", "group",

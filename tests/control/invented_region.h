@@ -1,5 +1,5 @@
-// A region in plain memory with a dataplane that does as the test says: publishes transitions,
-// changes records after, takes commands. As small as the test wants.
+// A region in memory that forked processes share, with a dataplane that does as the test says:
+// publishes transitions, changes records after, takes commands. As small as the test wants.
 #pragma once
 
 #include <flatline/command_ring.h>
@@ -12,6 +12,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <sys/mman.h>
 #include <vector>
 
 namespace flatline {
@@ -93,19 +94,21 @@ class InventedRegion {
   }
 
  private:
-  struct Free {
-    void operator()(std::byte* memory) const noexcept { std::free(memory); }
+  struct Unmap {
+    std::uint64_t bytes = 0;
+
+    void operator()(std::byte* memory) const noexcept { ::munmap(memory, bytes); }
   };
 
-  static std::byte* Allocate(std::uint64_t bytes) {
-    void* const out = std::aligned_alloc(kSmallPage, bytes);
-    FLATLINE_CHECK(out != nullptr);
-    std::memset(out, 0, bytes);
-    return static_cast<std::byte*>(out);
+  static std::unique_ptr<std::byte, Unmap> Allocate(std::uint64_t bytes) {
+    void* const out =
+        ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    FLATLINE_CHECK(out != MAP_FAILED);
+    return {static_cast<std::byte*>(out), Unmap{bytes}};
   }
 
   RegionShape shape_;
-  std::unique_ptr<std::byte, Free> memory_;
+  std::unique_ptr<std::byte, Unmap> memory_;
   RegionView view_;
   std::vector<TransitionProducer> producers_;
 };

@@ -1,0 +1,11 @@
+// `flatline token`: makes, lists and revokes the tokens by which subscribers are let in over TCP.
+// Works on the file that control.tokens names; control sees the change by itself.
+#pragma once
+
+#include "control/cli/verb.h"
+
+namespace flatline::cli {
+
+void AddTokenVerb(CLI::App& app, Invocation& invocation);
+
+}  // namespace flatline::cli

@@ -1,0 +1,94 @@
+#include <flatline/client.h>
+#include <flatline/subscriber.h>
+
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <new>
+#include <span>
+#include <string>
+#include <utility>
+
+static_assert(sizeof(FlatlineRecord) == sizeof(flatline::DeliveryRecord));
+static_assert(offsetof(FlatlineRecord, group) == offsetof(flatline::DeliveryRecord, group));
+static_assert(offsetof(FlatlineRecord, kind) == offsetof(flatline::DeliveryRecord, kind));
+static_assert(offsetof(FlatlineRecord, generation) ==
+              offsetof(flatline::DeliveryRecord, generation));
+
+struct FlatlineSubscriber {
+  explicit FlatlineSubscriber(flatline::Subscription subscription)
+      : client(std::move(subscription)) {}
+
+  flatline::Client client;
+  std::string error;
+};
+
+namespace {
+
+std::string TextOrNone(const char* text) {
+  return text == nullptr ? std::string() : std::string(text);
+}
+
+flatline::Subscription SubscriptionOf(const FlatlineSubscription& from) {
+  flatline::Subscription out;
+  out.address = TextOrNone(from.address);
+  out.start = from.start == 0 ? flatline::RequestKind::kSubscribeNow
+                              : static_cast<flatline::RequestKind>(from.start);
+  out.sequence = from.sequence;
+  out.liveness_mask = from.liveness_mask == 0 ? std::uint8_t{0xFF} : from.liveness_mask;
+  out.want_health = from.without_health == 0;
+  out.resnapshot = from.resnapshot != 0;
+  out.groups.assign(from.groups, from.groups + from.group_count);
+  out.filter = TextOrNone(from.filter);
+  out.token = TextOrNone(from.token);
+  return out;
+}
+
+}  // namespace
+
+FlatlineSubscriber* FlatlineSubscribe(const FlatlineSubscription* subscription) {
+  if (subscription == nullptr || subscription->address == nullptr) {
+    return nullptr;
+  }
+  try {
+    return std::make_unique<FlatlineSubscriber>(SubscriptionOf(*subscription)).release();
+  } catch (const std::exception&) {
+    return nullptr;
+  }
+}
+
+void FlatlineUnsubscribe(FlatlineSubscriber* subscriber) {
+  const std::unique_ptr<FlatlineSubscriber> gone(subscriber);
+}
+
+int64_t FlatlinePoll(FlatlineSubscriber* subscriber,
+                     int64_t timeout_ms,
+                     FlatlineOnRecords on_records,
+                     void* context) {
+  try {
+    const auto polled = subscriber->client.Poll(
+        flatline::Duration{timeout_ms * 1'000'000},
+        [&](std::span<const flatline::DeliveryRecord> records) {
+          // The same bytes: asserted above.
+          on_records(
+              reinterpret_cast<const FlatlineRecord*>(records.data()), records.size(), context);
+        });
+    subscriber->error = polled ? "" : polled.error();
+    return polled ? static_cast<int64_t>(*polled) : -1;
+  } catch (const std::exception& thrown) {
+    subscriber->error = thrown.what();
+    return -1;
+  }
+}
+
+const char* FlatlineError(const FlatlineSubscriber* subscriber) {
+  return subscriber->error.c_str();
+}
+
+uint64_t FlatlineSequence(const FlatlineSubscriber* subscriber) {
+  return subscriber->client.sequence();
+}
+
+int FlatlineDescriptor(const FlatlineSubscriber* subscriber) {
+  return subscriber->client.descriptor();
+}

@@ -1,0 +1,80 @@
+// The subscriber's side of the delivery stream for C11, over the same client as client.h: connect,
+// hear every record once and in order, resume after a break. Link with libflatline. One thread for
+// each subscriber. Assumes a record handed to the callback has been dealt with when the callback
+// returns. Nothing is thrown and nothing is kept of what it is given.
+#ifndef FLATLINE_SUBSCRIBER_H_
+#define FLATLINE_SUBSCRIBER_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// As it is on the wire, include/README.md; the checksum has been verified.
+typedef struct FlatlineRecord {
+  uint64_t sequence;
+  int64_t at_ns;
+  uint64_t endpoint;
+  int64_t silence_ns;
+  uint32_t incarnation;
+  uint32_t heartbeat_sequence;
+  uint32_t group;
+  uint32_t ring_position;
+  uint16_t profile;
+  uint8_t kind;
+  uint8_t from;
+  uint8_t to;
+  uint8_t reason;
+  uint8_t health;
+  uint8_t worker;
+  uint32_t generation;
+  uint32_t crc;
+} FlatlineRecord;
+
+enum { kFlatlineFrom = 1, kFlatlineNow = 2, kFlatlineSnapshot = 3 };
+
+// Zeroes mean: from now on, every group, every liveness, no filter. Texts may be NULL.
+typedef struct FlatlineSubscription {
+  const char* address;    // "unix:/run/flatline/control.sock", "127.0.0.1:17997"
+  int start;              // kFlatlineFrom, …; 0: from now on
+  uint64_t sequence;      // for kFlatlineFrom
+  uint8_t liveness_mask;  // bit n: transitions to liveness n; 0: all
+  int without_health;
+  int resnapshot;  // where what was missed is gone, take a snapshot
+  const uint32_t* groups;
+  size_t group_count;
+  const char* filter;
+  const char* token;
+} FlatlineSubscription;
+
+typedef struct FlatlineSubscriber FlatlineSubscriber;
+
+typedef void (*FlatlineOnRecords)(const FlatlineRecord* records, size_t count, void* context);
+
+// NULL: there is no memory, or no address.
+FlatlineSubscriber* FlatlineSubscribe(const FlatlineSubscription* subscription);
+void FlatlineUnsubscribe(FlatlineSubscriber* subscriber);
+
+// Waits up to `timeout_ms` for records and hands them out; connects as needed. Returns how many, or
+// -1 where trying again is of no use: FlatlineError says why.
+int64_t FlatlinePoll(FlatlineSubscriber* subscriber,
+                     int64_t timeout_ms,
+                     FlatlineOnRecords on_records,
+                     void* context);
+
+// Valid until the next call with this subscriber; "" where nothing went wrong.
+const char* FlatlineError(const FlatlineSubscriber* subscriber);
+
+// The last sequence accounted for.
+uint64_t FlatlineSequence(const FlatlineSubscriber* subscriber);
+
+// For an event loop of your own: the socket, or -1.
+int FlatlineDescriptor(const FlatlineSubscriber* subscriber);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // FLATLINE_SUBSCRIBER_H_

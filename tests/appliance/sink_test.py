@@ -1,0 +1,237 @@
+#!/usr/bin/env python3
+"""flatline-sink against a webhook, a command and a real nats-server, on loopback, fed by an invented
+control. The sink is killed again and again, and the other end fails: by key, everything is heard
+once and in order.
+"""
+
+import base64
+import hashlib
+import hmac
+import http.server
+import json
+import os
+import pathlib
+import random
+import shutil
+import socket
+import socketserver
+import struct
+import tempfile
+import threading
+import time
+import unittest
+
+import case
+import delivery
+from appliance import BUILD
+from process import Process, wait_for
+
+SINK = BUILD / "control/sinks/flatline-sink"
+RECORDS = 4000
+SECRET = b"a secret of the test's own"
+
+
+def record(sequence, kind=delivery.LIVENESS, **more):
+    fields = {"sequence": sequence, "at_ns": 1_790_000_000_000_000_000 + sequence,
+              "endpoint": sequence * 7, "silence_ns": 3_000_000_000, "group": 1, "profile": 5,
+              "kind": kind, "origin": delivery.SUSPECT, "to": delivery.DEAD, "generation": 42, **more}
+    body = delivery._RECORD.pack(*(fields.get(name, 0) for name in delivery.Record._fields))
+    body = body[:delivery.SIZE - 4]
+    return body + struct.pack("<I", delivery.crc32c(body))
+
+
+JOURNAL = [record(sequence) for sequence in range(1, RECORDS + 1)]
+
+
+class InventedControl:
+    """Serves JOURNAL from where it is asked to, in pieces, on a Unix socket."""
+
+    def __init__(self, path):
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self):
+                request = self.request.recv(64, socket.MSG_WAITALL)
+                begin = struct.unpack_from("<Q", request, 16)[0]
+                self.request.sendall(record(RECORDS, delivery.HELLO, silence_ns=1))
+                try:
+                    for at in range(begin, RECORDS, 100):
+                        self.request.sendall(b"".join(JOURNAL[at:at + 100]))
+                        time.sleep(0.002)
+                    while self.request.recv(64):
+                        pass
+                except OSError:
+                    pass
+
+        class Server(socketserver.ThreadingUnixStreamServer):
+            daemon_threads = True
+
+        self.address = f"unix:{path}"
+        self._server = Server(str(path), Handler)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Webhook:
+    """Takes batches by key, checks their signatures; fails now and then, before or after taking."""
+
+    def __init__(self, seed):
+        chance = random.Random(seed)
+        self.batches = {}
+        self.bad_signatures = 0
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                key, at = self.headers["Idempotency-Key"], self.headers["Flatline-Timestamp"]
+                right = hmac.new(SECRET, f"{at}.{key}.".encode() + body, hashlib.sha256).hexdigest()
+                if self.headers["Flatline-Signature"] != f"hmac-sha256={right}":
+                    outer.bad_signatures += 1
+                what = chance.random()
+                if what > 0.1:
+                    outer.batches.setdefault(key, body)
+                self.send_response(503 if what < 0.2 else 204)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_):  # who is killed amid a request is no trouble of ours
+                pass
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Nats:
+    """As much of NATS' protocol as asks JetStream something."""
+
+    def __init__(self, port):
+        self._socket = socket.create_connection(("127.0.0.1", port), 10)
+        self._file = self._socket.makefile("rb")
+        self._file.readline()
+        self._socket.sendall(b'CONNECT {"verbose":false}\r\nSUB inbox 1\r\n')
+
+    def ask(self, subject, question=None):
+        payload = json.dumps(question).encode() if question is not None else b""
+        self._socket.sendall(f"PUB {subject} inbox {len(payload)}\r\n".encode() + payload + b"\r\n")
+        while True:
+            line = self._file.readline().split()
+            if line and line[0] == b"MSG":
+                return json.loads(self._file.read(int(line[-1]) + 2))
+            if line and line[0] == b"PING":
+                self._socket.sendall(b"PONG\r\n")
+
+
+def sequences(bodies):
+    return [json.loads(line)["sequence"] for body in bodies for line in body.splitlines()]
+
+
+class SinkTest(unittest.TestCase):
+    def setUp(self):
+        self.seed = random.SystemRandom().randrange(1 << 32)
+        print(f"seed {self.seed}", flush=True)
+        self.chance = random.Random(self.seed)
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="flatline-edge-"))
+        self.addCleanup(shutil.rmtree, self.directory, True)
+        self.control = InventedControl(self.directory / "control.sock")
+        self.addCleanup(self.control.close)
+        self.position = self.directory / "position"
+
+    def start(self, *arguments):
+        sink = Process("sink", [SINK, "--address", self.control.address, "--position",
+                                self.position, "--from", "0", "--batch-records", "50",
+                                "--batch-age", "20ms", *arguments], self.directory)
+        self.addCleanup(sink.kill)
+        return sink
+
+    def taken(self):
+        return int(self.position.read_text().split()[3]) if self.position.exists() else 0
+
+    def run_to_the_end(self, kills, *arguments):
+        for _ in range(kills):
+            sink = self.start(*arguments)
+            time.sleep(self.chance.uniform(0.01, 0.3))
+            self.assertTrue(sink.is_running, sink.output)
+            sink.kill()
+        sink = self.start(*arguments)
+        sink.wait_for_line("begins behind")
+        wait_for(lambda: self.taken() == RECORDS, 60, f"the end: {sink.output}")
+        self.assertEqual(0, sink.stop())
+
+    def test_webhook(self):
+        webhook = Webhook(self.seed)
+        self.addCleanup(webhook.close)
+        secret = self.directory / "secret"
+        secret.write_bytes(SECRET + b"\n")
+        secret.chmod(0o600)
+        self.run_to_the_end(20, "--to", "webhook", "--url", webhook.url, "--secret-file", secret)
+        self.assertEqual(0, webhook.bad_signatures)
+        self.assertEqual(list(range(1, RECORDS + 1)), sequences(webhook.batches.values()))
+
+    def test_a_secret_that_all_can_read_is_refused(self):
+        secret = self.directory / "secret"
+        secret.write_bytes(SECRET)
+        secret.chmod(0o644)
+        sink = self.start("--to", "webhook", "--url", "http://127.0.0.1:1/", "--secret-file", secret)
+        self.assertEqual(2, sink.wait(10))
+        self.assertIn("chmod 0640", sink.output)
+
+    def test_command(self):
+        heard = self.directory / "heard"
+        heard.mkdir()
+        config = self.directory / "sink.toml"
+        script = f'cat > {heard}/.$FLATLINE_KEY && mv {heard}/.$FLATLINE_KEY {heard}/$FLATLINE_KEY'
+        config.write_text(f'to = "command"\ncommand = ["/bin/sh", "-c", "{script}"]\n')
+        self.run_to_the_end(10, "--config", config)
+        files = sorted((path for path in heard.iterdir() if path.name[0] != "."),
+                       key=lambda path: int(path.name.split("-")[1]))
+        self.assertEqual(list(range(1, RECORDS + 1)), sequences(path.read_text() for path in files))
+
+    def test_an_unknown_key_is_refused(self):
+        config = self.directory / "sink.toml"
+        config.write_text('to = "command"\ncommand = ["true"]\nbatch-size = 7\n')
+        sink = self.start("--config", config)
+        self.assertEqual(2, sink.wait(10))
+        self.assertIn("batch-size", sink.output)
+
+    def test_nats(self):
+        server = shutil.which("nats-server") or "/usr/sbin/nats-server"
+        if not os.access(server, os.X_OK):
+            self.skipTest("needs nats-server: apt-get install nats-server")
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        nats_server = Process("nats", [server, "-js", "-a", "127.0.0.1", "-p", str(port), "-sd",
+                                       self.directory / "store"], self.directory)
+        self.addCleanup(nats_server.kill)
+        nats_server.wait_for_line("Server is ready")
+        nats = Nats(port)
+        to_nats = ("--to", "nats", "--url", f"nats://127.0.0.1:{port}", "--subject", "flatline.t",
+                   "--time-limit", "1s")
+        early = self.start(*to_nats)
+        early.wait_for_line("does a stream store this subject")
+        early.kill()
+        made = nats.ask("$JS.API.STREAM.CREATE.F", {"name": "F", "subjects": ["flatline.t"]})
+        self.assertNotIn("error", made)
+        self.run_to_the_end(20, *to_nats)
+        count = nats.ask("$JS.API.STREAM.INFO.F")["state"]["messages"]
+        bodies = [base64.b64decode(nats.ask("$JS.API.STREAM.MSG.GET.F", {"seq": at + 1})["message"]
+                                   ["data"]) for at in range(count)]
+        self.assertEqual(list(range(1, RECORDS + 1)), sequences(bodies))
+
+
+if __name__ == "__main__":
+    case.run()
