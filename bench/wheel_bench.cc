@@ -11,7 +11,7 @@
 namespace flatline {
 namespace {
 
-constexpr std::size_t kBudget = 64;  // blocks a turn
+constexpr std::size_t kBudget = 1024;  // steps a turn, as in a worker
 
 TransitionProducer RingOf(const FleetInMemory& fleet) {
   return {fleet.region().dataplane().transition_heads[0],
@@ -96,6 +96,21 @@ void WholeFleetFallsSilent(benchmark::State& state) {
   fleet.Start();
 }
 
+// A restart: index, slots and wheel from the records of the region, their memory included.
+void Adopt(benchmark::State& state) {
+  FleetInMemory& fleet = FleetOf(state.range(0));
+  fleet.Populate();
+  while (state.KeepRunning()) {
+    fleet.Start();
+  }
+  if (fleet.shard().table().size() != fleet.order().size()) {
+    state.SkipWithError("not everybody was adopted");
+  }
+  state.SetItemsProcessed(state.iterations() *
+                          static_cast<std::int64_t>(fleet.shard().table().capacity()));
+}
+
+BENCHMARK(Adopt)->Arg(100'000)->Arg(1'000'000)->Arg(10'000'000)->Unit(benchmark::kMillisecond);
 BENCHMARK(VisitBeatingFleet)
     ->Arg(100'000)
     ->Arg(1'000'000)

@@ -291,7 +291,12 @@ bool Shard::Publish(const Verdict& verdict, Turn& turn) noexcept {
   const EndpointRecord& record = table_.record(verdict.slot);
   const auto before = EndpointState::Unpack(record.state.load(std::memory_order_relaxed));
   const bool is_health = verdict.reason == Reason::kHealthReported;
-  Transition told;
+  Transition* const entry = turn.ring.Claim();
+  if (entry == nullptr) [[unlikely]] {
+    turn.tally.Add(Counter::kRingFull);
+    return false;
+  }
+  Transition& told = *entry;  // every field is written below
   told.at = turn.moment.now;
   told.silence = verdict.silence;
   told.id = record.id.load(std::memory_order_relaxed);
@@ -308,10 +313,8 @@ bool Shard::Publish(const Verdict& verdict, Turn& turn) noexcept {
   told.reason = verdict.reason;
   told.health = verdict.next.health;
   told.liveness = verdict.next.liveness;
-  if (!turn.ring.TryPush(told)) [[unlikely]] {
-    turn.tally.Add(Counter::kRingFull);
-    return false;
-  }
+  told.port = 0;
+  turn.ring.Publish();
   CountTransition(told, turn.tally);
   return true;
 }

@@ -53,6 +53,9 @@ struct HearOutcome {
 
 class Shard {
  public:
+  // What a visit of a block costs, its 32 lines on their way, in transitions.
+  static constexpr std::size_t kVisitSteps = 8;
+
   // Shard `number` of a region. Takes its options, profiles and hash key from the header, and
   // adopts the records that are there: index and slots are rebuilt, a record that cannot be
   // (another shard's id, an id twice, a liveness that does not exist) is cleared, and every block
@@ -79,8 +82,10 @@ class Shard {
                                                      TransitionProducer& ring,
                                                      Tally& tally) noexcept;
 
-  // Judges what is due up to the horizon, `budget` steps of the wheel at most (a block visited, or
-  // brought down a level). True: something due was left, for want of budget or of room in the ring.
+  // Judges what is due up to the horizon. Ends when `budget` steps are used up, or in the block in
+  // which they are: a transition is one step, a block visited kVisitSteps, a block brought down a
+  // level of the wheel one. True: something due was left, for want of budget or of room in the
+  // ring.
   bool Expire(const Moment& moment,
               std::size_t budget,
               TransitionProducer& ring,
@@ -157,7 +162,7 @@ class Shard {
 
   // shard_expiry.cc
   void PrefetchBlock(std::uint32_t block) const noexcept;
-  [[nodiscard]] bool VisitBlock(std::uint32_t block, Turn& turn) noexcept;
+  [[nodiscard]] std::size_t VisitBlock(std::uint32_t block, Turn& turn) noexcept;
   [[nodiscard]] std::optional<std::int64_t> JudgeRecord(Slot slot, Turn& turn) noexcept;
   static bool PullBack(EndpointRecord& record,
                        const RecordView& seen,

@@ -48,13 +48,15 @@ void Shard::PrefetchBlock(std::uint32_t block) const noexcept {
   }
 }
 
-// False: the ring is full; the wheel keeps the block, and the visit is made again next turn.
-bool Shard::VisitBlock(std::uint32_t block, Turn& turn) noexcept {
+// How many steps it was. 0: the ring is full; the wheel keeps the block, and the visit is made
+// again next turn.
+std::size_t Shard::VisitBlock(std::uint32_t block, Turn& turn) noexcept {
   const ProfileId profile = table_.ProfileOf(block);
   const Stamp horizon = HorizonStamp(turn.moment.horizon);
   const std::uint32_t routine = AliveIn(profile);
   const std::int64_t timeout{detector_.TimingOf(profile).timeout};
   const Slot first = table_.FirstSlot(block);
+  const std::uint64_t pushed = turn.ring.pushed();
   std::int64_t wait = timeout;
   bool watched = false;
   for (std::uint64_t taken = table_.TakenIn(block); taken != 0; taken &= taken - 1) {
@@ -70,7 +72,7 @@ bool Shard::VisitBlock(std::uint32_t block, Turn& turn) noexcept {
     }
     const std::optional<std::int64_t> judged = JudgeRecord(slot, turn);
     if (!judged) {
-      return false;
+      return 0;
     }
     if (*judged != kForever) {
       wait = std::min(wait, *judged);
@@ -80,7 +82,7 @@ bool Shard::VisitBlock(std::uint32_t block, Turn& turn) noexcept {
   if (watched) {
     wheel_.Arm(block, DueTickAfter(turn.moment.horizon, wait));
   }
-  return true;
+  return kVisitSteps + (turn.ring.pushed() - pushed);
 }
 
 // Makes every step that is due. The stamp is read anew before each: it may have been moved by

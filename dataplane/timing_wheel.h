@@ -17,6 +17,7 @@
 #include <flatline/check.h>
 #include <flatline/time.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -61,10 +62,11 @@ class TimingWheel {
   [[nodiscard]] bool armed(std::uint32_t index) const noexcept { return due_[index] != kNotArmed; }
 
   // Moves on towards `horizon` and hands over what comes due: visit(index) has the index disarmed
-  // and may arm it anew; where it returns false the index stays armed and due, and visiting ends
-  // until the next call. prefetch(index) comes kAhead visits before. At most `budget` steps are
-  // taken, be it to visit an entry, to bring one down a level or to enter a tick; what is left goes
-  // on at the next call. Returns how many entries were dealt with.
+  // and may arm it anew. It returns how many steps of work it was; 0: the index stays armed and
+  // due, and visiting ends until the next call. prefetch(index) comes kAhead visits before. Ends
+  // when `budget` steps are used up, at most one visit later: to bring an entry down a level and to
+  // enter a tick are one each. What is left goes on at the next call. Returns how many entries were
+  // dealt with.
   template <typename Prefetch, typename Visit>
   std::size_t Expire(Tick horizon,
                      std::size_t budget,
@@ -154,16 +156,17 @@ std::size_t TimingWheel::Expire(Tick horizon,
       if (budget == 0) {
         return visited;
       }
-      --budget;
       if (chunk.count > kAhead) {
         prefetch(chunk.indices[chunk.count - 1 - kAhead]);
       }
       const std::uint32_t index = chunk.indices[chunk.count - 1];
       due_[index] = kNotArmed;
-      if (!visit(index)) {
+      const std::size_t steps = visit(index);
+      if (steps == 0) {
         due_[index] = Mark(now_);
         return visited;
       }
+      budget -= std::min(budget, steps);
       --chunk.count;
       --armed_;
       ++visited;

@@ -43,20 +43,35 @@ class TransitionProducer {
   // False when the ring is full: nothing was written, and the change must wait. Visible to the
   // consumer when it returns.
   [[nodiscard]] bool TryPush(const Transition& transition) noexcept {
+    Transition* const entry = Claim();
+    if (entry == nullptr) [[unlikely]] {
+      return false;
+    }
+    *entry = transition;
+    Publish();
+    return true;
+  }
+
+  // The same in two steps, for who writes the entry where it lies: the next one, with whatever it
+  // held before, or null when the ring is full; then Publish makes it visible.
+  [[nodiscard]] Transition* Claim() noexcept {
     if (next_ - known_tail_ >= entries_.size()) [[unlikely]] {
       known_tail_ = tail_->value.load(std::memory_order_acquire);
       if (next_ - known_tail_ >= entries_.size()) {
-        return false;
+        return nullptr;
       }
     }
-    entries_[next_ & (entries_.size() - 1)] = transition;
-    head_->value.store(++next_, std::memory_order_release);
-    return true;
+    __builtin_prefetch(&entries_[(next_ + kAhead) & (entries_.size() - 1)], 1);
+    return &entries_[next_ & (entries_.size() - 1)];
   }
+
+  void Publish() noexcept { head_->value.store(++next_, std::memory_order_release); }
 
   [[nodiscard]] std::uint64_t pushed() const noexcept { return next_; }
 
  private:
+  static constexpr std::uint64_t kAhead = 8;  // entries whose lines are on their way
+
   RingHead* head_;
   const RingTail* tail_;
   std::span<Transition> entries_;

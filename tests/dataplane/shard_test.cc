@@ -354,6 +354,24 @@ TEST_F(ShardTest, ABudgetBoundsATurnAndTheRestFollows) {
   EXPECT_EQ(Told().size(), 900U);
 }
 
+TEST_F(ShardTest, ATransitionIsAStepAndABlockIsSeveral) {
+  for (EndpointId id = 1; id <= 900; ++id) {
+    Beat(id, 1);
+  }
+  static_cast<void>(Told());
+  now_ += kTimeout + Milliseconds(2);
+  // The first block, whole and no more, however small the budget.
+  while (Count(Counter::kTransitions) == 900) {
+    ASSERT_TRUE(shard_->Expire(Now(), 1, *ring_, tally_));
+  }
+  const std::uint64_t first = Told().size();
+  EXPECT_GT(first, 0U);
+  EXPECT_LE(first, kBlockSlots);
+  // Two blocks are too much for this budget, but it is not used up by one.
+  ASSERT_TRUE(shard_->Expire(Now(), kBlockSlots + Shard::kVisitSteps + 1, *ring_, tally_));
+  EXPECT_EQ(Told().size(), 2 * kBlockSlots);
+}
+
 TEST_F(ShardTest, ASuccessorKnowsWhatItsPredecessorKnew) {
   for (EndpointId id = 1; id <= 300; ++id) {
     profile_ = static_cast<ProfileId>(1 + id % 2);
