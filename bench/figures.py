@@ -63,6 +63,8 @@ BENCHES = [
     Bench("scale_bench", ("scale.",)),
     # from another process through net_memif: a core for each of the two
     Bench("memif_bench", ("memif.",)),
+    # a million silent in one tick, under a worker that hears others; a restart over them
+    Bench("expiry_bench", ("wheel.", "adoption."), core=1),
     # our index beside hash tables, same ids in the same order
     Bench("peers/peer_tables_bench", ("table.",), core=1),
     # a UDP socket, recvmmsg and std::unordered_map, over loopback
