@@ -67,6 +67,9 @@ BENCHES = [
     Bench("expiry_bench", ("wheel.", "adoption."), core=1),
     # our index beside hash tables, same ids in the same order
     Bench("peers/peer_tables_bench", ("table.",), core=1),
+    # a heartbeat with its timer, ours beside other timers
+    Bench("peers/timers_bench", ("wheel.heartbeat_ns", "wheel.ratio_to_", "wheel.textbook",
+                                 "wheel.binary", "wheel.multimap", "wheel.rte_timer"), core=1),
     # a UDP socket, recvmmsg and std::unordered_map, over loopback
     Bench("peers/socket_server_bench", ("socket.endpoints", "socket.heartbeats")),
     # SET key EX, pipelined through a Unix socket

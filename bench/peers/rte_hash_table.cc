@@ -1,17 +1,12 @@
+#include "bench/peers/eal.h"
 #include "bench/peers/stamped_table.h"
 #include "dataplane/page_array.h"
 
 #include <array>
 #include <bit>
-#include <filesystem>
-#include <sched.h>
 #include <stdexcept>
 #include <string>
-#include <system_error>
-#include <unistd.h>
-#include <vector>
 
-#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_hash.h>
 #include <rte_hash_crc.h>
@@ -19,45 +14,13 @@
 namespace flatline::peers {
 namespace {
 
-void StartEal(std::size_t bytes, bool huge) {
-  std::vector<std::string> words{"peer_tables_bench",
-                                 "--no-pci",
-                                 "--no-telemetry",
-                                 "--log-level=error",
-                                 "-l",
-                                 std::to_string(sched_getcpu()),
-                                 "--file-prefix",
-                                 "peer-tables-bench-" + std::to_string(getpid())};
-  if (huge) {
-    words.emplace_back("--in-memory");
-  } else {
-    words.insert(words.end(), {"--no-huge", "--no-shconf", "-m", std::to_string(bytes >> 20)});
-  }
-  std::vector<char*> arguments;
-  arguments.reserve(words.size());
-  for (std::string& word : words) {
-    arguments.push_back(word.data());
-  }
-  if (rte_eal_init(static_cast<int>(arguments.size()), arguments.data()) < 0) {
-    throw std::runtime_error(std::string("EAL did not start: ") + rte_strerror(rte_errno));
-  }
-}
-
-// With the directory that EAL leaves in /run even when it has nothing to put there.
-void EndEal() {
-  const std::string directory = rte_eal_get_runtime_dir();
-  rte_eal_cleanup();
-  std::error_code ignored;
-  std::filesystem::remove_all(directory, ignored);
-}
-
 struct FreeHash {
   void operator()(rte_hash* hash) const { rte_hash_free(hash); }
 };
 
 class RteHashTable final : public StampedTable {
  public:
-  explicit RteHashTable(std::span<const EndpointId> ids) {
+  RteHashTable(std::span<const EndpointId> ids, bool huge) : eal_(RteHashBytes(ids.size()), huge) {
     rte_hash_parameters parameters{};
     parameters.name = "endpoints";
     parameters.entries = static_cast<std::uint32_t>(ids.size());
@@ -75,11 +38,6 @@ class RteHashTable final : public StampedTable {
         throw std::runtime_error("rte_hash has no room for a key");
       }
     }
-  }
-
-  ~RteHashTable() override {
-    hash_.reset();
-    EndEal();
   }
 
   std::size_t StampBurst(std::span<const EndpointId> ids, Stamp stamp) noexcept override {
@@ -106,6 +64,7 @@ class RteHashTable final : public StampedTable {
   }
 
  private:
+  Eal eal_;  // first, so that it outlives the rest
   std::unique_ptr<rte_hash, FreeHash> hash_;
   PageArray<Stamp> stamps_;
 };
@@ -119,8 +78,7 @@ std::size_t RteHashBytes(std::size_t endpoints) {
 }
 
 std::unique_ptr<StampedTable> MakeRteHash(std::span<const EndpointId> ids, bool huge) {
-  StartEal(RteHashBytes(ids.size()), huge);
-  return std::make_unique<RteHashTable>(ids);
+  return std::make_unique<RteHashTable>(ids, huge);
 }
 
 }  // namespace flatline::peers
