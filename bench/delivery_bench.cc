@@ -68,9 +68,9 @@ int main(int count, char** arguments) {
     std::fputs("delivery_bench: needed transitions, found none; is anybody dying?\n", stderr);
     return EXIT_FAILURE;
   }
-  std::printf("delivery.transitions %zu 1\n", latencies.size());
-  std::printf("delivery.latency_median_us %.4g us\n", AtShare(latencies, 0.5));
-  std::printf("delivery.latency_p999_us %.4g us\n", AtShare(latencies, 0.999));
-  std::printf("delivery.latency_max_us %.4g us\n", AtShare(latencies, 1));
+  std::printf("delivery.one_transitions %zu 1\n", latencies.size());
+  std::printf("delivery.one_latency_median_us %.4g us\n", AtShare(latencies, 0.5));
+  std::printf("delivery.one_latency_p999_us %.4g us\n", AtShare(latencies, 0.999));
+  std::printf("delivery.one_latency_max_us %.4g us\n", AtShare(latencies, 1));
   return EXIT_SUCCESS;
 }

@@ -82,7 +82,9 @@ BENCHES = [
     # a storm of a million records past one filter, on one core
     Bench("filter_bench", ("delivery.filter",), core=1),
     # beside dataplane and control: from verdict to callback
-    Bench("delivery.py", ("delivery.latency", "delivery.transitions")),
+    Bench("delivery.py", ("delivery.one_",)),
+    # control fed through a region: a hundred subscribers, ten thousand, a storm, a whole table
+    Bench("crowd.py", ("delivery.latency", "delivery.many", "delivery.storm", "delivery.snapshot")),
     # a thousand subscribers, beside nats-server and redis-server
     Bench("fan_out.py", ("delivery.ratio_to", "delivery.per_core_second"),
           peers=("nats-server", "redis-server")),

@@ -63,6 +63,11 @@ std::expected<void, std::string> RunControl(const Config& config, const std::ato
                    .roster = config.control.roster,
                    .tokens = config.control.tokens},
                   std::move(*journal));
+  auto cursors = Cursors::Open(config.control.journal + "/cursors", config.control.cursor_expiry);
+  if (!cursors) {
+    return std::unexpected(std::move(cursors.error()));
+  }
+  service.KeepCursors(std::move(*cursors));
   Background background;
   const auto publishers = StartPublishers(config.control.publishers, service, background.run());
   if (!publishers) {

@@ -204,7 +204,7 @@ void Outlet::Look(Session& session) {
   const bool may_be_due = session.list_ == Session::List::kIdle
                               ? now_ - session.subscriber_.last_sent >= service_->options().bookmark
                               : session.list_ == Session::List::kNone && session.ready().empty();
-  if (may_be_due) {
+  if (may_be_due || session.HasLostCursor()) {
     Unlist(session);
     Serve(session);
   }

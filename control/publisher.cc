@@ -69,15 +69,15 @@ std::expected<Outgoing, Refusal> Publisher::Next(Subscriber& subscriber,
   Outgoing out;
   if (subscriber.stage == Subscriber::Stage::kFollows) {
     out = subscriber.stream->From(subscriber.cursor, wall);
-    if (out.bytes.empty() && now - subscriber.last_sent >= options_.bookmark) {
-      out = Only(frames::Bookmark(subscriber.cursor, wall));
-    }
   } else {
     auto rows = NextOfSnapshot(subscriber, wall);
     if (!rows) {
       return rows;
     }
     out = std::move(*rows);
+  }
+  if (out.bytes.empty() && now - subscriber.last_sent >= options_.bookmark) {
+    out = Only(frames::Bookmark(subscriber.cursor, wall));
   }
   if (!out.bytes.empty()) {
     subscriber.last_sent = now;

@@ -7,6 +7,7 @@
 
 #include "control/administration.h"
 #include "control/bell.h"
+#include "control/cursors.h"
 #include "control/filter_pool.h"
 #include "control/gatekeeper.h"
 #include "control/journal.h"
@@ -28,6 +29,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace flatline {
@@ -67,7 +69,12 @@ class Service {
   // What was told may be sent now: after Journal::Synced.
   void RingBells();
 
+  // Before the first outlet; without it there are no cursors.
+  void KeepCursors(std::unique_ptr<Cursors> cursors) { cursors_ = std::move(cursors); }
+
   // For outlets, on any thread.
+  [[nodiscard]] Cursors* cursors() noexcept { return cursors_.get(); }
+
   [[nodiscard]] const ServiceOptions& options() const noexcept { return options_; }
 
   [[nodiscard]] const ReadableJournal& readable() const noexcept { return journal_->readable(); }
@@ -100,6 +107,7 @@ class Service {
   ServiceOptions options_;
   std::unique_ptr<Journal> journal_;
   Trail trail_;
+  std::unique_ptr<Cursors> cursors_;
   Administration administration_;
   Gatekeeper gatekeeper_;
   std::optional<Scribe> scribe_;

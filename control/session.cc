@@ -13,13 +13,11 @@ namespace flatline {
 namespace {
 
 constexpr std::size_t kAnswersAtOnce = 1024;
+const Refusal kCursorIsTaken{DeliveryError::kCursorTaken, "another connection goes on there"};
 
 // What a request may say and this release does not do yet is refused, never passed over.
 const char* UnservedKey(const Request& request) {
   const SubscriptionText& text = request.text;
-  if (!text.cursor.empty()) {
-    return "cursor";
-  }
   if (text.summary_ms != 0) {
     return "summary";
   }
@@ -56,7 +54,7 @@ void Session::Receive(std::span<const std::byte> bytes, Instant now, WallInstant
 void Session::TakeRequests(Instant now, WallInstant wall) {
   while (!input_.empty() && !batch_ && role_ != Role::kRefused && !pending_refusal_) {
     if (role_ == Role::kSubscriber) {
-      if (!TakeAcknowledgement()) {
+      if (!TakeAcknowledgement(wall)) {
         return;
       }
       continue;
@@ -78,7 +76,7 @@ void Session::TakeRequests(Instant now, WallInstant wall) {
 }
 
 // All that a subscriber may still say. False: it is not complete, or was something else.
-bool Session::TakeAcknowledgement() {
+bool Session::TakeAcknowledgement(WallInstant wall) {
   DeliveryAcknowledgement said;
   if (input_.size() < sizeof(said)) {
     const std::size_t common = std::min(input_.size(), said.magic.size());
@@ -97,7 +95,47 @@ bool Session::TakeAcknowledgement() {
     return false;
   }
   input_.erase(input_.begin(), input_.begin() + sizeof(said));
+  // Nothing dealt with yet is a sign of life, and no more.
+  if (cursor_ && said.sequence != 0 &&
+      !outlet_->service().cursors()->Move(*cursor_, said.sequence, wall)) {
+    Refuse(kCursorIsTaken);
+    return false;
+  }
   return true;
+}
+
+// The subscription as it is to be, where a cursor of it stands somewhere already.
+std::expected<Request, Refusal> Session::TakeCursor(const Request& request, WallInstant wall) {
+  Request out = request;
+  Cursors* const cursors = outlet_->service().cursors();
+  if (request.text.cursor.empty()) {
+    return out;
+  }
+  if (cursors == nullptr) {
+    return flatline::Refuse(DeliveryError::kBadRequest, "cursor: none are kept here");
+  }
+  auto hold = cursors->Take(request.text.cursor, wall);
+  if (!hold) {
+    return std::unexpected(std::move(hold.error()));
+  }
+  cursor_ = *hold;
+  if (!hold->sequence) {
+    return out;
+  }
+  // Who wants a snapshot has it where nothing newer than what he knows can be gone on from.
+  DeliveryRequest& header = out.header;
+  const bool is_snapshot = header.kind == RequestKind::kSubscribeSnapshot;
+  const bool reaches_back = *hold->sequence + 1 >= outlet_->publisher().journal().oldest();
+  if (!is_snapshot || (reaches_back && *hold->sequence > header.sequence)) {
+    // He may have dealt with more than he acknowledged.
+    header.sequence = std::max(*hold->sequence, is_snapshot ? 0 : header.sequence);
+    header.kind = RequestKind::kSubscribeFrom;
+  }
+  return out;
+}
+
+bool Session::HasLostCursor() const {
+  return cursor_ && role_ == Role::kSubscriber && !outlet_->service().cursors()->IsHeld(*cursor_);
 }
 
 void Session::Take(Request request, Instant now, WallInstant wall) {
@@ -138,26 +176,37 @@ void Session::Take(Request request, Instant now, WallInstant wall) {
   Subscribe(request, now, wall);
 }
 
-void Session::Subscribe(const Request& request, Instant now, WallInstant wall) {
+void Session::Subscribe(const Request& asked, Instant now, WallInstant wall) {
   Service& service = outlet_->service();
   if (const auto place = service.TakePlace(); !place) {
     Refuse(place.error());
     return;
   }
   role_ = Role::kSubscriber;
+  const auto placed = TakeCursor(asked, wall);
+  if (!placed) {
+    Refuse(placed.error());
+    return;
+  }
+  const Request& request = *placed;
   std::shared_ptr<SnapshotTicket> ticket;
   if (request.header.kind == RequestKind::kSubscribeSnapshot) {
-    auto asked = service.AskForSnapshot();
-    if (!asked) {
-      Refuse(asked.error());
+    auto granted = service.AskForSnapshot();
+    if (!granted) {
+      Refuse(granted.error());
       return;
     }
-    ticket = std::move(*asked);
+    ticket = std::move(*granted);
   }
+  const bool begins_here = ticket == nullptr;
   auto begun = outlet_->publisher().Begin(subscriber_, request, std::move(ticket), now, wall);
   if (!begun) {
     Refuse(begun.error());
     return;
+  }
+  if (cursor_ && begins_here) {
+    // A new cursor stands where its subscriber began, though nothing be ever acknowledged.
+    service.cursors()->Move(*cursor_, subscriber_.cursor, wall);
   }
   acknowledges_ = (request.header.options & kAcknowledges) != 0;
   outgoing_ = std::move(*begun);
@@ -187,6 +236,8 @@ void Session::Prepare(Instant now, WallInstant wall) {
   }
   if (pending_refusal_) {
     Refuse(Refusal(*pending_refusal_));
+  } else if (HasLostCursor()) {
+    Refuse(kCursorIsTaken);
   } else if (role_ == Role::kSubscriber) {
     auto next = outlet_->publisher().Next(subscriber_, now, wall);
     if (next) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "control/administration.h"
+#include "control/cursors.h"
 #include "control/outgoing.h"
 #include "control/request.h"
 #include "control/subscriber.h"
@@ -13,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <optional>
 #include <span>
@@ -89,6 +91,9 @@ class Session {
     return role_ == Role::kSubscriber && !pending_refusal_ ? &subscriber_ : nullptr;
   }
 
+  // Its cursor has been taken by another connection.
+  [[nodiscard]] bool HasLostCursor() const;
+
   // There is nothing to be done for it until its stream moves on.
   [[nodiscard]] bool follows() const noexcept {
     return subscriber() != nullptr && subscriber_.stage == Subscriber::Stage::kFollows;
@@ -103,9 +108,11 @@ class Session {
   enum class List : std::uint8_t { kNone, kDue, kIdle, kPolled };
 
   void TakeRequests(Instant now, WallInstant wall);
-  [[nodiscard]] bool TakeAcknowledgement();
+  [[nodiscard]] bool TakeAcknowledgement(WallInstant wall);
+  [[nodiscard]] std::expected<Request, Refusal> TakeCursor(const Request& request,
+                                                           WallInstant wall);
   void Take(Request request, Instant now, WallInstant wall);
-  void Subscribe(const Request& request, Instant now, WallInstant wall);
+  void Subscribe(const Request& asked, Instant now, WallInstant wall);
   void Refuse(const Refusal& refusal);
   void LeavePlace();
   void PrepareAnswers();
@@ -122,6 +129,7 @@ class Session {
   Instant progress_{};  // when a byte was last sent, or made ready
   Instant heard_;       // when a byte last came in
   bool acknowledges_ = false;
+  std::optional<Cursors::Hold> cursor_;
   std::vector<std::byte> input_;
   std::shared_ptr<AdminBatch> batch_;
   std::vector<DeliveryRecord> answers_;

@@ -28,6 +28,7 @@ namespace {
 
 constexpr std::size_t kBufferRecords = (std::size_t{256} << 10) / sizeof(DeliveryRecord);
 constexpr Duration kConnectTime{10'000'000'000};
+constexpr Duration kAcknowledgeInterval{100'000'000};
 constexpr Duration kLongestPoll{86'400'000'000'000};
 // So many connections in a row on which not even the first record was ours: this is no flatline.
 constexpr unsigned kMostStrangers = 3;
@@ -73,7 +74,10 @@ struct Client::Connection {
   std::size_t received = 0;  // bytes in `buffer`
   std::uint64_t connections = 0;
   unsigned strangers = 0;
-  std::string hopeless;  // what no further call will mend; empty: nothing is
+  Instant heard_at{};              // anything at all
+  Instant acknowledge_at{};        // at the latest
+  std::uint64_t acknowledged = 0;  // and on this connection
+  std::string hopeless;            // what no further call will mend; empty: nothing is
 
  private:
   using Verdict = StreamPosition::Verdict;
@@ -89,6 +93,7 @@ struct Client::Connection {
   Verdict Judge(const DeliveryRecord& record, StreamPosition& after);
   void Stop(Verdict verdict, const DeliveryRecord& record);
   void Break();
+  void Acknowledge(Instant now);
   void MakeRequest();
   bool Send();
 };
@@ -147,6 +152,9 @@ void Client::Connection::Arrive(Duration left) {
     return;
   }
   state = State::kOpen;
+  heard_at = Now();
+  acknowledge_at = heard_at + kAcknowledgeInterval;
+  acknowledged = 0;
   ++connections;
   MakeRequest();
 }
@@ -163,8 +171,14 @@ void Client::Connection::MakeRequest() {
 }
 
 std::size_t Client::Connection::Exchange(Duration left, const OnRecords& on_records) {
+  const Instant now = Now();
+  Acknowledge(now);
   const auto events = static_cast<std::int16_t>(request.empty() ? POLLIN : POLLIN | POLLOUT);
-  if (!WaitFor(socket.get(), events, left)) {
+  const Duration least = position.patience() - (now - heard_at);
+  if (!WaitFor(socket.get(), events, std::min({left, least, kAcknowledgeInterval}))) {
+    if (Now() - heard_at >= position.patience()) {
+      Break();  // not even bookmarks: nobody is there any more
+    }
     return 0;
   }
   if (!request.empty() && !Send()) {
@@ -172,6 +186,22 @@ std::size_t Client::Connection::Exchange(Duration left, const OnRecords& on_reco
     return 0;
   }
   return Receive(on_records);
+}
+
+// To a cursor only: how far it may move. Now and then as a sign of life.
+void Client::Connection::Acknowledge(Instant now) {
+  if (subscription.cursor.empty() || !request.empty() || now < acknowledge_at) {
+    return;
+  }
+  const bool is_news = position.sequence() != acknowledged;
+  if (!is_news && now < acknowledge_at + Duration{kKeepAlive_ns / 2}) {
+    return;
+  }
+  acknowledged = position.sequence();
+  acknowledge_at = now + kAcknowledgeInterval;
+  const DeliveryAcknowledgement said{.sequence = position.AcknowledgeableSequence()};
+  const auto bytes = std::as_bytes(std::span{&said, 1});
+  request.assign(bytes.begin(), bytes.end());
 }
 
 bool Client::Connection::Send() {
@@ -196,6 +226,7 @@ std::size_t Client::Connection::Receive(const OnRecords& on_records) {
     Break();
     return 0;
   }
+  heard_at = Now();
   received += static_cast<std::size_t>(got);
   const std::size_t handed = HandOut(on_records);
   if (state == State::kOpen) {

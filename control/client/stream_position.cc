@@ -49,11 +49,13 @@ StreamPosition::StreamPosition(const Subscription& subscription)
 
                         subscription.summary_ms == 0),
       resnapshot_(subscription.resnapshot),
+      has_cursor_(!subscription.cursor.empty()),
       liveness_mask_(subscription.liveness_mask),
       want_health_(subscription.want_health),
       groups_(static_cast<std::uint32_t>(subscription.groups.size())),
       text_bytes_(static_cast<std::uint32_t>(TextOf(subscription).size())),
-      options_(subscription.want_names ? kWantNames : 0),
+      options_((subscription.want_names ? kWantNames : 0) |
+               (subscription.cursor.empty() ? 0 : kAcknowledges)),
       batch_bytes_(std::min(subscription.batch_bytes, kMostBatchBytes)),
       batch_age_us_(BatchAge(subscription.batch_age)),
       sequence_(subscription.start == RequestKind::kSubscribeFrom ? subscription.sequence : 0) {}
@@ -65,7 +67,7 @@ DeliveryRequest StreamPosition::Connect() {
   out.liveness_mask = liveness_mask_;
   out.want_health = want_health_ ? 1 : 0;
   out.count = groups_;
-  out.sequence = next_request_ == RequestKind::kSubscribeFrom ? sequence_ : 0;
+  out.sequence = next_request_ == RequestKind::kSubscribeFrom || has_cursor_ ? sequence_ : 0;
   out.text_bytes = text_bytes_;
   out.options = options_;
   out.batch_bytes = batch_bytes_;
@@ -93,11 +95,16 @@ StreamPosition::Verdict StreamPosition::TakeGreeting(const DeliveryRecord& recor
   if (record.kind != RecordKind::kHello) {
     return Verdict::kBroken;
   }
-  stage_ =
-      next_request_ == RequestKind::kSubscribeSnapshot ? Stage::kAwaitsSnapshot : Stage::kFollows;
-  if (next_request_ == RequestKind::kSubscribeNow) {
-    // "Now" was this instant: a later connection goes on from here.
-    sequence_ = record.sequence;
+  patience_ = std::max(kLeastPatience, Duration{std::int64_t{record.incarnation} * 5'000'000});
+  if (next_request_ == RequestKind::kSubscribeSnapshot && (record.to == 1 || !has_cursor_)) {
+    stage_ = Stage::kAwaitsSnapshot;
+    return Verdict::kKeep;
+  }
+  stage_ = Stage::kFollows;
+  if (has_cursor_ || next_request_ == RequestKind::kSubscribeNow) {
+    // "Now" was this instant, and a cursor stands where it stands: a later connection goes on from
+    // here.
+    sequence_ = has_cursor_ ? std::max(sequence_, record.endpoint) : record.sequence;
     next_request_ = RequestKind::kSubscribeFrom;
   }
   return Verdict::kKeep;

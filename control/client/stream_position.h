@@ -38,10 +38,20 @@ class StreamPosition {
 
   [[nodiscard]] std::uint64_t sequence() const noexcept { return sequence_; }
 
+  // What has been dealt with on this connection; 0: nothing yet, as amid a snapshot.
+  [[nodiscard]] std::uint64_t AcknowledgeableSequence() const noexcept {
+    return stage_ == Stage::kFollows ? sequence_ : 0;
+  }
+
+  // Silence for so long is none of a living flatline: it would have sent a bookmark.
+  [[nodiscard]] Duration patience() const noexcept { return patience_; }
+
   // True when this connection has said something of worth: back-off may begin anew.
   [[nodiscard]] bool greeted() const noexcept { return stage_ != Stage::kGreeting; }
 
  private:
+  static constexpr Duration kLeastPatience{20'000'000'000};
+
   enum class Stage : std::uint8_t { kGreeting, kAwaitsSnapshot, kSnapshot, kFollows };
 
   [[nodiscard]] Verdict TakeGreeting(const DeliveryRecord& record);
@@ -53,6 +63,7 @@ class StreamPosition {
   RequestKind next_request_;      // kSubscribeFrom as soon as there is a position
   bool takes_everything_ = true;  // then sequences have no holes
   bool resnapshot_ = false;
+  bool has_cursor_ = false;
   std::uint8_t liveness_mask_ = 0xFF;
   bool want_health_ = true;
   std::uint32_t groups_ = 0;
@@ -63,6 +74,7 @@ class StreamPosition {
   std::uint64_t sequence_ = 0;
   std::uint64_t snapshot_sequence_ = 0;
   std::uint64_t rows_ = 0;
+  Duration patience_ = kLeastPatience;
 };
 
 // The lines of a subscription.

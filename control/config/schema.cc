@@ -199,7 +199,8 @@ Keys<ControlConfig> ControlKeys() {
           IntegerKey("publishers", &C::publishers, {1, 64}),
           ChoiceKey("durability", &C::durability, kDurabilityNames),
           DurationKey("sync_interval", &C::sync_interval, {kMillisecond, kHour}),
-          DurationKey("retain_age", &C::retain_age, {Duration{}, 100 * 365 * 24 * kHour})};
+          DurationKey("retain_age", &C::retain_age, {Duration{}, 100 * 365 * 24 * kHour}),
+          DurationKey("cursor_expiry", &C::cursor_expiry, {kMinute, 100 * 365 * 24 * kHour})};
 }
 
 Keys<ProfileEntry> ProfileKeys() {

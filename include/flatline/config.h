@@ -76,6 +76,7 @@ struct ControlConfig {
   Durability durability = Durability::kInterval;
   Duration sync_interval{1'000'000'000};  // for kInterval
   Duration retain_age{};                  // older records go; zero: none for their age
+  Duration cursor_expiry{30 * Duration{86'400'000'000'000}};  // untouched for so long: may go
 };
 
 struct Config {

@@ -9,6 +9,8 @@
 
 #include <cstring>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -21,6 +23,7 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 constexpr Duration kMillisecond{1'000'000};
+constexpr Duration kExpiry{86'400'000'000'000};
 constexpr WallInstant kWall{Duration{1'790'000'000'000'000'000}};
 
 // Takes what its session has ready whenever it is told to, unless it is stuck.
@@ -85,6 +88,12 @@ class Reader final : public Carrier {
 
 class OutletTest : public testing::Test {
  protected:
+  void SetUp() override {
+    auto cursors = Cursors::Open(place_.options.directory + "/cursors", kExpiry);
+    ASSERT_TRUE(cursors) << cursors.error();
+    service_.KeepCursors(std::move(*cursors));
+  }
+
   void Fill(std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
       DeliveryRecord record = RecordFor(service_.journal().newest() + 1);
@@ -247,6 +256,32 @@ TEST_F(OutletTest, FindsWhoPromisedToAcknowledgeAndIsSilent) {
   }
   EXPECT_TRUE(silent.session().IsStuck(now_));
   EXPECT_FALSE(talking.session().IsStuck(now_));
+}
+
+TEST_F(OutletTest, GoesOnWhereItsCursorStands) {
+  const std::string text = "cursor=billing\n";
+  DeliveryRequest request;  // from now, if the cursor is new
+  request.text_bytes = static_cast<std::uint32_t>(text.size());
+  const auto subscribe = [&](Reader& reader) {
+    reader.Subscribe(request);
+    reader.session().Receive(std::as_bytes(std::span{text}), now_, kWall);
+    reader.Attend();
+    Turn();
+  };
+  Fill(3);
+  Reader first(outlet_, now_);
+  subscribe(first);
+  Fill(4);
+  Turn();
+  EXPECT_THAT(first.Take(), ElementsAre(4, 5, 6, 7));
+  first.Say(DeliveryAcknowledgement{.sequence = 5});
+  Reader second(outlet_, now_);
+  subscribe(second);
+  EXPECT_THAT(second.Take(), ElementsAre(6, 7)) << "dealt with, and not acknowledged";
+  Turn(Duration{1'000'000'000});
+  first.Take();
+  EXPECT_EQ(first.last_kind, RecordKind::kError) << "another one has its cursor";
+  EXPECT_TRUE(first.session().finished());
 }
 
 TEST_F(OutletTest, ComesAndGoesWithoutATrace) {
