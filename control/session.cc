@@ -54,10 +54,8 @@ void Session::Receive(std::span<const std::byte> bytes, Instant now, WallInstant
 void Session::TakeRequests(Instant now, WallInstant wall) {
   while (!input_.empty() && !batch_ && role_ != Role::kRefused && !pending_refusal_) {
     if (role_ == Role::kSubscriber) {
-      if (!TakeAcknowledgement(wall)) {
-        return;
-      }
-      continue;
+      TakeAcknowledgements(wall);
+      return;
     }
     auto parsed = ParseRequest(input_);
     if (!parsed) {
@@ -75,33 +73,33 @@ void Session::TakeRequests(Instant now, WallInstant wall) {
   }
 }
 
-// All that a subscriber may still say. False: it is not complete, or was something else.
-bool Session::TakeAcknowledgement(WallInstant wall) {
-  DeliveryAcknowledgement said;
-  if (input_.size() < sizeof(said)) {
-    const std::size_t common = std::min(input_.size(), said.magic.size());
-    if (std::memcmp(input_.data(), said.magic.data(), common) != 0) {
+// All that a subscriber may still say, and as much of it as has come: the last of it counts.
+void Session::TakeAcknowledgements(WallInstant wall) {
+  std::uint64_t furthest = 0;
+  std::span<const std::byte> left(input_);
+  while (!left.empty()) {
+    DeliveryAcknowledgement said;
+    const std::size_t part = std::min(left.size(), sizeof(said));
+    std::memcpy(&said, left.data(), part);  // what is not there yet is as it should be
+    if (said.magic != DeliveryAcknowledgement{}.magic || said.reserved != 0) {
       Refuse({DeliveryError::kBadRequest, "a subscriber can only acknowledge"});
+      return;
     }
-    return false;
+    if (part < sizeof(said)) {
+      break;
+    }
+    furthest = std::max(furthest, said.sequence);
+    left = left.subspan(part);
   }
-  std::memcpy(&said, input_.data(), sizeof(said));
-  if (said.magic != DeliveryAcknowledgement{}.magic || said.reserved != 0) {
-    Refuse({DeliveryError::kBadRequest, "a subscriber can only acknowledge"});
-    return false;
-  }
-  if (said.sequence > subscriber_.cursor) {
+  input_.erase(input_.begin(), input_.end() - static_cast<std::ptrdiff_t>(left.size()));
+  if (furthest > subscriber_.cursor) {
     Refuse({DeliveryError::kFutureSequence, "acknowledged what it was not sent"});
-    return false;
+    return;
   }
-  input_.erase(input_.begin(), input_.begin() + sizeof(said));
   // Nothing dealt with yet is a sign of life, and no more.
-  if (cursor_ && said.sequence != 0 &&
-      !outlet_->service().cursors()->Move(*cursor_, said.sequence, wall)) {
+  if (cursor_ && furthest != 0 && !outlet_->service().cursors()->Move(*cursor_, furthest, wall)) {
     Refuse(kCursorIsTaken);
-    return false;
   }
-  return true;
 }
 
 // The subscription as it is to be, where a cursor of it stands somewhere already.

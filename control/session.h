@@ -108,7 +108,7 @@ class Session {
   enum class List : std::uint8_t { kNone, kDue, kIdle, kPolled };
 
   void TakeRequests(Instant now, WallInstant wall);
-  [[nodiscard]] bool TakeAcknowledgement(WallInstant wall);
+  void TakeAcknowledgements(WallInstant wall);
   [[nodiscard]] std::expected<Request, Refusal> TakeCursor(const Request& request,
                                                            WallInstant wall);
   void Take(Request request, Instant now, WallInstant wall);

@@ -7,6 +7,7 @@
 
 #include <flatline/crc32c.h>
 
+#include <array>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -236,6 +237,12 @@ TEST_F(OutletTest, TakesAcknowledgementsAndNothingElse) {
   reader.Take();
   reader.Say(DeliveryAcknowledgement{.sequence = 3});
   reader.Say(DeliveryAcknowledgement{.sequence = 5});
+  const DeliveryAcknowledgement again{.sequence = 5};
+  const auto bytes = std::as_bytes(std::span{&again, 1});
+  for (const std::byte byte : bytes) {
+    reader.Say(byte);  // one at a time
+  }
+  reader.Say(std::array<DeliveryAcknowledgement, 3>{again, {.sequence = 4}, again});
   EXPECT_THAT(reader.Take(), IsEmpty());
   EXPECT_NE(reader.last_kind, RecordKind::kError);
   reader.Say(DeliveryAcknowledgement{.sequence = 6});  // was never sent
