@@ -82,6 +82,7 @@ class Service {
   [[nodiscard]] const Trail& trail() const noexcept { return trail_; }
 
   [[nodiscard]] FilterPool& filters() noexcept { return filters_; }
+
   [[nodiscard]] Gatekeeper& gatekeeper() noexcept { return gatekeeper_; }
 
   [[nodiscard]] Administration& administration() noexcept { return administration_; }

@@ -21,7 +21,7 @@ namespace flatline::generator {
 
 namespace {
 
-constexpr unsigned kBuffers = 8191;  // one less than a power of two, as mempools like it
+constexpr unsigned kBuffers = 8191;   // one less than a power of two, as mempools like it
 constexpr unsigned kPoolCache = 256;  // several batches: the next is made in buffers just sent
 constexpr std::uint16_t kDescriptors = 1024;
 constexpr unsigned kMemoryMib = 64;

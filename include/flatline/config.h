@@ -70,9 +70,9 @@ struct ControlConfig {
   std::uint64_t retain = std::uint64_t{1} << 30;       // bytes of journal kept
   Duration bookmark{1'000'000'000};                    // to an idle subscriber
   std::uint32_t subscribers = 1024;                    // at most
-  std::string tokens;     // file of who may subscribe over TCP; empty: everybody
-  std::string plaintext;  // kPlaintextWords, or empty: only loopback is listened on
-  std::uint32_t publishers = 1;                        // threads that serve them
+  std::string tokens;            // file of who may subscribe over TCP; empty: everybody
+  std::string plaintext;         // kPlaintextWords, or empty: only loopback is listened on
+  std::uint32_t publishers = 1;  // threads that serve them
   Durability durability = Durability::kInterval;
   Duration sync_interval{1'000'000'000};  // for kInterval
   Duration retain_age{};                  // older records go; zero: none for their age

@@ -2,8 +2,7 @@
 // hear every record once and in order, resume after a break. Link with libflatline. One thread for
 // each subscriber. Assumes a record handed to the callback has been dealt with when the callback
 // returns. Nothing is thrown and nothing is kept of what it is given.
-#ifndef FLATLINE_SUBSCRIBER_H_
-#define FLATLINE_SUBSCRIBER_H_
+#pragma once
 
 #include <stddef.h>
 #include <stdint.h>
@@ -76,5 +75,3 @@ int FlatlineDescriptor(const FlatlineSubscriber* subscriber);
 #ifdef __cplusplus
 }
 #endif
-
-#endif  // FLATLINE_SUBSCRIBER_H_

@@ -24,7 +24,8 @@ RTE_ALLOWED = re.compile(r"dataplane/dpdk/|tests/dataplane/dpdk/|tests/appliance
                          r"|bench/generator/dpdk_sender\.|bench/peers/")
 URING_ALLOWED = re.compile(r"control/uring/|tests/control/uring/|bench/generator/uring_\w+\.")
 # Real threads on real sockets; it waits for a condition, bounded.
-SLEEP_ALLOWED = re.compile(r"tests/appliance/|tests/dataplane/dpdk/memif_relay_test\.cc")
+SLEEP_ALLOWED = re.compile(r"tests/appliance/|tests/dataplane/dpdk/memif_relay_test\.cc|"
+                           r"tests/control/kill_test\.cc")  # real processes, killed as they run
 MANUAL_FOLDERS = ("dataplane", "control", "include", "bench", "bench/generator", "tests")
 
 

@@ -198,8 +198,8 @@ TEST_F(ServerTest, TheGoodHearAllWhateverTheBadDo) {
   ASSERT_EQ(hostile.size(), 1U);
   EXPECT_EQ(hostile.Records()[0].kind, RecordKind::kError);
   EXPECT_TRUE(hostile.closed);
-  // The journal keeps 65,532 records: it has gone on without the one that never read, which is found
-  // when it is looked at.
+  // The journal keeps 65,532 records: it has gone on without the one that never read, which is
+  // found when it is looked at.
   now_ += Duration{1'000'000'000};
   Turn();
   EXPECT_TRUE(TurnUntil([&] {
