@@ -69,6 +69,7 @@ BENCHES = [
     Bench("peers/peer_tables_bench", ("table.",), core=1),
     # a heartbeat with its timer, ours beside other timers
     Bench("peers/timers_bench", ("wheel.heartbeat_ns", "wheel.ratio_to_", "wheel.textbook",
+                                 "wheel.prefetched",
                                  "wheel.binary", "wheel.multimap", "wheel.rte_timer"), core=1),
     # a UDP socket, recvmmsg and std::unordered_map, over loopback
     Bench("peers/socket_server_bench", ("socket.endpoints", "socket.heartbeats")),

@@ -38,8 +38,9 @@ class TimerScheme {
 std::unique_ptr<TimerScheme> MakeFlatlineTimers(std::size_t endpoints);
 
 // Four levels of 256 lists through the timers themselves; a heartbeat takes its timer out of one
-// list and puts it into another.
+// list and puts it into another. The second prefetches across the burst.
 std::unique_ptr<TimerScheme> MakeTextbookWheel(std::size_t endpoints);
+std::unique_ptr<TimerScheme> MakePrefetchedWheel(std::size_t endpoints);
 
 // A binary heap that knows where each timer is, as event loops have it.
 std::unique_ptr<TimerScheme> MakeBinaryHeap(std::size_t endpoints);

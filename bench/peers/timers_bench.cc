@@ -97,6 +97,7 @@ void Main(std::size_t endpoints) {
   };
 
   constexpr std::array kPeers{Peer{"textbook_wheel", &MakeTextbookWheel, true},
+                              Peer{"prefetched_wheel", &MakePrefetchedWheel, true},
                               Peer{"binary_heap", &MakeBinaryHeap, true},
                               Peer{"multimap", &MakeMultimap, true},
                               Peer{"rte_timer", &MakeRteTimers, false}};
