@@ -2,7 +2,8 @@
 // endpoints in the same random order, each once a second, three seconds of patience, bursts of 64,
 // a tick each millisecond of a virtual clock. One in 128 falls silent after two seconds, and must
 // be noticed by all who can be shown a virtual clock. Prints ns of the thread's core for each
-// heartbeat, and the ratios: the rows wheel.ratio_to_… of `./run figures`.
+// heartbeat, less what the loop costs with nothing in it, and the ratios: the rows wheel.ratio_to_…
+// of `./run figures`.
 #include "bench/core_seconds.h"
 #include "bench/peers/timer_scheme.h"
 
@@ -24,6 +25,18 @@ constexpr std::uint32_t kSeconds = 6;
 constexpr std::uint32_t kSilentAfterMs = 2000;
 constexpr Number kSilentOneIn = 128;
 constexpr std::size_t kJitters = 16;  // windows of a second within which the order changes
+
+// Keeps nothing and notices nothing: what the loop around the schemes costs.
+class Nothing final : public TimerScheme {
+ public:
+  void Beat(std::span<const Number> numbers, std::uint32_t now_ms) override {
+    asm volatile("" : : "r"(numbers.data()), "r"(now_ms) : "memory");
+  }
+
+  void Tick(std::uint32_t now_ms) override { asm volatile("" : : "r"(now_ms)); }
+
+  [[nodiscard]] std::uint64_t overdue() const override { return 0; }
+};
 
 class Fleet {
  public:
@@ -102,10 +115,12 @@ void Main(std::size_t endpoints) {
                               Peer{"multimap", &MakeMultimap, true},
                               Peer{"rte_timer", &MakeRteTimers, false}};
   const Fleet fleet(endpoints);
-  const double ours = fleet.Run(*MakeFlatlineTimers(endpoints), true);
+  Nothing nothing;
+  const double loop = fleet.Run(nothing, false);
+  const double ours = fleet.Run(*MakeFlatlineTimers(endpoints), true) - loop;
   std::printf("wheel.heartbeat_ns %.3g ns\n", ours);
   for (const Peer& peer : kPeers) {
-    const double theirs = fleet.Run(*peer.make(endpoints), peer.shows_overdue);
+    const double theirs = fleet.Run(*peer.make(endpoints), peer.shows_overdue) - loop;
     std::printf("wheel.%s_ns %.4g ns\n", peer.name, theirs);
     std::printf("wheel.ratio_to_%s %.4g 1\n", peer.name, theirs / ours);
     std::fflush(stdout);
