@@ -13,29 +13,11 @@ namespace {
 // this is blind time itself.
 constexpr std::int64_t kFutureSlack = StampUnits(Milliseconds(10));
 
-constexpr std::uint64_t kWholeBlock = ~std::uint64_t{0};
-
 // The state of a record that is alive in a profile, whatever its health.
 constexpr std::uint32_t kAllButHealth = 0xFFFF00FFU;
 
 constexpr std::uint32_t AliveIn(ProfileId profile) noexcept {
   return EndpointState{Liveness::kAlive, Health::kUnknown, profile}.Pack();
-}
-
-// The greatest age in a block whose slots are all taken, without a branch: of every 64 visits all
-// but a few find nothing to judge. The greatest there is where a state is not the routine one; an
-// age that is negative, because the stamp is ahead of the horizon, is greater than any timeout.
-Stamp OldestIfRoutine(const EndpointRecord* records,
-                      std::uint32_t routine,
-                      Stamp horizon) noexcept {
-  std::uint32_t strange = 0;
-  Stamp oldest = 0;
-  for (Slot i = 0; i < kBlockSlots; ++i) {
-    const Heard heard = Heard::Unpack(records[i].heard.load(std::memory_order_relaxed));
-    strange |= (records[i].state.load(std::memory_order_relaxed) & kAllButHealth) ^ routine;
-    oldest = std::max(oldest, horizon - heard.stamp);
-  }
-  return strange == 0 ? oldest : ~Stamp{0};
 }
 
 }  // namespace
@@ -75,17 +57,9 @@ std::size_t Shard::VisitBlock(std::uint32_t block, Turn& turn) noexcept {
   const std::int64_t timeout{detector_.TimingOf(profile).timeout};
   const Slot first = table_.FirstSlot(block);
   const std::uint64_t pushed = turn.ring.pushed();
-  const std::uint64_t all = table_.TakenIn(block);
-  if (all == kWholeBlock) [[likely]] {
-    const Stamp oldest = OldestIfRoutine(&table_.record(first), routine, horizon);
-    if (oldest < timeout) [[likely]] {
-      wheel_.Arm(block, DueTickAfter(turn.moment.horizon, timeout - std::int64_t{oldest}));
-      return kVisitSteps;
-    }
-  }
   std::int64_t wait = timeout;
   bool watched = false;
-  for (std::uint64_t taken = all; taken != 0; taken &= taken - 1) {
+  for (std::uint64_t taken = table_.TakenIn(block); taken != 0; taken &= taken - 1) {
     const Slot slot = first + static_cast<Slot>(std::countr_zero(taken));
     const EndpointRecord& record = table_.record(slot);
     const std::uint32_t state = record.state.load(std::memory_order_relaxed);
