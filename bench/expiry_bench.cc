@@ -113,7 +113,8 @@ class Silence {
     }
     std::uint64_t told = 0;
     while (told < silent_) {
-      if ((now += kTurn) > kStart + Milliseconds(3'900)) {
+      now += kTurn;
+      if (now > kStart + Milliseconds(3'900)) {
         throw std::runtime_error("not everybody was told of");
       }
       told += TimeTurn(region, engine->worker(0), now, out);
@@ -208,6 +209,7 @@ void PrintRows(const std::vector<Round>& rounds, std::uint64_t silent, std::uint
   double repeated = 0;
   for (std::size_t turn = 0; turn < rounds[0].turns.size(); ++turn) {
     std::vector<double> of_rounds;
+    of_rounds.reserve(rounds.size());
     for (const Round& round : rounds) {
       of_rounds.push_back(round.turns[turn]);
     }

@@ -80,6 +80,7 @@ class FedRegion {
     told.to = static_cast<std::uint8_t>(Liveness::kDead);
     told.liveness = Liveness::kDead;
     told.reason = Reason::kNotConfirmed;
+    // NOLINTNEXTLINE(bugprone-unchecked-optional-access): made by the constructor
     if (!producer_->TryPush(told)) {
       return false;
     }

@@ -16,7 +16,7 @@
 
 namespace {
 
-using namespace flatline;
+using namespace flatline;  // NOLINT(google-build-using-namespace): a program, not a header
 using Clock = std::chrono::steady_clock;
 
 struct Case {
@@ -35,7 +35,7 @@ constexpr Case kCases[] = {
 std::shared_ptr<const Roster> MakeRoster(std::uint64_t endpoints) {
   std::string directory = (std::filesystem::temp_directory_path() / "filter-bench-XXXXXX").string();
   if (::mkdtemp(directory.data()) == nullptr) {
-    std::exit(1);
+    std::exit(1);  // NOLINT(concurrency-mt-unsafe): one thread
   }
   std::string text = "id,rack,zone\n";
   for (std::uint64_t id = 1; id <= endpoints; ++id) {
@@ -46,7 +46,7 @@ std::shared_ptr<const Roster> MakeRoster(std::uint64_t endpoints) {
   auto out = Roster::Open(directory + "/roster");
   std::filesystem::remove_all(directory);
   if (!outcome || !outcome->is_written || !out) {
-    std::exit(1);
+    std::exit(1);  // NOLINT(concurrency-mt-unsafe): one thread
   }
   return *out;
 }

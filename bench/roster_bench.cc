@@ -17,7 +17,7 @@
 
 namespace {
 
-using namespace flatline;
+using namespace flatline;  // NOLINT(google-build-using-namespace): a program, not a header
 using Clock = std::chrono::steady_clock;
 
 double SecondsSince(Clock::time_point begin) {
@@ -58,7 +58,7 @@ double LoadOnce(const std::string& text_path, const std::string& roster_path) {
   const auto text = RosterText::OfFile(text_path);
   if (!text) {
     fmt::print(stderr, "roster_bench: {}\n", text.error());
-    std::exit(1);
+    std::exit(1);  // NOLINT(concurrency-mt-unsafe): one thread
   }
   RosterLoad how;
   how.progress = [&](std::string_view step, std::uint64_t done, std::uint64_t of) {
@@ -69,7 +69,7 @@ double LoadOnce(const std::string& text_path, const std::string& roster_path) {
   const auto outcome = LoadRoster(text->text(), how, roster_path);
   if (!outcome || !outcome->is_written) {
     fmt::print(stderr, "roster_bench: not loaded\n");
-    std::exit(1);
+    std::exit(1);  // NOLINT(concurrency-mt-unsafe): one thread
   }
   return SecondsSince(begin);
 }
@@ -88,6 +88,7 @@ double FindNanoseconds(const Roster& roster) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(bugprone-exception-escape): a benchmark may end with one
 int main(int argc, char** argv) {
   const std::uint64_t endpoints = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 10'000'000;
   std::string directory = (std::filesystem::temp_directory_path() / "roster-bench-XXXXXX").string();

@@ -92,6 +92,7 @@ class FilterProgram::Compiler {
     if (roster != nullptr && test.fact == FilterFact::kName) {
       for (const std::string& name : test.values) {
         if (const auto id = roster->IdOf(name)) {
+          // NOLINTNEXTLINE(bugprone-unchecked-optional-access): its id was just told by the roster
           named.push_back(*roster->Find(*id));
         }
       }
@@ -132,6 +133,7 @@ class FilterProgram::Compiler {
     return out;
   }
 
+  // NOLINTNEXTLINE(misc-no-recursion): as deep as a filter may be, 64
   Place From(std::uint32_t node, Place on_true, Place on_false, bool is_positive) {
     const FilterNode& at = tree_->nodes[node];
     switch (at.kind) {

@@ -95,6 +95,7 @@ class Parser {
     return left;
   }
 
+  // NOLINTNEXTLINE(misc-no-recursion): as deep as kDeepest
   Node One() {
     if (depth_ == kDeepest) {
       return Fault(Column(), "more than 64 deep", "take away parentheses or `not`s");
@@ -105,6 +106,7 @@ class Parser {
     return out;
   }
 
+  // NOLINTNEXTLINE(misc-no-recursion): as deep as kDeepest
   Node OneAtThisDepth() {
     if (TakeKeyword("not")) {
       const Node inner = One();

@@ -33,7 +33,7 @@ std::expected<void, Refusal> CheckSubscription(const DeliveryRequest& header) {
   if ((header.options & ~kKnownOptions) != 0) {
     return Refuse(DeliveryError::kBadRequest, "unknown option");
   }
-  if (header.batch_bytes > kMostBatchBytes || header.batch_age_us > kMostBatchAge_us) {
+  if (header.batch_bytes > kMostBatchBytes || header.batch_age_us > kMostBatchAgeUs) {
     return Refuse(DeliveryError::kBadRequest, "batches: at most 256 KiB and 60 s");
   }
   return {};

@@ -68,12 +68,12 @@ class Roster {
   // Keys are in order, and the pairs of a key are, by value.
   [[nodiscard]] Key keys() const noexcept;
   [[nodiscard]] std::string_view key(Key key) const noexcept;
-  [[nodiscard]] std::optional<Key> FindKey(std::string_view key) const noexcept;
+  [[nodiscard]] std::optional<Key> FindKey(std::string_view wanted) const noexcept;
   // First, and one past the last.
   [[nodiscard]] std::pair<Pair, Pair> PairsOf(Key key) const noexcept;
   [[nodiscard]] Key KeyOf(Pair pair) const noexcept;
   [[nodiscard]] std::string_view value(Pair pair) const noexcept;
-  [[nodiscard]] std::optional<Pair> FindPair(Key key, std::string_view value) const noexcept;
+  [[nodiscard]] std::optional<Pair> FindPair(Key key, std::string_view wanted) const noexcept;
   [[nodiscard]] Pair pairs() const noexcept;
   // Who has the label, in order.
   [[nodiscard]] std::span<const Ordinal> members(Pair pair) const noexcept;

@@ -46,6 +46,7 @@ void FindRepeats(std::vector<RosterBatch>& batches,
     return batches[place.batch].rows()[place.row];
   };
   for (std::size_t at = 1; at < places.size(); ++at) {
+    // NOLINTNEXTLINE(bugprone-inc-dec-in-conditions): && is a sequence point
     for (std::size_t before = at; before-- > 0 && places[before].hash == places[at].hash;) {
       if (!same(row_of(places[before]), row_of(places[at]))) {
         continue;

@@ -117,6 +117,7 @@ std::expected<bool, std::string> Service::Turn(Instant now, WallInstant wall) {
 
 // Between two turns of the scribe, when what it has released and what is journaled are the same.
 SnapshotOrigin Service::OriginNow() const {
+  // NOLINTNEXTLINE(bugprone-unchecked-optional-access): asked for only where there is a region
   const TransitionReader& reader = scribe_->reader();
   SnapshotOrigin out{reader.region(), keep_, left_, journal_->newest(), {}};
   for (unsigned worker = 0; worker < reader.workers(); ++worker) {

@@ -13,7 +13,7 @@ namespace flatline {
 namespace {
 
 constexpr std::size_t kAnswersAtOnce = 1024;
-const Refusal kCursorIsTaken{DeliveryError::kCursorTaken, "another connection goes on there"};
+const Refusal cursor_is_taken{DeliveryError::kCursorTaken, "another connection goes on there"};
 
 // What a request may say and this release does not do yet is refused, never passed over.
 const char* UnservedKey(const Request& request) {
@@ -98,7 +98,7 @@ void Session::TakeAcknowledgements(WallInstant wall) {
   }
   // Nothing dealt with yet is a sign of life, and no more.
   if (cursor_ && furthest != 0 && !outlet_->service().cursors()->Move(*cursor_, furthest, wall)) {
-    Refuse(kCursorIsTaken);
+    Refuse(cursor_is_taken);
   }
 }
 
@@ -123,10 +123,12 @@ std::expected<Request, Refusal> Session::TakeCursor(const Request& request, Wall
   // Who wants a snapshot has it where nothing newer than what he knows can be gone on from.
   DeliveryRequest& header = out.header;
   const bool is_snapshot = header.kind == RequestKind::kSubscribeSnapshot;
-  const bool reaches_back = *hold->sequence + 1 >= outlet_->publisher().journal().oldest();
-  if (!is_snapshot || (reaches_back && *hold->sequence > header.sequence)) {
+  // NOLINTNEXTLINE(bugprone-unchecked-optional-access): looked at above
+  const std::uint64_t held = *hold->sequence;
+  const bool reaches_back = held + 1 >= outlet_->publisher().journal().oldest();
+  if (!is_snapshot || (reaches_back && held > header.sequence)) {
     // He may have dealt with more than he acknowledged.
-    header.sequence = std::max(*hold->sequence, is_snapshot ? 0 : header.sequence);
+    header.sequence = std::max(held, is_snapshot ? 0 : header.sequence);
     header.kind = RequestKind::kSubscribeFrom;
   }
   return out;
@@ -235,7 +237,7 @@ void Session::Prepare(Instant now, WallInstant wall) {
   if (pending_refusal_) {
     Refuse(Refusal(*pending_refusal_));
   } else if (HasLostCursor()) {
-    Refuse(kCursorIsTaken);
+    Refuse(cursor_is_taken);
   } else if (role_ == Role::kSubscriber) {
     auto next = outlet_->publisher().Next(subscriber_, now, wall);
     if (next) {

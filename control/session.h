@@ -46,7 +46,7 @@ class Session {
   // A request must be complete after this long; a snapshot must move within it.
   static constexpr Duration kMostPatience{10'000'000'000};
   // Who promised to acknowledge and has been silent for so long is gone.
-  static constexpr Duration kMostSilence{3 * kKeepAlive_ns};
+  static constexpr Duration kMostSilence{3 * kKeepAliveNs};
   static constexpr std::size_t kMostInput = std::size_t{2} << 20;
 
   Session(Outlet& outlet, Origin origin, Instant now)

@@ -40,6 +40,7 @@ class SnapshotTicket {
 
   [[nodiscard]] bool is_cancelled() const noexcept { return is_cancelled_.load(); }
 
+  // NOLINTNEXTLINE(bugprone-unchecked-optional-access): asked for once there is one
   [[nodiscard]] const SnapshotOrigin& origin() const noexcept { return *origin_; }
 
  private:

@@ -38,9 +38,10 @@ bool TakeToken(std::string_view value, SubscriptionText& into) {
 
 bool TakeSummary(std::string_view value, SubscriptionText& into) {
   const char* const end = value.data() + value.size();
+  // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): its end is given
   const auto [at, error] = std::from_chars(value.data(), end, into.summary_ms);
   return error == std::errc{} && at == end && into.summary_ms != 0 &&
-         into.summary_ms <= SubscriptionText::kMostSummary_ms;
+         into.summary_ms <= SubscriptionText::kMostSummaryMs;
 }
 
 struct Key {
@@ -55,6 +56,14 @@ constexpr std::array kKeys{Key{"filter", TakeFilter},
                            Key{"cursor", TakeCursor},
                            Key{"token", TakeToken},
                            Key{"summary", TakeSummary}};
+
+// What a key that is not known is called in the refusal: nothing, where it is too long or not
+// plain.
+std::string ToldAs(const std::string& name) {
+  const bool can_be_told =
+      name.size() <= kMostToldKey && std::ranges::all_of(name, IsLetterOrDigit);
+  return can_be_told ? ": " + name : "";
+}
 
 }  // namespace
 
@@ -76,9 +85,7 @@ std::expected<SubscriptionText, Refusal> ParseSubscriptionText(std::string_view 
     const std::string name(line.substr(0, equals));
     const auto* const key = std::ranges::find(kKeys, name, &Key::name);
     if (key == kKeys.end()) {
-      const bool can_be_told =
-          name.size() <= kMostToldKey && std::ranges::all_of(name, IsLetterOrDigit);
-      return Refuse(kBad, can_be_told ? "unknown key: " + name : "unknown key");
+      return Refuse(kBad, "unknown key" + ToldAs(name));
     }
     const auto index = static_cast<std::size_t>(key - kKeys.begin());
     if (given.at(index)) {

@@ -21,7 +21,7 @@ namespace flatline {
 struct SubscriptionText {
   static constexpr std::size_t kMostCursor = 64;
   static constexpr std::size_t kMostToken = 512;
-  static constexpr std::uint32_t kMostSummary_ms = 3'600'000;
+  static constexpr std::uint32_t kMostSummaryMs = 3'600'000;
 
   std::string filter{};          // empty: none, as with the others
   std::string cursor{};          // letters, digits, ".", "_", "-"

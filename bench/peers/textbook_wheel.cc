@@ -12,7 +12,8 @@ class TextbookWheel final : public TimerScheme {
   TextbookWheel(std::size_t endpoints, bool prefetches)
       : prefetches_(prefetches),
         first_list_(static_cast<std::uint32_t>(endpoints)),
-        timers_(PageArray<Timer>::Create(endpoints + kLevels * kLists, "the timers").value()) {
+        timers_(PageArray<Timer>::Create(endpoints + std::size_t{kLevels} * kLists, "the timers")
+                    .value()) {
     for (std::uint32_t list = first_list_; list < timers_.size(); ++list) {
       timers_[list].next = timers_[list].previous = list;
     }

@@ -23,15 +23,19 @@ std::shared_ptr<const Roster> RosterOf(const Invocation& invocation) {
   return config ? Roster::Open(config->control.roster).value_or(nullptr) : nullptr;
 }
 
+// What the text names: a number, or a name of the roster. Else kNoEndpoint.
+template <typename MaybeRoster>
+EndpointId IdFrom(const std::string& text, const MaybeRoster& roster) {
+  if (const auto number = ParseNumber(text, std::numeric_limits<EndpointId>::max())) {
+    return *number;
+  }
+  return roster ? roster->IdOf(text).value_or(kNoEndpoint) : kNoEndpoint;
+}
+
 ExitCode Run(const std::string& text, const Invocation& invocation) {
   const auto roster = RosterOf(invocation);
-  auto id = ParseNumber(text, std::numeric_limits<EndpointId>::max());
-  if (!id && roster) {
-    if (const auto named = roster->IdOf(text)) {
-      id = *named;
-    }
-  }
-  if (!id || *id == kNoEndpoint) {
+  const EndpointId id = IdFrom(text, roster);
+  if (id == kNoEndpoint) {
     return invocation.Fail(ExitCode::kUsage,
                            "\"" + text + "\" is neither an id from 1 on nor a name of the roster");
   }
@@ -39,14 +43,14 @@ ExitCode Run(const std::string& text, const Invocation& invocation) {
   if (!region) {
     return invocation.Fail(region.error());
   }
-  const std::optional<Slot> slot = FindSlot(region->view(), *id);
+  const std::optional<Slot> slot = FindSlot(region->view(), id);
   const std::optional<EndpointRow> row =
       slot ? ReadRow(region->view(), *slot, MonotonicNow()) : std::nullopt;
-  if (!row || row->id != *id) {
+  if (!row || row->id != id) {
     return invocation.Fail(ExitCode::kAbsent,
                            "endpoint " + text + " is not in the table; enrol it, or let it beat");
   }
-  const std::string name(roster ? roster->NameOf(*id) : "");
+  const std::string name(roster ? roster->NameOf(id) : "");
   if (invocation.json) {
     auto json = RowJson(*row);
     if (!name.empty()) {

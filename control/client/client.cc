@@ -194,7 +194,7 @@ void Client::Connection::Acknowledge(Instant now) {
     return;
   }
   const bool is_news = position.sequence() != acknowledged;
-  if (!is_news && now < acknowledge_at + Duration{kKeepAlive_ns / 2}) {
+  if (!is_news && now < acknowledge_at + Duration{kKeepAliveNs / 2}) {
     return;
   }
   acknowledged = position.sequence();

@@ -28,7 +28,7 @@ constexpr std::array<std::string_view, 12> kErrorNames{"unknown error",
 
 std::uint32_t BatchAge(Duration age) {
   return static_cast<std::uint32_t>(
-      std::clamp<std::int64_t>(age.count() / 1000, 0, kMostBatchAge_us));
+      std::clamp<std::int64_t>(age.count() / 1000, 0, kMostBatchAgeUs));
 }
 
 }  // namespace

@@ -89,17 +89,19 @@ std::expected<void, std::string> Forwarder::Settle(Instant now, std::uint64_t he
 }
 
 std::expected<void, std::string> Forwarder::Offer(Instant now) {
-  const Answer answer = sink_.Deliver(*batch_);
+  // NOLINTNEXTLINE(bugprone-unchecked-optional-access): called only where there is one
+  const Batch& batch = *batch_;
+  const Answer answer = sink_.Deliver(batch);
   if (!answer.taken) {
     ++refusals_;
-    trouble_ = KeyOf(*batch_) + ": " + answer.why;
+    trouble_ = KeyOf(batch) + ": " + answer.why;
     back_off_.Failed(now);
     offer_at_ = std::max(back_off_.until(), now + answer.wait);
     return {};
   }
   trouble_.clear();
   back_off_.Succeeded();
-  position_ = {.taken = batch_->last, .offered = 0};
+  position_ = {.taken = batch.last, .offered = 0};
   batch_.reset();
   return save_(position_);
 }

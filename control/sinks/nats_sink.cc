@@ -92,7 +92,7 @@ Answer NatsSink::Deliver(const Batch& batch) {
   how.MsgId = key.c_str();
   how.MaxWait = InMilliseconds(options_.time_limit);
   jsPubAck* acknowledgement = nullptr;
-  auto code = static_cast<jsErrCode>(0);
+  jsErrCode code{};
   const natsStatus status = ::js_Publish(&acknowledgement,
                                          link_->stream,
                                          options_.subject.c_str(),

@@ -12,7 +12,7 @@
 namespace flatline::sinks {
 namespace {
 
-constexpr std::int64_t kMostWait_s = 3600;
+constexpr std::int64_t kMostWaitSeconds = 3600;
 
 // What the other end says is not ours to keep.
 std::size_t Discard(const char* /*bytes*/, std::size_t size, std::size_t count, void* /*to*/) {
@@ -29,7 +29,9 @@ void Add(Headers& headers, const std::string& line) {
   headers.reset(::curl_slist_append(headers.release(), line.c_str()));
 }
 
+// NOLINTNEXTLINE(google-runtime-int): what curl takes
 long InMilliseconds(Duration duration) {
+  // NOLINTNEXTLINE(google-runtime-int): what curl takes
   return static_cast<long>(std::chrono::ceil<std::chrono::milliseconds>(duration).count());
 }
 
@@ -61,6 +63,7 @@ WebhookSink::WebhookSink(WebhookOptions options, std::function<std::int64_t()> u
   transfer_->Set(CURLOPT_NOSIGNAL, 1L);
   transfer_->Set(CURLOPT_POST, 1L);
   transfer_->Set(CURLOPT_TIMEOUT_MS, InMilliseconds(options_.time_limit));
+  // NOLINTNEXTLINE(google-runtime-int): what curl takes
   transfer_->Set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   transfer_->Set(CURLOPT_WRITEFUNCTION, &Discard);
   if (!options_.ca_file.empty()) {
@@ -88,6 +91,7 @@ Answer WebhookSink::Deliver(const Batch& batch) {
   if (result != CURLE_OK) {
     return {.why = options_.url + ": " + ::curl_easy_strerror(result)};
   }
+  // NOLINTNEXTLINE(google-runtime-int): what curl takes
   long status = 0;
   curl_off_t wait_s = 0;
   ::curl_easy_getinfo(transfer_->handle, CURLINFO_RESPONSE_CODE, &status);
@@ -96,7 +100,7 @@ Answer WebhookSink::Deliver(const Batch& batch) {
     return {.taken = true};
   }
   return {.why = fmt::format("{}: needed an answer of 200 to 299, found {}", options_.url, status),
-          .wait = std::chrono::seconds(std::clamp<std::int64_t>(wait_s, 0, kMostWait_s))};
+          .wait = std::chrono::seconds(std::clamp<std::int64_t>(wait_s, 0, kMostWaitSeconds))};
 }
 
 }  // namespace flatline::sinks

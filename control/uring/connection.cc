@@ -10,18 +10,22 @@ Connection::~Connection() {
   ::close(descriptor_);
 }
 
+void Connection::AttendOpen() {
+  if (session_->IsStuck(turnover_->now)) {
+    Close();
+    return;
+  }
+  if (!sending_ && !session_->ready().empty()) {
+    Send();
+  }
+  if (!sending_ && session_->finished()) {
+    Linger();
+  }
+}
+
 void Connection::Attend() {
   if (state_ == State::kOpen) {
-    if (session_->IsStuck(turnover_->now)) {
-      Close();
-      return;
-    }
-    if (!sending_ && !session_->ready().empty()) {
-      Send();
-    }
-    if (!sending_ && session_->finished()) {
-      Linger();
-    }
+    AttendOpen();
   }
   if (state_ == State::kLingering && turnover_->now >= linger_until_) {
     Close();

@@ -69,6 +69,7 @@ class Connection final : public Completer, public Carrier {
   void Send();
   void Received(const io_uring_cqe& completion);
   void Sent(int result);
+  void AttendOpen();
   void Linger();
   void CancelReceive();
   void EndIfIdle();

@@ -106,14 +106,14 @@ inline constexpr std::uint32_t kMaxFilterGroups = 1024;
 inline constexpr std::uint32_t kMaxAdminEntries = 1U << 16;  // in one request; ask again for more
 inline constexpr std::uint32_t kMostSubscriptionText = 16U << 10;
 inline constexpr std::uint32_t kMostBatchBytes = 256U << 10;
-inline constexpr std::uint32_t kMostBatchAge_us = 60'000'000;
+inline constexpr std::uint32_t kMostBatchAgeUs = 60'000'000;
 
 // Bits of DeliveryRequest::options.
 inline constexpr std::uint32_t kWantNames = 1U << 0;     // a kName before records of the named
 inline constexpr std::uint32_t kAcknowledges = 1U << 1;  // will acknowledge, at the latest every
                                                          // kKeepAlive: silence is death
 inline constexpr std::uint32_t kKnownOptions = kWantNames | kAcknowledges;
-inline constexpr std::int64_t kKeepAlive_ns = 5'000'000'000;
+inline constexpr std::int64_t kKeepAliveNs = 5'000'000'000;
 
 struct DeliveryRequest {
   std::array<char, 4> magic{'F', 'L', 'S', 'B'};

@@ -18,7 +18,7 @@ class RosterVerb : public testing::Test {
     std::ofstream(config_) << "[control]\nroster = \"" << disk_.path() << "\"\n";
   }
 
-  Ran Run(std::vector<std::string> arguments, const std::string& input = "") const {
+  [[nodiscard]] Ran Run(std::vector<std::string> arguments, const std::string& input = "") const {
     arguments.insert(arguments.end(), {"--config", config_});
     return Flatline(arguments, input);
   }

@@ -39,7 +39,7 @@ namespace {
 constexpr int kKills = 1000;
 
 void Wait(unsigned microseconds) {
-  const timespec time{.tv_sec = 0, .tv_nsec = static_cast<long>(microseconds) * 1000};
+  const timespec time{.tv_sec = 0, .tv_nsec = std::int64_t{microseconds} * 1000};
   ::nanosleep(&time, nullptr);
 }
 
@@ -93,6 +93,7 @@ class Victim {
   pid_t pid_ = -1;
 };
 
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): gtest deletes it as its base
 class KillTest : public testing::Test {
  protected:
   KillTest() {

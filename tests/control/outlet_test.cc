@@ -257,8 +257,8 @@ TEST_F(OutletTest, FindsWhoPromisedToAcknowledgeAndIsSilent) {
   request.options = kAcknowledges;
   silent.Subscribe(request);
   talking.Subscribe(request);
-  for (Duration passed{}; passed <= Session::kMostSilence; passed += Duration{kKeepAlive_ns}) {
-    Turn(Duration{kKeepAlive_ns});
+  for (Duration passed{}; passed <= Session::kMostSilence; passed += Duration{kKeepAliveNs}) {
+    Turn(Duration{kKeepAliveNs});
     talking.Say(DeliveryAcknowledgement{});
   }
   EXPECT_TRUE(silent.session().IsStuck(now_));

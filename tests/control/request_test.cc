@@ -62,7 +62,7 @@ TEST(ParseRequest, TakesTextBehindTheGroups) {
   header.text_bytes = static_cast<std::uint32_t>(text.size());
   header.options = kWantNames | kAcknowledges;
   header.batch_bytes = kMostBatchBytes;
-  header.batch_age_us = kMostBatchAge_us;
+  header.batch_age_us = kMostBatchAgeUs;
   auto bytes = BytesOf(header);
   Append(bytes, Group{7});
   for (const char c : text) {

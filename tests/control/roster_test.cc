@@ -119,7 +119,8 @@ TEST(Roster, NoticesEveryFlippedByteAndEveryCut) {
   ASSERT_TRUE(disk.Load("id,name,rack\n1,a,r1\n2,b,r2\n").is_written);
   const auto size = std::filesystem::file_size(disk.path());
   std::string good(size, '\0');
-  std::ifstream(disk.path(), std::ios::binary).read(good.data(), static_cast<long>(size));
+  std::ifstream(disk.path(), std::ios::binary)
+      .read(good.data(), static_cast<std::streamsize>(size));
   const auto write = [&](const std::string& bytes) {
     std::filesystem::remove(disk.path());
     std::ofstream(disk.path(), std::ios::binary) << bytes;

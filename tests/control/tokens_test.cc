@@ -18,6 +18,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): gtest deletes it as its base
 class TokensTest : public testing::Test {
  protected:
   TokensTest() {
@@ -57,7 +58,7 @@ TEST_F(TokensTest, KeepsNoTokenInItsFile) {
 
 TEST_F(TokensTest, RefusesAFileThatOthersCanReadOrWrite) {
   ASSERT_TRUE(WriteTokens(path(), {}));
-  for (const mode_t mode : {0644, 0660, 0602}) {
+  for (const mode_t mode : {0644U, 0660U, 0602U}) {
     ASSERT_EQ(::chmod(path().c_str(), mode), 0);
     EXPECT_THAT(ReadTokens(path()).error(), HasSubstr("chmod 0640")) << mode;
   }

@@ -11,7 +11,7 @@
 #include <string_view>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace flatline;
+  using namespace flatline;  // NOLINT(google-build-using-namespace): the C entry point is outside
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   const auto tree = ParseFilter(text);
   if (!tree) {

@@ -19,7 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   FLATLINE_CHECK(parsed->cursor.size() <= SubscriptionText::kMostCursor);
   FLATLINE_CHECK(parsed->token.size() <= SubscriptionText::kMostToken);
-  FLATLINE_CHECK(parsed->summary_ms <= SubscriptionText::kMostSummary_ms);
+  FLATLINE_CHECK(parsed->summary_ms <= SubscriptionText::kMostSummaryMs);
   const auto again = flatline::ParseSubscriptionText(flatline::PrintSubscriptionText(*parsed));
   FLATLINE_CHECK(again.has_value() && *again == *parsed);
   return 0;

@@ -42,6 +42,7 @@ constexpr Duration kBetweenBursts{5'000};    // 5 µs
 constexpr Duration kIdle = Milliseconds(5);  // below the stall, or it would be blind time
 constexpr Duration kSecond = Milliseconds(1'000);
 constexpr unsigned kPlantedSteps = 2'000;
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): so that no compiler drops it
 volatile std::uint64_t planted_work = 0;
 
 }  // namespace
