@@ -1,5 +1,5 @@
-// What a record costs in the journal: to append, to check when the journal is opened, to pick out
-// for a subscriber with a filter.
+// What a record costs in the journal: to append, to check when the journal is opened, to look
+// at before it is sent, to pick out for a subscriber with a filter.
 #include "control/journal.h"
 #include "control/publisher.h"
 #include "tests/control/journal_in_a_directory.h"
@@ -78,7 +78,39 @@ void FilterRecords(benchmark::State& state) {
   state.SetItemsProcessed(scanned);
 }
 
+// Everything, as it lies: what is left of it is that each record is looked at before it is sent.
+void LookAtRecords(benchmark::State& state) {
+  JournalInADirectory place(kSegment, 4);
+  const auto journal = place.Open();
+  auto batch = MakeBatch();
+  for (int i = 0; i < 50; ++i) {
+    benchmark::DoNotOptimize(journal->Append(batch, Instant{}));
+  }
+  const Trail trail;
+  Publisher publisher(journal->readable(), trail, {});
+  Request request;
+  request.header.kind = RequestKind::kSubscribeFrom;
+  request.header.sequence = journal->newest() - 4 * kBatch;
+  std::vector<Subscriber> subscribers(static_cast<std::size_t>(state.range(0)));
+  for (Subscriber& subscriber : subscribers) {
+    benchmark::DoNotOptimize(publisher.Begin(subscriber, request, nullptr, {}, {}));
+  }
+  std::int64_t sent = 0;
+  for (auto _ : state) {  // NOLINT(clang-analyzer-deadcode.DeadStores): the library's loop
+    publisher.Follow({});
+    for (Subscriber& subscriber : subscribers) {
+      subscriber.cursor = request.header.sequence;
+      while (subscriber.cursor != journal->newest()) {
+        benchmark::DoNotOptimize(publisher.Next(subscriber, {}, {}));
+      }
+      sent += static_cast<std::int64_t>(journal->newest() - request.header.sequence);
+    }
+  }
+  state.SetItemsProcessed(sent);
+}
+
 BENCHMARK(AppendRecords);
+BENCHMARK(LookAtRecords)->Arg(1)->Arg(100);
 BENCHMARK(RecoverRecords)->Unit(benchmark::kMillisecond);
 BENCHMARK(FilterRecords)->Unit(benchmark::kMillisecond);
 

@@ -36,14 +36,15 @@ void Journal::DropOldest() {
   const std::shared_ptr<Segment> oldest = segments_.front();
   segments_.pop_front();
   oldest->Remove();
-  std::erase_if(holes_, [&](const Hole& hole) { return hole.last < oldest->end(); });
+  holes_.ForgetBefore(segments_.empty() ? newest_ + 1 : segments_.front()->first());
   Show();
 }
 
 // Readers are to see the segments as they are now.
 void Journal::Show() {
   readable_.Replace(std::make_shared<JournalExtent>(
-      std::vector<std::shared_ptr<const Segment>>(segments_.begin(), segments_.end()), holes_));
+      std::vector<std::shared_ptr<const Segment>>(segments_.begin(), segments_.end()),
+      holes_.list()));
 }
 
 void Journal::Retain() {
@@ -63,11 +64,31 @@ void Journal::Expire(WallInstant wall) {
   }
 }
 
+void Journal::TakeDamage() {
+  for (const Hole& hole : readable_.TakeDamage()) {
+    if (hole.last < oldest()) {
+      continue;
+    }
+    const std::uint64_t fresh = holes_.Add(hole);
+    if (fresh != 0) {
+      damaged_ += fresh;
+      spdlog::error(
+          "{}: records {} to {} were damaged after they were written; they are not sent, "
+          "subscribers are told of a gap there: look at the disk and the memory of this machine",
+          options_.directory,
+          hole.first,
+          hole.last);
+      Show();
+    }
+  }
+}
+
 bool Journal::PrepareNext(Instant now) {
   if (now < retry_at_) {
     return false;
   }
-  const std::uint64_t first = segments_.empty() ? newest_ + 1 : segments_.back()->end();
+  const std::uint64_t first =
+      segments_.empty() ? newest_ + 1 : std::max(segments_.back()->end(), newest_ + 1);
   const std::string path = Segment::PathOf(options_.directory, first);
   auto created = Segment::Create(path, first, options_.segment, options_.allocate);
   while (!created && IsFull(created.error().number) && segments_.size() > kLeastSegments) {
@@ -111,8 +132,9 @@ std::size_t Journal::Append(std::span<DeliveryRecord> records, Instant now) {
     for (DeliveryRecord& record : part) {
       record.sequence = ++newest_;
       record.crc = SealOf(record);
-      segment.records()[record.sequence - segment.first()] = record;
+      segment.Put(record);
     }
+    segment.MarkGiven(newest_);
     taken += part.size();
   }
   readable_.Wrote(newest_);
@@ -123,6 +145,7 @@ std::size_t Journal::Append(std::span<DeliveryRecord> records, Instant now) {
 }
 
 void Journal::Housekeep(Instant now) {
+  TakeDamage();
   if (segments_.empty() || next_) {
     return;
   }

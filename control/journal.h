@@ -1,7 +1,7 @@
 // The journal: every transition that was ever told, as numbered records in mapped segments; the
 // only queue to subscribers. One writer, the control loop; publisher threads read through
 // readable(), and what they hold stays readable, whatever retention does.
-// Bounds: segments of a fixed size, together at most `retain` bytes; sequences from 1, no holes.
+// Bounds: segments of a fixed size, together at most `retain` bytes; sequences from 1, none twice.
 // Cost: 64 bytes copied and a CRC each; no system call but when a segment begins.
 //
 // A record is there, complete and for ever, once Append has returned, though the process be killed
@@ -9,6 +9,7 @@
 // where SyncTarget is synced every second.
 #pragma once
 
+#include "control/holes.h"
 #include "control/readable_journal.h"
 #include "control/segment.h"
 
@@ -55,7 +56,8 @@ class Journal {
   // is to be offered again; room is looked for at most once a second.
   std::size_t Append(std::span<DeliveryRecord> records, Instant now);
 
-  // Prepares the next segment before it is needed. To be called often; mostly does nothing.
+  // Prepares the next segment before it is needed, and takes to the log what readers found damaged.
+  // To be called often; mostly does nothing.
   void Housekeep(Instant now);
 
   // Gives up segments all of whose records are older than retain_age, but never the newest.
@@ -87,8 +89,11 @@ class Journal {
   [[nodiscard]] std::shared_ptr<const Segment> SyncTarget();
   void Synced();
 
-  // Damage that was found when the journal was opened.
-  [[nodiscard]] const std::vector<Hole>& holes() const noexcept { return holes_; }
+  // What is lost amid what is retained.
+  [[nodiscard]] const std::vector<Hole>& holes() const noexcept { return holes_.list(); }
+
+  // Records found damaged or missing, at the opening and since.
+  [[nodiscard]] std::uint64_t damaged() const noexcept { return damaged_; }
 
  private:
   Journal(JournalOptions options, int lock) : options_(std::move(options)), lock_(lock) {}
@@ -97,6 +102,7 @@ class Journal {
   [[nodiscard]] bool PrepareNext(Instant now);
   void Retain();
   void DropOldest();
+  void TakeDamage();
   void Show();
   [[nodiscard]] std::uint64_t bytes() const noexcept;
 
@@ -106,7 +112,8 @@ class Journal {
   int lock_;                                       // flock on <directory>/lock
   std::deque<std::shared_ptr<Segment>> segments_;  // oldest first; the last is being written
   std::shared_ptr<Segment> next_;                  // prepared, empty
-  std::vector<Hole> holes_;                        // in order
+  Holes holes_;
+  std::uint64_t damaged_ = 0;
   std::uint64_t newest_ = 0;
   std::uint64_t synced_ = 0;  // newest when SyncTarget was last asked
   ReadableJournal readable_;

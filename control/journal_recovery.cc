@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <system_error>
 #include <unistd.h>
+#include <utility>
 
 #include <tbb/parallel_for.h>
 
@@ -20,6 +21,13 @@ namespace {
 
 constexpr std::string_view kSuffix = ".journal";
 constexpr std::size_t kDigits = 20;
+// No name of ours: a million records a second for 140,000 years.
+constexpr std::uint64_t kMostSequence = std::uint64_t{1} << 62;
+
+// What no better rights or limits would mend.
+bool IsForGood(int number) {
+  return number == EISDIR || number == ELOOP || number == EIO || number == ENODEV;
+}
 
 std::optional<std::uint64_t> SequenceIn(const std::string& name) {
   if (name.size() != kDigits + kSuffix.size() || !name.ends_with(kSuffix)) {
@@ -27,7 +35,8 @@ std::optional<std::uint64_t> SequenceIn(const std::string& name) {
   }
   std::uint64_t out = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + kDigits, out);
-  if (error != std::errc{} || end != name.data() + kDigits || out == 0) {
+  const bool is_number = error == std::errc{} && end == name.data() + kDigits;
+  if (!is_number || out == 0 || out > kMostSequence) {
     return std::nullopt;
   }
   return out;
@@ -78,8 +87,19 @@ std::expected<void, std::string> JournalRecovery::Run() {
   if (auto opened = OpenSegments(); !opened) {
     return opened;
   }
-  SetAsideDisconnected();
+  tbb::parallel_for(std::size_t{0}, found_.size(), [&](std::size_t i) {
+    found_[i].scan = Scan(*found_[i].segment);
+  });
+  SetAsideForeign();
   Judge();
+  for (Found& found : found_) {
+    if (!found.segment->is_header_sound()) {
+      findings_->push_back(found.segment->path() +
+                           ": the header was damaged, and has been written anew");
+      found.segment->WriteHeader();
+    }
+    journal_->segments_.push_back(std::move(found.segment));
+  }
   return {};
 }
 
@@ -88,8 +108,11 @@ std::expected<void, std::string> JournalRecovery::OpenSegments() {
   std::error_code error;
   for (const auto& entry :
        std::filesystem::directory_iterator(journal_->options_.directory, error)) {
-    if (const auto first = SequenceIn(entry.path().filename().string())) {
+    const std::string name = entry.path().filename().string();
+    if (const auto first = SequenceIn(name)) {
       firsts.push_back(*first);
+    } else if (name.ends_with(kSuffix)) {
+      findings_->push_back(entry.path().string() + ": has no name of the journal's; left alone");
     }
   }
   if (error) {
@@ -101,14 +124,14 @@ std::expected<void, std::string> JournalRecovery::OpenSegments() {
     const std::string path = Segment::PathOf(journal_->options_.directory, first);
     auto segment = Segment::Open(path, first);
     if (segment) {
-      if ((*segment)->header_repaired()) {
-        findings_->push_back(path + ": the header was damaged, and has been written anew");
-      }
-      journal_->segments_.push_back(std::move(*segment));
+      found_.push_back({std::move(*segment), {}});
     } else if (segment.error().number == EINVAL) {
       findings_->push_back(segment.error().text + "; removed");
-      std::filesystem::remove(path, error);
       emptied_ = first - 1;
+      given_in_stumps_ = std::max(given_in_stumps_, Segment::GivenInStump(path, first));
+      std::filesystem::remove(path, error);
+    } else if (IsForGood(segment.error().number)) {
+      SetAside(path, segment.error().text);
     } else {
       return std::unexpected(segment.error().text);
     }
@@ -116,92 +139,139 @@ std::expected<void, std::string> JournalRecovery::OpenSegments() {
   return {};
 }
 
-// Only what leads to the newest segment without a missing one is a journal.
-void JournalRecovery::SetAsideDisconnected() {
-  auto& segments = journal_->segments_;
-  for (std::size_t i = segments.size(); i > 1; --i) {
-    if (segments[i - 2]->end() == segments[i - 1]->first()) {
-      continue;
+void JournalRecovery::SetAside(const std::string& path, const std::string& why) {
+  findings_->push_back(why + "; set aside as .set-aside");
+  std::error_code error;
+  std::filesystem::rename(path, path + ".set-aside", error);
+}
+
+// No two files have the same sequences; and what is garbage all through is of the journal only
+// where it lies against its neighbours.
+void JournalRecovery::SetAsideForeign() {
+  auto candidates = std::exchange(found_, {});
+  const auto garbage = std::ranges::stable_partition(candidates, &Found::speaks_for_itself);
+  for (Found& one : std::ranges::subrange(candidates.begin(), garbage.begin())) {
+    if (!found_.empty() && one.segment->first() < found_.back().segment->end()) {
+      Found& before = found_.back();
+      Found& loser = one.scan.good > before.scan.good ? before : one;
+      SetAside(loser.segment->path(),
+               fmt::format("{} and {} have the same sequences: the first has {} good records, the "
+                           "second {}",
+                           before.segment->path(),
+                           one.segment->path(),
+                           before.scan.good,
+                           one.scan.good));
+      if (&loser == &before) {
+        before = std::move(one);
+      }
+    } else {
+      found_.push_back(std::move(one));
     }
-    findings_->push_back(
-        fmt::format("{}: does not follow {}; that one and all before it are set "
-                    "aside as .set-aside",
-                    segments[i - 1]->path(),
-                    segments[i - 2]->path()));
-    for (std::size_t k = 0; k + 1 < i; ++k) {
-      std::error_code error;
-      std::filesystem::rename(segments[k]->path(), segments[k]->path() + ".set-aside", error);
+  }
+  for (Found& one : garbage) {
+    if (FitsAmongThose(one)) {
+      const auto at =
+          std::ranges::upper_bound(found_, one.segment->first(), {}, [](const Found& found) {
+            return found.segment->first();
+          });
+      found_.insert(at, std::move(one));
+    } else {
+      SetAside(one.segment->path(),
+               one.segment->path() +
+                   ": has neither a good header nor one good record, and does "
+                   "not follow on another file");
     }
-    segments.erase(segments.begin(), segments.begin() + static_cast<std::ptrdiff_t>(i - 1));
-    return;
   }
 }
 
+bool JournalRecovery::FitsAmongThose(const Found& candidate) const {
+  const Segment& segment = *candidate.segment;
+  const auto next = std::ranges::upper_bound(
+      found_, segment.first(), {}, [](const Found& found) { return found.segment->first(); });
+  const bool is_before_next = next == found_.end() || segment.end() <= next->segment->first();
+  const bool leads_to_next = next != found_.end() && segment.end() == next->segment->first();
+  const bool follows = next == found_.begin() ? found_.empty() || leads_to_next
+                                              : std::prev(next)->segment->end() == segment.first();
+  return follows && is_before_next;
+}
+
 void JournalRecovery::Judge() {
-  auto& segments = journal_->segments_;
-  if (segments.empty()) {
-    journal_->newest_ = emptied_;
+  if (found_.empty()) {
+    journal_->newest_ = std::max(emptied_, given_in_stumps_);
     return;
   }
-  std::vector<SegmentScan> scans(segments.size());
-  tbb::parallel_for(
-      std::size_t{0}, segments.size(), [&](std::size_t i) { scans[i] = Scan(*segments[i]); });
-  std::size_t last = segments.size() - 1;
-  while (last > 0 && scans[last].good == 0) {
+  std::size_t last = found_.size() - 1;
+  while (last > 0 && found_[last].scan.upto == 0) {
     --last;
   }
-  journal_->newest_ = segments[last]->first() - 1 + scans[last].good;
-  for (std::size_t i = 0; i <= last; ++i) {
-    for (const Hole& bad : scans[i].bad) {
-      AddHole(bad.first, bad.last);
-    }
-    const std::uint64_t end = segments[i]->first() + scans[i].good;
-    if (i < last && end < segments[i]->end()) {
-      AddHole(end, segments[i]->end() - 1);
-    }
-  }
-  for (const Hole& hole : journal_->holes_) {
+  journal_->newest_ = LastGivenOut(last);
+  FindHoles(last);
+  for (const Hole& hole : journal_->holes()) {
+    journal_->damaged_ += hole.last + 1 - hole.first;
     findings_->push_back(
-        fmt::format("{}: records {} to {} are damaged; subscribers are told of a "
+        fmt::format("{}: records {} to {} are damaged or missing; subscribers are told of a "
                     "gap there",
                     journal_->options_.directory,
                     hole.first,
                     hole.last));
   }
-  Cut(last, scans);
+  Cut(last);
 }
 
-void JournalRecovery::Cut(std::size_t last, const std::vector<SegmentScan>& scans) {
-  auto& segments = journal_->segments_;
-  std::uint64_t rubbish = 0;
-  for (std::size_t i = last; i < segments.size(); ++i) {
-    rubbish += scans[i].rubbish;
+// No number below it is given out again, whatever became of the record.
+std::uint64_t JournalRecovery::LastGivenOut(std::size_t last) const {
+  std::uint64_t out =
+      std::max(given_in_stumps_, found_[last].segment->first() - 1 + found_[last].scan.upto);
+  for (std::size_t i = 0; i < found_.size(); ++i) {
+    const Segment& segment = *found_[i].segment;
+    out = std::max(out, segment.given());
+    // A segment is begun only when the one before it is there: if that is missing, it was full.
+    if (i > last && found_[i - 1].segment->end() != segment.first()) {
+      out = std::max(out, segment.first() - 1);
+    }
   }
-  if (rubbish != 0) {
+  return out;
+}
+
+void JournalRecovery::FindHoles(std::size_t last) {
+  std::uint64_t next = found_.front().segment->first();
+  for (std::size_t i = 0; i <= last; ++i) {
+    const Segment& segment = *found_[i].segment;
+    if (next < segment.first()) {
+      journal_->holes_.Add({next, segment.first() - 1});
+    }
+    for (const Hole& bad : found_[i].scan.bad) {
+      journal_->holes_.Add(bad);
+    }
+    next = segment.first() + found_[i].scan.upto;
+  }
+  if (next <= journal_->newest_) {
+    journal_->holes_.Add({next, journal_->newest_});
+  }
+}
+
+void JournalRecovery::Cut(std::size_t last) {
+  std::uint64_t unfinished = 0;
+  for (std::size_t i = last; i < found_.size(); ++i) {
+    unfinished += found_[i].scan.unfinished;
+  }
+  if (unfinished != 0) {
     findings_->push_back(
         fmt::format("{}: {} unfinished records ({} bytes) after sequence {} were "
                     "cut",
-                    segments[last]->path(),
-                    rubbish,
-                    rubbish * sizeof(DeliveryRecord),
+                    found_[last].segment->path(),
+                    unfinished,
+                    unfinished * sizeof(DeliveryRecord),
                     journal_->newest_));
   }
-  while (segments.size() > last + 1) {
-    segments.back()->Remove();
-    segments.pop_back();
+  while (found_.size() > last + 1) {
+    found_.back().segment->Remove();
+    found_.pop_back();
   }
-  if (scans[last].rubbish != 0) {
-    const auto behind = std::as_writable_bytes(segments[last]->records().subspan(scans[last].good));
+  const SegmentScan& scan = found_[last].scan;
+  if (scan.unfinished != 0) {
+    const auto behind = std::as_writable_bytes(found_[last].segment->records().subspan(scan.upto));
     std::ranges::fill(behind, std::byte{0});
-  }
-}
-
-void JournalRecovery::AddHole(std::uint64_t first, std::uint64_t last) {
-  auto& holes = journal_->holes_;
-  if (!holes.empty() && holes.back().last + 1 == first) {
-    holes.back().last = last;
-  } else {
-    holes.push_back({first, last});
   }
 }
 

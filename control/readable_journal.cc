@@ -56,7 +56,24 @@ std::shared_ptr<const JournalExtent> ReadableJournal::extent() const {
   return extent_;
 }
 
+void ReadableJournal::ReportDamage(Hole hole) const {
+  const std::lock_guard lock(damage_mutex_);
+  damage_.push_back(hole);
+  has_damage_.store(true, std::memory_order_relaxed);
+}
+
+std::vector<Hole> ReadableJournal::TakeDamage() {
+  if (!has_damage_.load(std::memory_order_relaxed)) {
+    return {};
+  }
+  const std::lock_guard lock(damage_mutex_);
+  has_damage_.store(false, std::memory_order_relaxed);
+  return std::exchange(damage_, {});
+}
+
 void JournalReader::Refresh() {
+  sound_end_ = 0;
+  sound_first_ = 0;
   // First the sequence, then the extent that has it.
   newest_ = journal_->newest();
   TakeExtent();
@@ -72,7 +89,51 @@ void JournalReader::TakeExtent() {
 JournalRange JournalReader::FromWritten(std::uint64_t sequence, std::size_t limit) {
   const std::uint64_t written = journal_->written();
   TakeExtent();
-  return extent_->From(sequence, written, limit);
+  return Vouched(extent_->From(sequence, written, limit), sequence);
+}
+
+// One past the last of the range that is sound before one that is not.
+std::uint64_t JournalReader::SoundUpTo(const JournalRange& range, std::uint64_t sequence) const {
+  const std::uint64_t end = sequence + range.records.size();
+  const auto look = [&](std::uint64_t from, std::uint64_t to) {
+    const auto records = range.records.subspan(static_cast<std::size_t>(from - sequence),
+                                               static_cast<std::size_t>(to - from));
+    return from + CountSound(records, from);
+  };
+  if (end < sound_first_ || sound_end_ < sequence) {
+    sound_first_ = sequence;
+    sound_end_ = sequence;
+  }
+  if (sequence < sound_first_) {
+    if (const std::uint64_t upto = look(sequence, sound_first_); upto != sound_first_) {
+      return upto;
+    }
+    sound_first_ = sequence;
+  }
+  if (sound_end_ < end) {
+    sound_end_ = look(sound_end_, end);
+  }
+  return std::min(sound_end_, end);
+}
+
+JournalRange JournalReader::Vouched(JournalRange range, std::uint64_t sequence) const {
+  const std::uint64_t end = sequence + range.records.size();
+  const std::uint64_t sound_upto = SoundUpTo(range, sequence);
+  if (sound_upto == end) {
+    return range;
+  }
+  std::uint64_t bad_upto = sound_upto + 1;
+  while (bad_upto != end &&
+         CountSound(range.records.subspan(static_cast<std::size_t>(bad_upto - sequence), 1),
+                    bad_upto) == 0) {
+    ++bad_upto;
+  }
+  journal_->ReportDamage({sound_upto, bad_upto - 1});
+  range.records = range.records.first(static_cast<std::size_t>(sound_upto - sequence));
+  if (range.records.empty()) {
+    range.hole_until = bad_upto - 1;
+  }
+  return range;
 }
 
 }  // namespace flatline

@@ -71,15 +71,27 @@ class ReadableJournal {
 
   [[nodiscard]] std::shared_ptr<const JournalExtent> extent() const;
 
+  // By anybody: that these are not as they were written. They become a hole when the writer has
+  // heard of it.
+  void ReportDamage(Hole hole) const;
+
+  // By the writer: what was reported since.
+  [[nodiscard]] std::vector<Hole> TakeDamage();
+
  private:
   std::atomic<std::uint64_t> written_{0};
   std::atomic<std::uint64_t> newest_{0};
   std::atomic<std::uint64_t> version_{0};  // of the extent
   mutable std::mutex mutex_;               // of extent_
   std::shared_ptr<const JournalExtent> extent_ = std::make_shared<JournalExtent>();
+  mutable std::atomic<bool> has_damage_{false};
+  mutable std::mutex damage_mutex_;  // of damage_
+  mutable std::vector<Hole> damage_;
 };
 
-// One thread's view, as of its last Refresh.
+// One thread's view, as of its last Refresh. No record leaves it that is not as it was written:
+// each is looked at once between two Refreshes, however many subscribers want it then. What is
+// found damaged is reported, and a hole for this reader from then on.
 class JournalReader {
  public:
   explicit JournalReader(const ReadableJournal& journal) : journal_(&journal) { Refresh(); }
@@ -91,7 +103,7 @@ class JournalReader {
   [[nodiscard]] std::uint64_t oldest() const noexcept { return extent_->OldestUpTo(newest_); }
 
   [[nodiscard]] JournalRange From(std::uint64_t sequence, std::size_t limit) const {
-    return extent_->From(sequence, newest_, limit);
+    return Vouched(extent_->From(sequence, newest_, limit), sequence);
   }
 
   // Likewise, of records that are written and perhaps may not be told yet.
@@ -102,11 +114,16 @@ class JournalReader {
 
  private:
   void TakeExtent();
+  [[nodiscard]] JournalRange Vouched(JournalRange range, std::uint64_t sequence) const;
+  [[nodiscard]] std::uint64_t SoundUpTo(const JournalRange& range, std::uint64_t sequence) const;
 
   const ReadableJournal* journal_;
   std::uint64_t newest_ = 0;
   std::uint64_t version_ = ~std::uint64_t{0};
   std::shared_ptr<const JournalExtent> extent_;
+  // Sequences [first, end) have been looked at since the last Refresh, and are as they should be.
+  mutable std::uint64_t sound_first_ = 0;
+  mutable std::uint64_t sound_end_ = 0;
 };
 
 }  // namespace flatline

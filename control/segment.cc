@@ -21,8 +21,19 @@ std::unexpected<SegmentError> Fail(int number, const std::string& path, const st
       fmt::format("{}: cannot {}: {}", path, what, std::generic_category().message(number))});
 }
 
-std::uint32_t CrcOfHeader(const SegmentHeader& header) {
+std::uint32_t CrcOfHeader(SegmentHeader header) {
+  header.given = 0;
+  header.given_check = 0;
   return Crc32c(std::as_bytes(std::span{&header, 1}).first<offsetof(SegmentHeader, crc)>());
+}
+
+bool IsSound(const SegmentHeader& header, std::uint64_t first) {
+  return header.crc == CrcOfHeader(header) && header.magic == SegmentHeader{}.magic &&
+         header.first == first;
+}
+
+std::uint64_t GivenIn(const SegmentHeader& header) {
+  return header.given == ~header.given_check ? header.given : 0;
 }
 
 bool IsZero(const DeliveryRecord& record) {
@@ -80,10 +91,8 @@ std::expected<std::shared_ptr<Segment>, SegmentError> Segment::Open(const std::s
   }
   SegmentHeader header;
   std::memcpy(&header, out->base_, sizeof(header));
-  if (header.crc != CrcOfHeader(header) || header.magic != SegmentHeader{}.magic ||
-      header.first != first) {
-    out->header_repaired_ = true;
-    out->WriteHeader();
+  if (!IsSound(header, first)) {
+    out->is_header_sound_ = false;
   } else if (header.version != SegmentHeader{}.version) {
     return std::unexpected(SegmentError{
         EPROTO,
@@ -125,22 +134,68 @@ void Segment::Remove() noexcept {
   removed_.store(true, std::memory_order_relaxed);
 }
 
+void Segment::Put(const DeliveryRecord& record) const noexcept {
+  DeliveryRecord& place = records()[record.sequence - first_];
+  DeliveryRecord unnumbered = record;
+  unnumbered.sequence = 0;
+  place = unnumbered;
+  std::atomic_ref(place.sequence).store(record.sequence, std::memory_order_release);
+}
+
+void Segment::MarkGiven(std::uint64_t sequence) const noexcept {
+  std::atomic_ref(header().given).store(sequence, std::memory_order_relaxed);
+  std::atomic_ref(header().given_check).store(~sequence, std::memory_order_relaxed);
+}
+
+std::uint64_t Segment::given() const noexcept {
+  return is_header_sound_ ? GivenIn(header()) : 0;
+}
+
+std::uint64_t Segment::GivenInStump(const std::string& path, std::uint64_t first) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  SegmentHeader header;
+  const bool is_whole = ::pread(descriptor, &header, sizeof(header), 0) == sizeof(header);
+  ::close(descriptor);
+  return is_whole && IsSound(header, first) ? GivenIn(header) : 0;
+}
+
 SegmentScan Scan(const Segment& segment) {
   SegmentScan out;
-  std::uint64_t sequence = segment.first();
-  for (const DeliveryRecord& record : segment.records()) {
-    if (record.sequence == sequence && record.crc == SealOf(record)) {
-      if (const std::uint64_t expected = segment.first() + out.good; expected != sequence) {
-        out.bad.push_back({expected, sequence - 1});
-      }
-      out.good = sequence - segment.first() + 1;
-      out.rubbish = 0;
-    } else {
-      out.rubbish += IsZero(record) ? 0 : 1;
+  const auto records = segment.records();
+  const std::uint64_t given =
+      std::clamp(segment.given() + 1, segment.first(), segment.end()) - segment.first();
+  std::uint64_t sound_upto = 0;
+  const auto add_bad = [&](std::uint64_t upto) {
+    if (sound_upto < upto) {
+      out.bad.push_back({segment.first() + sound_upto, segment.first() + upto - 1});
     }
-    ++sequence;
+  };
+  for (std::uint64_t place = 0; place < records.size(); ++place) {
+    const DeliveryRecord& record = records[place];
+    const std::uint64_t sequence = segment.first() + place;
+    if (record.sequence == sequence && record.crc == SealOf(record)) {
+      add_bad(place);
+      ++out.good;
+      sound_upto = place + 1;
+      out.upto = place + 1;
+      out.unfinished = 0;
+    } else if (place < given || record.sequence != 0) {
+      // Its number is written last: what has one was finished once, and may have been told.
+      out.upto = place + 1;
+      out.unfinished = 0;
+    } else {
+      out.unfinished += IsZero(record) ? 0 : 1;
+    }
   }
+  add_bad(out.upto);
   return out;
+}
+
+std::size_t CountSound(std::span<const DeliveryRecord> records, std::uint64_t sequence) noexcept {
+  const auto wrong = std::ranges::find_if(records, [&](const DeliveryRecord& record) {
+    return record.sequence != sequence++ || record.crc != SealOf(record);
+  });
+  return static_cast<std::size_t>(wrong - records.begin());
 }
 
 }  // namespace flatline

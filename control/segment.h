@@ -6,6 +6,8 @@
 //   <first sequence, 20 digits>.journal:   header | record first | first + 1 | … | zeroes
 #pragma once
 
+#include "control/holes.h"
+
 #include <flatline/crc32c.h>
 #include <flatline/delivery.h>
 
@@ -28,17 +30,15 @@ struct SegmentHeader {
   std::uint32_t version = 1;
   std::uint32_t record_bytes = sizeof(DeliveryRecord);
   std::uint64_t first = 0;  // sequence of the record behind the header
-  std::array<std::uint8_t, 36> reserved{};
-  std::uint32_t crc = 0;  // CRC32C of the 60 bytes before
+  // Sequences up to here have been given out, here or in memory; and its complement, which says
+  // that it was written whole. Changed with every append, and so not under the CRC.
+  std::uint64_t given = 0;
+  std::uint64_t given_check = 0;
+  std::array<std::uint8_t, 20> reserved{};
+  std::uint32_t crc = 0;  // CRC32C of the 60 bytes before, `given` and `given_check` as zero
 };
 
 static_assert(sizeof(SegmentHeader) == sizeof(DeliveryRecord));
-
-// Sequences [first, last] whose records are damaged.
-struct Hole {
-  std::uint64_t first = 0;
-  std::uint64_t last = 0;
-};
 
 struct SegmentError {
   int number = 0;  // errno
@@ -54,7 +54,7 @@ class Segment {
   [[nodiscard]] static std::expected<std::shared_ptr<Segment>, SegmentError> Create(
       const std::string& path, std::uint64_t first, std::uint64_t bytes, const Allocate& allocate);
 
-  // An existing file. Its header is believed only where its CRC is right; `first` is from its name.
+  // An existing file, not changed by this. `first` is from its name.
   [[nodiscard]] static std::expected<std::shared_ptr<Segment>, SegmentError> Open(
       const std::string& path, std::uint64_t first);
 
@@ -85,8 +85,23 @@ class Segment {
 
   [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
 
-  // The header was not as it should be when the file was opened, and has been written anew.
-  [[nodiscard]] bool header_repaired() const noexcept { return header_repaired_; }
+  // False when the header was not as it should be when the file was opened.
+  [[nodiscard]] bool is_header_sound() const noexcept { return is_header_sound_; }
+
+  void WriteHeader() noexcept;
+
+  // Puts a record, numbered and sealed, at its place: its number last, so that whoever is killed in
+  // between leaves a place that claims no number.
+  void Put(const DeliveryRecord& record) const noexcept;
+
+  // Leaves word that sequences up to `sequence`, at least those put here, have been given out.
+  void MarkGiven(std::uint64_t sequence) const noexcept;
+
+  // What MarkGiven left; 0 where it left nothing.
+  [[nodiscard]] std::uint64_t given() const noexcept;
+
+  // Likewise, of a file that is too short to be opened.
+  [[nodiscard]] static std::uint64_t GivenInStump(const std::string& path, std::uint64_t first);
 
   // Takes the file's name away. The memory stays for those who hold the segment.
   void Remove() noexcept;
@@ -98,24 +113,33 @@ class Segment {
       : path_(std::move(path)), first_(first), descriptor_(descriptor) {}
 
   [[nodiscard]] std::expected<void, SegmentError> Map(std::uint64_t bytes);
-  void WriteHeader() noexcept;
+
+  [[nodiscard]] SegmentHeader& header() const noexcept {
+    return *reinterpret_cast<SegmentHeader*>(base_);
+  }
 
   std::string path_;
   std::uint64_t first_;
   int descriptor_;
   std::byte* base_ = nullptr;
   std::uint64_t bytes_ = 0;
-  bool header_repaired_ = false;
+  bool is_header_sound_ = true;
   std::atomic<bool> removed_{false};
 };
 
-// What is found in a segment by looking at every record of it.
+// What is found in a segment by looking at every place of it.
 struct SegmentScan {
-  std::uint64_t good = 0;     // records up to and with the last one that is as it should be
-  std::vector<Hole> bad;      // those before that which are not
-  std::uint64_t rubbish = 0;  // places behind it that are not zero
+  std::uint64_t good = 0;        // records that are as they should be
+  std::uint64_t upto = 0;        // places up to and with the last that was ever finished
+  std::vector<Hole> bad;         // among those, the ones that are not as they should be
+  std::uint64_t unfinished = 0;  // places behind them that are not zero
 };
 
 [[nodiscard]] SegmentScan Scan(const Segment& segment);
+
+// How many of `records`, the first of which should have `sequence`, are as they should be before
+// the first that is not. About 4 ns each where they are in the cache.
+[[nodiscard]] std::size_t CountSound(std::span<const DeliveryRecord> records,
+                                     std::uint64_t sequence) noexcept;
 
 }  // namespace flatline

@@ -45,13 +45,15 @@ bool SnapshotJob::CatchUp() {
   const std::uint64_t written = journal_->written();
   while (observed_ < written) {
     const JournalRange range = reader_.FromWritten(observed_ + 1, kAtOnce);
-    if (written - observed_ >= Trail::kReach || observed_ + 1 < reader_.oldest()) {
-      return false;
+    const bool is_out_of_reach =
+        written - observed_ >= Trail::kReach || observed_ + 1 < reader_.oldest();
+    if (is_out_of_reach || range.hole_until != 0) {
+      return false;  // what changed cannot be known any more
     }
     for (const DeliveryRecord& record : range.records) {
       snapshot_.Observe(record, trail_->At(record.sequence));
     }
-    observed_ = range.hole_until != 0 ? range.hole_until : observed_ + range.records.size();
+    observed_ += range.records.size();
   }
   return true;
 }

@@ -71,6 +71,12 @@ __attribute__((target("sse4.2"))) inline std::uint32_t ByInstruction(
     value = __builtin_ia32_crc32di(value, word);
   }
   auto narrow = static_cast<std::uint32_t>(value);
+  if (i + 4 <= bytes.size()) {
+    std::uint32_t word = 0;
+    std::memcpy(&word, bytes.data() + i, sizeof(word));
+    narrow = __builtin_ia32_crc32si(narrow, word);
+    i += 4;
+  }
   for (; i < bytes.size(); ++i) {
     narrow = __builtin_ia32_crc32qi(narrow, std::to_integer<unsigned char>(bytes[i]));
   }
