@@ -208,7 +208,14 @@ void Outlet::Look(Session& session) {
     Unlist(session);
     Serve(session);
   }
+  const bool is_heard_again = !session.wants_bytes();
+  session.Hearken();
   if (session.IsStuck(now_)) {
+    if (!std::exchange(session.was_stuck_, true)) {
+      service_->tally().CountStuck();
+    }
+    Attend(session);
+  } else if (is_heard_again) {
     Attend(session);
   }
 }

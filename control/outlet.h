@@ -64,6 +64,9 @@ class Outlet {
 
   [[nodiscard]] Publisher& publisher() noexcept { return publisher_; }
 
+  // Of the running turn.
+  [[nodiscard]] Instant now() const noexcept { return now_; }
+
   // Nothing is being sent to it.
   void Unoccupied(Session& session);
   void Unlist(Session& session);

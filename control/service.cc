@@ -149,6 +149,9 @@ void Service::ReportTrouble(Instant now) {
     spdlog::error("{}", journal_->trouble());
     complain_at_ = now + kComplaintInterval;
   }
+  if (const std::string news = tally_.News(now); !news.empty()) {
+    spdlog::warn("{}", news);
+  }
 }
 
 // A roster that cannot be used leaves the one before in force.

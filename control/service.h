@@ -15,6 +15,7 @@
 #include "control/roster_watch.h"
 #include "control/scribe.h"
 #include "control/snapshot_origin.h"
+#include "control/tally.h"
 #include "control/trail.h"
 
 #include <flatline/region.h>
@@ -87,6 +88,8 @@ class Service {
 
   [[nodiscard]] Administration& administration() noexcept { return administration_; }
 
+  [[nodiscard]] Tally& tally() noexcept { return tally_; }
+
   // A place among the subscribers, to be left again.
   [[nodiscard]] std::expected<void, Refusal> TakePlace();
 
@@ -111,6 +114,7 @@ class Service {
   std::unique_ptr<Cursors> cursors_;
   Administration administration_;
   Gatekeeper gatekeeper_;
+  Tally tally_;
   std::optional<Scribe> scribe_;
   std::shared_ptr<const void> keep_;
   std::shared_ptr<std::atomic<bool>> left_;

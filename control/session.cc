@@ -44,6 +44,9 @@ void Session::Receive(std::span<const std::byte> bytes, Instant now, WallInstant
   if (role_ != Role::kNobody) {
     heard_ = now;  // nobody's patience is counted from the beginning
   }
+  if (role_ == Role::kSubscriber) {
+    said_ += bytes.size();
+  }
   input_.insert(input_.end(), bytes.begin(), bytes.end());
   TakeRequests(now, wall);
   if (outgoing_.bytes.empty()) {
@@ -63,6 +66,7 @@ void Session::TakeRequests(Instant now, WallInstant wall) {
       return;
     }
     if (!*parsed) {
+      RefuseHeader();
       return;
     }
     const auto consumed = static_cast<std::ptrdiff_t>((*parsed)->bytes);
@@ -70,6 +74,18 @@ void Session::TakeRequests(Instant now, WallInstant wall) {
     if (!input_.empty()) {
       input_.erase(input_.begin(), input_.begin() + consumed);
     }
+  }
+}
+
+// What would be refused in any case does not have to be whole: nothing is kept for it.
+void Session::RefuseHeader() {
+  DeliveryRequest header;
+  if (input_.size() < sizeof(header)) {
+    return;
+  }
+  std::memcpy(&header, input_.data(), sizeof(header));
+  if (header.kind == RequestKind::kAdminister && origin_ != Origin::kLocal) {
+    Refuse({DeliveryError::kNotPermitted, "administration is for the Unix socket"});
   }
 }
 
@@ -221,7 +237,9 @@ void Session::Refuse(const Refusal& refusal) {
     pending_refusal_ = refusal;  // what is being sent stays where it is until it has gone
     return;
   }
+  outlet_->service().tally().CountRefused(refusal.error);
   outgoing_ = Only(frames::Error(refusal));
+  progress_ = std::max(progress_, outlet_->now());
   LeavePlace();
   outlet_->Unlist(*this);
   outlet_->LeaveLane(*this);
@@ -279,8 +297,13 @@ bool Session::IsStuck(Instant now) const noexcept {
   if (outgoing_.segment != nullptr && outgoing_.segment->removed()) {
     return true;
   }
-  if (subscriber_.snapshot && !outgoing_.bytes.empty() && now - progress_ > kMostPatience) {
-    return true;
+  if (!outgoing_.bytes.empty() && now - progress_ > kMostPatience) {
+    const bool is_sent_away = pending_refusal_ || role_ == Role::kRefused;
+    const bool was_passed_by =
+        follows() && outlet_->publisher().journal().oldest() > subscriber_.cursor + 1;
+    if (is_sent_away || was_passed_by || subscriber_.snapshot) {
+      return true;
+    }
   }
   return role_ == Role::kSubscriber && acknowledges_ && now - heard_ > kMostSilence;
 }

@@ -48,9 +48,11 @@ class Session {
   // Who promised to acknowledge and has been silent for so long is gone.
   static constexpr Duration kMostSilence{3 * kKeepAliveNs};
   static constexpr std::size_t kMostInput = std::size_t{2} << 20;
+  // What a subscriber may say between two looks at it: whoever says more is read later.
+  static constexpr std::size_t kMostSaid = std::size_t{64} << 10;
 
   Session(Outlet& outlet, Origin origin, Instant now)
-      : outlet_(&outlet), origin_(origin), heard_(now) {}
+      : outlet_(&outlet), origin_(origin), progress_(now), heard_(now) {}
 
   ~Session();
   Session(const Session&) = delete;
@@ -63,8 +65,12 @@ class Session {
 
   // False while no more bytes are wanted: do not read.
   [[nodiscard]] bool wants_bytes() const noexcept {
-    return role_ != Role::kRefused && input_.size() < kMostInput;
+    return role_ != Role::kRefused && !pending_refusal_ && input_.size() < kMostInput &&
+           said_ < kMostSaid;
   }
+
+  // It has been looked at: a subscriber may say something again.
+  void Hearken() noexcept { said_ = 0; }
 
   // Makes ready what is to be sent next, if nothing is.
   void Prepare(Instant now, WallInstant wall);
@@ -81,9 +87,10 @@ class Session {
     return role_ == Role::kRefused && outgoing_.bytes.empty();
   }
 
-  // The other end has not read for ages: what is being sent has left the journal meanwhile. Or it
-  // has not taken a byte of its snapshot for so long that others should have its place. Or it has
-  // not kept its promise to say something now and then.
+  // The other end has not read for ages: what is being sent has left the journal meanwhile, or what
+  // would be next has. Or it has not taken a byte of its snapshot for so long that others should
+  // have its place, or of the word that sends it away. Or it has not kept its promise to say
+  // something now and then.
   [[nodiscard]] bool IsStuck(Instant now) const noexcept;
 
   // The subscriber that it is, or null: it is none, or is about to be sent away.
@@ -114,6 +121,7 @@ class Session {
   void Take(Request request, Instant now, WallInstant wall);
   void Subscribe(const Request& asked, Instant now, WallInstant wall);
   void Refuse(const Refusal& refusal);
+  void RefuseHeader();
   void LeavePlace();
   void PrepareAnswers();
 
@@ -126,8 +134,10 @@ class Session {
   Lane* lane_ = nullptr;     // once a subscriber
   Outgoing outgoing_;
   Subscriber subscriber_;
-  Instant progress_{};  // when a byte was last sent, or made ready
-  Instant heard_;       // when a byte last came in
+  Instant progress_;      // when a byte was last sent, or made ready
+  Instant heard_;         // when a byte last came in
+  std::size_t said_ = 0;  // by a subscriber, since it was last looked at
+  bool was_stuck_ = false;
   bool acknowledges_ = false;
   std::optional<Cursors::Hold> cursor_;
   std::vector<std::byte> input_;

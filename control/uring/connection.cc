@@ -33,7 +33,8 @@ void Connection::Attend() {
   if (state_ == State::kClosing) {
     return;
   }
-  const bool wants = state_ == State::kLingering || session_->wants_bytes();
+  const bool wants =
+      state_ == State::kLingering ? drained_ < kMostDrained : session_->wants_bytes();
   if (wants && !receiving_) {
     Receive();
   } else if (!wants && receiving_) {
@@ -90,6 +91,8 @@ void Connection::Received(const io_uring_cqe& completion) {
   const auto bytes = ring_->BufferOf(completion);
   if (!bytes.empty() && state_ == State::kOpen) {
     session_->Receive(bytes, turnover_->now, turnover_->wall);
+  } else {
+    drained_ += bytes.size();
   }
   ring_->Return(completion);
   if ((completion.flags & IORING_CQE_F_MORE) == 0) {

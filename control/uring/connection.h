@@ -18,6 +18,8 @@ namespace flatline::uring {
 class Connection final : public Completer, public Carrier {
  public:
   static constexpr Duration kLinger{1'000'000'000};
+  // Read meanwhile, and thrown away: bytes that were under way when it ended, not an endless text.
+  static constexpr std::size_t kMostDrained = std::size_t{256} << 10;
 
   // What the connections of one thread share: the time of the running turn, and who has come to
   // need something other than the outlet's attention.
@@ -81,6 +83,7 @@ class Connection final : public Completer, public Carrier {
   std::size_t place_ = 0;
   State state_ = State::kOpen;
   Instant linger_until_{};
+  std::size_t drained_ = 0;
   bool receiving_ = false;
   bool cancelling_ = false;
   bool sending_ = false;
