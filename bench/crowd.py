@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """delivery.latency_*, many_*, storm_seconds, snapshot_seconds: what it costs to tell many, or much.
-Control is real, and fed through a region by crowd_bench, which also plays the subscribers. Each mode
-has a control of its own. `crowd.py [MODE...]`.
+Control is real, and fed through a region by crowd_bench, which also plays the subscribers (in mode
+hostile: by hostile_bench). Each mode has a control of its own. `crowd.py [MODE...]`.
 """
 
 import pathlib
@@ -12,7 +12,9 @@ import tempfile
 
 from fan_out import BUILD, free_port, server
 
-MODES = ("latency", "latency-unix", "latency-ten", "many", "storm", "snapshot")
+# what is run for a moment by the tests
+HOSTILE = {"hostile": [], "hostile-once": ["1"]}
+MODES = ("latency", "latency-unix", "latency-ten", "hostile", "many", "storm", "snapshot")
 
 
 def main(modes):
@@ -21,8 +23,11 @@ def main(modes):
         with tempfile.TemporaryDirectory(prefix="flatline-crowd-", dir="/dev/shm") as directory:
             port = free_port()
             with server("flatline", directory, port) as pid:
-                ran = subprocess.run([BUILD / "bench/crowd_bench", mode, directory, str(port), str(pid)],
-                                     check=True, capture_output=True, text=True, timeout=120)
+                where = [directory, str(port), str(pid)]
+                command = (["hostile_bench", *where, *HOSTILE[mode]] if mode in HOSTILE
+                           else ["crowd_bench", mode, *where])
+                ran = subprocess.run([BUILD / "bench" / command[0], *command[1:]], check=True,
+                                     stdout=subprocess.PIPE, text=True, timeout=120)
         print(ran.stdout, end="", flush=True)
 
 

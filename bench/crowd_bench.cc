@@ -8,6 +8,9 @@
 // started by bench/crowd.py. Prints rows. One thread feeds and hears.
 #include "bench/crowd.h"
 #include "bench/fed_region.h"
+#include "bench/latencies.h"
+#include "bench/process_status.h"
+#include "bench/reaper.h"
 
 #include <flatline/client.h>
 #include <flatline/delivery.h>
@@ -40,62 +43,6 @@ std::int64_t WallNow() {
              std::chrono::system_clock::now().time_since_epoch())
       .count();
 }
-
-// Latencies by the microsecond, up to two seconds.
-class Latencies {
- public:
-  void Count(std::int64_t ns, std::uint64_t times = 1) {
-    const auto us = static_cast<std::size_t>(std::clamp<std::int64_t>(ns / 1000, 0, kMost - 1));
-    counts_[us] += times;
-    total_ += times;
-    most_ns_ = std::max(most_ns_, ns);
-  }
-
-  [[nodiscard]] std::uint64_t total() const { return total_; }
-
-  [[nodiscard]] double most_us() const { return static_cast<double>(most_ns_) / 1e3; }
-
-  [[nodiscard]] std::size_t AtShare(double share) const {
-    auto left = static_cast<std::uint64_t>(share * static_cast<double>(total_));
-    for (std::size_t us = 0; us < counts_.size(); ++us) {
-      if (counts_[us] > left) {
-        return us;
-      }
-      left -= counts_[us];
-    }
-    return counts_.size();
-  }
-
- private:
-  static constexpr std::int64_t kMost = 2'000'000;
-
-  std::vector<std::uint64_t> counts_ = std::vector<std::uint64_t>(kMost);
-  std::uint64_t total_ = 0;
-  std::int64_t most_ns_ = 0;
-};
-
-// Kills one endpoint after the other at a rate, whenever it is asked to.
-class Reaper {
- public:
-  Reaper(FedRegion& region, std::int64_t per_second)
-      : region_(&region), interval_(std::chrono::nanoseconds(1'000'000'000 / per_second)) {}
-
-  void KillTheDue() {
-    for (const auto now = Clock::now(); next_ <= now; next_ += interval_) {
-      while (!region_->Kill(killed_ % 64 + 1)) {
-      }
-      ++killed_;
-    }
-  }
-
-  [[nodiscard]] Clock::time_point next() const { return next_; }
-
- private:
-  FedRegion* region_;
-  std::chrono::nanoseconds interval_;
-  Clock::time_point next_ = Clock::now();
-  std::uint64_t killed_ = 0;
-};
 
 struct Audience {
   std::string_view rows;  // what their names begin with
@@ -172,16 +119,6 @@ class Pieces {
   std::size_t filled_ = 0;
 };
 
-std::uint64_t KilobytesIn(const std::string& path, std::string_view name) {
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with(name)) {
-      return std::strtoull(line.c_str() + name.size(), nullptr, 10);
-    }
-  }
-  return 0;
-}
-
 // Of sockets' buffers, in the whole kernel.
 std::uint64_t SocketBytes() {
   std::ifstream file("/proc/net/sockstat");
@@ -232,7 +169,7 @@ void Many(const std::string& directory, std::uint16_t port, const std::string& p
       look_at = now + std::chrono::milliseconds(200);
     }
   }
-  const std::uint64_t resident = KilobytesIn("/proc/" + pid + "/status", "VmHWM:") * 1024;
+  const std::uint64_t resident = ResidentBytes(pid);
   std::printf("delivery.many_deliveries %zu 1\n", static_cast<std::size_t>(latencies.total()));
   std::printf(
       "delivery.many_memory_bytes %.4g B\n",

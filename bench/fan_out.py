@@ -19,7 +19,8 @@ import sys
 import tempfile
 import time
 
-BUILD = pathlib.Path(__file__).resolve().parent.parent / ".build"
+BUILD = pathlib.Path(os.environ.get("FLATLINE_BUILD",
+                                    pathlib.Path(__file__).resolve().parent.parent / ".build"))
 WINDOWS = (1, 16, 256)
 ROUNDS = 3
 CONFIG = """

@@ -46,6 +46,7 @@ TARGETS = [
     ("delivery.ratio_to_redis_w256", AT_LEAST, 8, "1"),
     ("delivery.latency_median_us", AT_MOST, 50, "us"),
     ("delivery.latency_p999_us", AT_MOST, 1000, "us"),
+    ("delivery.latency_beside_hostile_ratio", AT_MOST, 1.2, "1"),
     ("delivery.storm_seconds", AT_MOST, 3, "s"),
     ("delivery.snapshot_seconds", AT_MOST, 1.5, "s"),
     ("delivery.roster_seconds", AT_MOST, 15, "s"),
