@@ -1,5 +1,5 @@
 // The records that are made on the connection and do not stand in the journal: greetings,
-// bookmarks, gaps, brackets of a snapshot, errors, answers. Used by publisher, snapshot and
+// bookmarks, gaps, brackets of a snapshot, names, errors, answers. Used by publisher, snapshot and
 // administration. Pure; each is sealed with its CRC when it is returned.
 #pragma once
 
@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 
 namespace flatline::frames {
 
@@ -76,6 +77,23 @@ inline DeliveryRecord Error(const Refusal& refusal) noexcept {
               std::min(refusal.text.size(), kErrorTextSize));
   out.kind = RecordKind::kError;
   out.reason = static_cast<std::uint8_t>(refusal.error);
+  return Seal(out);
+}
+
+// Part `part` of `parts` of the name in the record behind, which has the same sequence.
+inline DeliveryRecord NamePart(std::string_view text,
+                               std::uint8_t part,
+                               std::uint8_t parts,
+                               std::uint64_t sequence) noexcept {
+  DeliveryRecord out;
+  out.sequence = sequence;
+  std::memcpy(reinterpret_cast<char*>(&out) + kErrorTextOffset,
+              text.data(),
+              std::min(text.size(), kNamePartSize));
+  out.kind = RecordKind::kName;
+  out.from = part;
+  out.to = parts;
+  out.reason = static_cast<std::uint8_t>(std::min(text.size(), kNamePartSize));
   return Seal(out);
 }
 

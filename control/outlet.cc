@@ -20,7 +20,8 @@ Outlet::Outlet(Service& service, SnapshotJob::Run run, std::shared_ptr<Bell> bel
                  service.trail(),
                  {.bookmark = service.options().bookmark,
                   .run = std::move(run),
-                  .wake = [bell = bell_] { bell->Ring(); }}),
+                  .wake = [bell = bell_] { bell->Ring(); },
+                  .roster = [&service] { return service.filters().roster(); }}),
       look_interval_(std::clamp(service.options().bookmark / 4, kMostLooks, kLeastLooks)) {
   service_->Enter(bell_);
 }

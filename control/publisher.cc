@@ -23,13 +23,15 @@ void Publisher::Follow(WallInstant wall) {
   });
 }
 
-std::shared_ptr<Stream> Publisher::StreamFor(const Filter& filter) {
+std::shared_ptr<Stream> Publisher::StreamFor(const Filter& filter, bool with_names) {
   for (const auto& weak : streams_) {
-    if (auto stream = weak.lock(); stream && *stream->filter() == filter) {
+    if (auto stream = weak.lock();
+        stream && stream->has_names() == with_names && *stream->filter() == filter) {
       return stream;
     }
   }
-  auto out = std::make_shared<Stream>(journal_, std::make_shared<const Filter>(filter));
+  auto out = std::make_shared<Stream>(
+      journal_, std::make_shared<const Filter>(filter), with_names ? options_.roster : nullptr);
   streams_.push_back(out);
   return out;
 }
@@ -41,7 +43,7 @@ std::expected<Outgoing, Refusal> Publisher::Begin(Subscriber& subscriber,
                                                   WallInstant wall) {
   Follow(wall);
   const std::uint64_t newest = journal_.newest();
-  subscriber.stream = StreamFor(Filter(request));
+  subscriber.stream = StreamFor(Filter(request), (request.header.options & kWantNames) != 0);
   subscriber.last_sent = now;
   subscriber.cursor = newest;
   subscriber.pace = {request.header.batch_bytes,
@@ -96,7 +98,7 @@ std::expected<Outgoing, Refusal> Publisher::NextOfSnapshot(Subscriber& subscribe
       return Outgoing{};
     }
     subscriber.snapshot = std::make_shared<SnapshotJob>(
-        subscriber.ticket, subscriber.stream->filter(), *readable_, *trail_, options_.wake);
+        subscriber.ticket, *subscriber.stream, *readable_, *trail_, options_.wake);
     subscriber.stage = Subscriber::Stage::kSnapshot;
     subscriber.cursor = subscriber.snapshot->sequence();
     subscriber.snapshot->Start(options_.run, wall);

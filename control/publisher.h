@@ -24,6 +24,8 @@ struct PublisherOptions {
   Duration bookmark{1'000'000'000};
   SnapshotJob::Run run = [](const std::function<void()>& task) { task(); };
   std::function<void()> wake = [] {};  // a step of a snapshot is done
+  // As of now, from any thread.
+  Stream::RosterNow roster = [] { return std::shared_ptr<const Roster>{}; };
 };
 
 class Publisher {
@@ -54,7 +56,7 @@ class Publisher {
  private:
   [[nodiscard]] std::expected<Outgoing, Refusal> NextOfSnapshot(Subscriber& subscriber,
                                                                 WallInstant wall);
-  [[nodiscard]] std::shared_ptr<Stream> StreamFor(const Filter& filter);
+  [[nodiscard]] std::shared_ptr<Stream> StreamFor(const Filter& filter, bool with_names);
 
   const ReadableJournal* readable_;
   const Trail* trail_;

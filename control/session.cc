@@ -17,11 +17,7 @@ const Refusal cursor_is_taken{DeliveryError::kCursorTaken, "another connection g
 
 // What a request may say and this release does not do yet is refused, never passed over.
 const char* UnservedKey(const Request& request) {
-  const SubscriptionText& text = request.text;
-  if (text.summary_ms != 0) {
-    return "summary";
-  }
-  return (request.header.options & kWantNames) != 0 ? "names" : nullptr;
+  return request.text.summary_ms != 0 ? "summary" : nullptr;
 }
 
 }  // namespace

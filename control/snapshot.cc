@@ -15,15 +15,20 @@ namespace {
 
 constexpr std::size_t kPiece = 4096;  // slots that one core reads at a time
 static_assert(Snapshot::kChunk % kPiece == 0);
+constexpr std::size_t kAhead = 8;  // so many rows ahead is the roster's directory fetched
 
 }  // namespace
 
-Snapshot::Snapshot(const SnapshotOrigin& origin, std::shared_ptr<const Filter> filter)
+Snapshot::Snapshot(const SnapshotOrigin& origin,
+                   std::shared_ptr<const Filter> filter,
+                   std::unique_ptr<const NameFrames> names)
     : region_(origin.region),
       sequence_(origin.sequence),
       filter_(std::move(filter)),
       chunk_(kChunk),
-      filled_(kChunk / kPiece) {
+      filled_(kChunk / kPiece),
+      names_(std::move(names)),
+      row_names_(filled_.size()) {
   for (const Transition& last : origin.unapplied) {
     if (last.kind == TransitionKind::kBlind) {
       continue;
@@ -150,21 +155,45 @@ std::size_t Snapshot::Settle(std::span<Row> rows) {
   return count;
 }
 
+// The names of a settled piece; returns how many frames they take.
+std::size_t Snapshot::FindNames(std::size_t piece) {
+  if (!names_) {
+    return 0;
+  }
+  const auto rows = std::span(chunk_).subspan(piece * kPiece, filled_[piece]);
+  std::vector<std::string_view>& found = row_names_[piece];
+  found.clear();
+  std::size_t parts = 0;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (i + kAhead < rows.size()) {
+      names_->Prefetch(rows[i + kAhead].id);
+    }
+    found.push_back(names_->NameOf(rows[i].id));
+    parts += NameFramesOf(found.back());
+  }
+  return parts;
+}
+
 void Snapshot::TellChunk(WallInstant wall) {
+  std::vector<std::size_t> widths(filled_.size());
   tbb::parallel_for(std::size_t{0}, filled_.size(), [&](std::size_t piece) {
     filled_[piece] = Settle(std::span(chunk_).subspan(piece * kPiece, filled_[piece]));
+    widths[piece] = filled_[piece] + FindNames(piece);
   });
   std::vector<std::size_t> begins(filled_.size());
-  std::exclusive_scan(filled_.begin(), filled_.end(), begins.begin(), std::size_t{0});
-  const std::size_t count = begins.back() + filled_.back();
-  rows_.resize(count);
+  std::exclusive_scan(widths.begin(), widths.end(), begins.begin(), std::size_t{0});
+  rows_.resize(begins.back() + widths.back());
   tbb::parallel_for(std::size_t{0}, filled_.size(), [&](std::size_t piece) {
     const auto settled = std::span(chunk_).subspan(piece * kPiece, filled_[piece]);
-    std::ranges::transform(settled,
-                           rows_.begin() + static_cast<std::ptrdiff_t>(begins[piece]),
-                           [&](const Row& row) { return RecordOf(row, wall); });
+    DeliveryRecord* out = rows_.data() + begins[piece];
+    for (std::size_t i = 0; i < settled.size(); ++i) {
+      if (names_) {
+        out = WriteName(row_names_[piece][i], sequence_, out);
+      }
+      *out++ = RecordOf(settled[i], wall);
+    }
   });
-  told_ += count;
+  told_ += std::reduce(filled_.begin(), filled_.end());
   settled_ = read_;
 }
 
@@ -172,7 +201,12 @@ void Snapshot::TellRemainder(WallInstant wall) {
   const Filter::Look look(*filter_);
   for (const auto& [id, as_of] : as_of_) {
     if (as_of.presence == Presence::kThere && !as_of.told && look.WantsRow(FactsOf(as_of.row))) {
-      rows_.push_back(RecordOf(as_of.row, wall));
+      const DeliveryRecord row = RecordOf(as_of.row, wall);
+      if (names_) {
+        names_->Append(row, rows_);
+      } else {
+        rows_.push_back(row);
+      }
       ++told_;
     }
   }

@@ -16,6 +16,7 @@
 #pragma once
 
 #include "control/filter.h"
+#include "control/name_frames.h"
 #include "control/snapshot_origin.h"
 #include "control/trail.h"
 #include "control/transition_reader.h"
@@ -29,6 +30,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -46,7 +48,10 @@ class Snapshot {
     kTooMuch,  // more changed meanwhile than is kept
   };
 
-  Snapshot(const SnapshotOrigin& origin, std::shared_ptr<const Filter> filter);
+  // `names` null: rows go without.
+  Snapshot(const SnapshotOrigin& origin,
+           std::shared_ptr<const Filter> filter,
+           std::unique_ptr<const NameFrames> names = nullptr);
 
   // A record that was journaled after the origin's, in order, and the trace it left.
   void Observe(const DeliveryRecord& record, Trace trace);
@@ -62,6 +67,7 @@ class Snapshot {
 
   [[nodiscard]] std::uint64_t sequence() const noexcept { return sequence_; }
 
+  // Rows, names not counted.
   [[nodiscard]] std::uint64_t told() const noexcept { return told_; }
 
  private:
@@ -92,6 +98,7 @@ class Snapshot {
   void ReadChunk();
   std::size_t ReadPiece(std::size_t slot, std::size_t end, std::span<Row> out) const;
   std::size_t Settle(std::span<Row> rows);
+  std::size_t FindNames(std::size_t piece);
   void TellChunk(WallInstant wall);
   void TellRemainder(WallInstant wall);
   [[nodiscard]] static DeliveryRecord FactsOf(const Row& row) noexcept;
@@ -106,6 +113,8 @@ class Snapshot {
   RingPositions held_until_{};  // what must be journaled before the chunk may be told
   std::vector<Row> chunk_;      // pieces of kPiece rows, filled in part
   std::vector<std::size_t> filled_;
+  std::unique_ptr<const NameFrames> names_;
+  std::vector<std::vector<std::string_view>> row_names_;  // of each piece; without names: empty
   std::unordered_map<EndpointId, AsOf> as_of_;
   std::vector<DeliveryRecord> rows_;
   std::uint64_t told_ = 0;

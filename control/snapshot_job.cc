@@ -10,7 +10,7 @@ constexpr std::size_t kAtOnce = 65536;
 }  // namespace
 
 SnapshotJob::SnapshotJob(std::shared_ptr<const SnapshotTicket> ticket,
-                         std::shared_ptr<const Filter> filter,
+                         const Stream& stream,
                          const ReadableJournal& journal,
                          const Trail& trail,
                          std::function<void()> when_done)
@@ -19,7 +19,7 @@ SnapshotJob::SnapshotJob(std::shared_ptr<const SnapshotTicket> ticket,
       trail_(&trail),
       reader_(journal),
       when_done_(std::move(when_done)),
-      snapshot_(ticket_->origin(), std::move(filter)),
+      snapshot_(ticket_->origin(), stream.filter(), stream.Names()),
       observed_(ticket_->origin().sequence) {}
 
 void SnapshotJob::Start(const Run& run, WallInstant wall) {

@@ -8,6 +8,7 @@
 #include "control/readable_journal.h"
 #include "control/snapshot.h"
 #include "control/snapshot_origin.h"
+#include "control/stream.h"
 #include "control/trail.h"
 
 #include <atomic>
@@ -24,9 +25,10 @@ class SnapshotJob : public std::enable_shared_from_this<SnapshotJob> {
   using Run = std::function<void(std::function<void()> task)>;
 
   // `when_done` is called on that thread after each step. The ticket has been granted; the journal
-  // and the trail outlive the job.
+  // and the trail outlive the job. Rows are filtered and named as the stream is, with the roster of
+  // now.
   SnapshotJob(std::shared_ptr<const SnapshotTicket> ticket,
-              std::shared_ptr<const Filter> filter,
+              const Stream& stream,
               const ReadableJournal& journal,
               const Trail& trail,
               std::function<void()> when_done);

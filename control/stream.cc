@@ -7,11 +7,23 @@
 
 namespace flatline {
 
-Stream::Stream(const JournalReader& journal, std::shared_ptr<const Filter> filter)
+namespace {
+
+// So many records ahead is the roster's directory fetched.
+constexpr std::size_t kAhead = 8;
+
+}  // namespace
+
+Stream::Stream(const JournalReader& journal, std::shared_ptr<const Filter> filter, RosterNow names)
     : journal_(&journal),
       filter_(std::move(filter)),
-      is_everything_(filter_->everything()),
+      roster_(std::move(names)),
+      is_everything_(filter_->everything() && !roster_),
       upto_(journal.newest()) {}
+
+std::unique_ptr<const NameFrames> Stream::Names() const {
+  return roster_ ? std::make_unique<const NameFrames>(roster_()) : nullptr;
+}
 
 void Stream::Follow(WallInstant wall) {
   const std::uint64_t newest = journal_->newest();
@@ -25,7 +37,7 @@ void Stream::Follow(WallInstant wall) {
   }
   const std::uint64_t limit = std::min(newest, upto_ + kMostScanned);
   while (upto_ < limit) {
-    if (chunks_.empty() || chunks_.back()->records.size() == kChunkRecords) {
+    if (chunks_.empty() || chunks_.back()->is_full()) {
       chunks_.push_back(std::make_shared<Chunk>(upto_));
       if (chunks_.size() > kMostChunks) {
         chunks_.pop_front();
@@ -42,7 +54,8 @@ void Stream::Follow(WallInstant wall) {
 // Until the chunk is full or accounts for the journal up to `limit`.
 void Stream::Encode(Chunk& into, std::uint64_t limit, WallInstant wall) const {
   const Filter::Look look(*filter_);
-  while (into.upto < limit && into.records.size() < kChunkRecords) {
+  const auto names = Names();
+  while (into.upto < limit && !into.is_full()) {
     const std::uint64_t oldest = journal_->oldest();
     if (into.upto + 1 < oldest) {
       into.records.push_back(frames::Gap(into.upto, oldest - 1, wall));
@@ -56,14 +69,28 @@ void Stream::Encode(Chunk& into, std::uint64_t limit, WallInstant wall) const {
       into.upto = range.hole_until;
       continue;
     }
-    for (const DeliveryRecord& record : range.records) {
-      if (into.records.size() == kChunkRecords) {
-        break;
-      }
-      ++into.upto;
-      if (look.Wants(record)) {
-        into.records.push_back(record);
-      }
+    Encode(into, range.records, look, names.get());
+  }
+}
+
+// As far as there is room.
+void Stream::Encode(Chunk& into,
+                    std::span<const DeliveryRecord> records,
+                    const Filter::Look& look,
+                    const NameFrames* names) {
+  for (std::size_t i = 0; i < records.size() && !into.is_full(); ++i) {
+    const DeliveryRecord& record = records[i];
+    ++into.upto;
+    if (names != nullptr && i + kAhead < records.size()) {
+      names->Prefetch(records[i + kAhead].endpoint);
+    }
+    if (!look.Wants(record)) {
+      continue;
+    }
+    if (names != nullptr) {
+      names->Append(record, into.records);
+    } else {
+      into.records.push_back(record);
     }
   }
 }

@@ -1,6 +1,7 @@
 // What all subscribers with the same filter are sent: the mapped journal itself where nothing is
-// left out, else records encoded once for all of them. One per filter and publisher thread, and
-// used by that thread alone. Who is further behind than the encoded window is encoded for by
+// left out or added, else records encoded once for all of them, with the names of the roster of
+// that moment where they want names. One per filter and publisher thread, with names and without,
+// and used by that thread alone. Who is further behind than the encoded window is encoded for by
 // himself, until he has caught up. Bounds: kMostChunks of kChunkRecords encoded; kMostScanned
 // records looked at in one call. Cost: nothing for each record where all is wanted; else one look
 // at each, whatever the number of subscribers.
@@ -10,6 +11,7 @@
 #pragma once
 
 #include "control/filter.h"
+#include "control/name_frames.h"
 #include "control/outgoing.h"
 #include "control/readable_journal.h"
 
@@ -19,7 +21,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace flatline {
@@ -31,8 +35,13 @@ class Stream {
   static constexpr std::size_t kMostChunks = 16;
   static constexpr std::size_t kMostScanned = 65536;
 
-  // Begins at the newest record.
-  Stream(const JournalReader& journal, std::shared_ptr<const Filter> filter);
+  // As of now; null: there is none.
+  using RosterNow = std::function<std::shared_ptr<const Roster>()>;
+
+  // Begins at the newest record. Without `names` there are none.
+  Stream(const JournalReader& journal,
+         std::shared_ptr<const Filter> filter,
+         RosterNow names = nullptr);
 
   // Takes what has been journaled since, as far as it goes in one call.
   void Follow(WallInstant wall);
@@ -49,15 +58,23 @@ class Stream {
 
   [[nodiscard]] const std::shared_ptr<const Filter>& filter() const noexcept { return filter_; }
 
+  // What its subscribers are sent of names; null: they want none.
+  [[nodiscard]] std::unique_ptr<const NameFrames> Names() const;
+
+  [[nodiscard]] bool has_names() const noexcept { return roster_ != nullptr; }
+
  private:
   // Appended to while earlier records of it are being sent: never moves.
   struct Chunk {
     explicit Chunk(std::uint64_t after_sequence) : after(after_sequence), upto(after_sequence) {
-      records.reserve(kChunkRecords);
+      records.reserve(kChunkRecords + kMostNameParts);  // the last one may have a name
     }
 
     std::uint64_t after;
     std::uint64_t upto;
+
+    [[nodiscard]] bool is_full() const noexcept { return records.size() >= kChunkRecords; }
+
     std::vector<DeliveryRecord> records;
   };
 
@@ -65,9 +82,14 @@ class Stream {
   [[nodiscard]] static Outgoing FromChunk(const std::shared_ptr<Chunk>& chunk,
                                           std::uint64_t& cursor);
   void Encode(Chunk& into, std::uint64_t limit, WallInstant wall) const;
+  static void Encode(Chunk& into,
+                     std::span<const DeliveryRecord> records,
+                     const Filter::Look& look,
+                     const NameFrames* names);
 
   const JournalReader* journal_;
   std::shared_ptr<const Filter> filter_;
+  RosterNow roster_;
   bool is_everything_;
   std::uint64_t upto_;
   std::uint64_t produced_ = 0;

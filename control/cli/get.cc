@@ -3,6 +3,7 @@
 #include "control/cli/arguments.h"
 #include "control/cli/endpoint_row.h"
 #include "control/cli/observation.h"
+#include "control/cli/record_text.h"
 #include "control/region_file.h"
 #include "control/roster.h"
 
@@ -56,8 +57,7 @@ ExitCode Run(const std::string& text, const Invocation& invocation) {
     if (!name.empty()) {
       json["name"] = name;
     }
-    using Json = decltype(json);
-    invocation.out << json.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n";
+    invocation.out << JsonLine(json) << "\n";
   } else {
     invocation.out << (name.empty() ? "" : "name         " + name + "\n") << RowParagraph(*row);
   }

@@ -3,7 +3,9 @@
 #include "control/cli/arguments.h"
 #include "control/cli/endpoint_row.h"
 #include "control/cli/observation.h"
+#include "control/cli/record_text.h"
 #include "control/region_file.h"
+#include "control/roster.h"
 
 #include <flatline/liveness.h>
 
@@ -15,6 +17,8 @@
 #include <optional>
 #include <ostream>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace flatline::cli {
@@ -26,6 +30,7 @@ struct Options {
   std::vector<Group> groups;
   std::string profile;
   std::uint64_t limit = 0;  // 0: none
+  bool names = false;
 };
 
 std::expected<RowFilter, std::string> FilterOf(const Options& options, const RegionView& region) {
@@ -49,7 +54,39 @@ std::expected<RowFilter, std::string> FilterOf(const Options& options, const Reg
   return out;
 }
 
+// Null: no names were asked for, or nobody has one.
+std::expected<std::shared_ptr<const Roster>, Failure> RosterFor(const Options& options,
+                                                                const Invocation& invocation) {
+  if (!options.names) {
+    return nullptr;
+  }
+  const auto config = invocation.Load();
+  if (!config) {
+    return std::unexpected(Failure{ExitCode::kUsage, config.error()});
+  }
+  auto out = Roster::Open(config->control.roster);
+  if (!out) {
+    return std::unexpected(Failure{ExitCode::kFailed, out.error()});
+  }
+  return std::move(*out);
+}
+
+std::string LineOf(const EndpointRow& row, std::string_view name, bool json) {
+  if (!json) {
+    return RowText(row) + (name.empty() ? "" : "  " + Printable(name));
+  }
+  auto out = RowJson(row);
+  if (!name.empty()) {
+    out["name"] = name;
+  }
+  return JsonLine(out);
+}
+
 ExitCode Run(const Options& options, const Invocation& invocation) {
+  const auto roster = RosterFor(options, invocation);
+  if (!roster) {
+    return invocation.Fail(roster.error());
+  }
   const auto region = invocation.JoinRegion();
   if (!region) {
     return invocation.Fail(region.error());
@@ -59,7 +96,7 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
     return invocation.Fail(ExitCode::kUsage, filter.error());
   }
   if (!invocation.json) {
-    invocation.out << RowHeading() << "\n";
+    invocation.out << RowHeading() << (options.names ? "  name\n" : "\n");
   }
   const auto slots = static_cast<Slot>(region->view().shape().slots());
   std::uint64_t printed = 0;
@@ -68,7 +105,8 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
     if (!row || !filter->Accepts(*row)) {
       continue;
     }
-    invocation.out << (invocation.json ? RowJson(*row).dump() : RowText(*row)) << "\n";
+    const std::string_view name = *roster ? (*roster)->NameOf(row->id) : std::string_view{};
+    invocation.out << LineOf(*row, name, invocation.json) << "\n";
     ++printed;
     if (!invocation.out) {
       return ExitCode::kFailed;
@@ -92,6 +130,7 @@ void AddListVerb(CLI::App& app, Invocation& invocation) {
       ->delimiter(',')
       ->type_name("GROUP,...");
   verb->add_option("--profile", options->profile, "by name or number")->type_name("PROFILE");
+  verb->add_flag("--names", options->names, "with the names of the roster");
   verb->add_option("--limit", options->limit, "at most so many; 0: all")->type_name("N");
   verb->callback([options, &invocation] {
     invocation.run = [options, &invocation] { return Run(*options, invocation); };

@@ -2,6 +2,7 @@
 
 #include "control/cli/status_text.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
@@ -18,10 +19,16 @@ std::string_view StateName(RecordKind kind, std::uint8_t state) {
   return kind == RecordKind::kHealth ? NameIn(kHealthNames, state) : NameIn(kLivenessNames, state);
 }
 
-std::string ChangeText(const DeliveryRecord& record) {
+// "endpoint 42", "endpoint 42 (web-7)".
+std::string EndpointText(const DeliveryRecord& record, std::string_view name) {
+  return fmt::format(
+      "endpoint {}{}", record.endpoint, name.empty() ? "" : " (" + Printable(name) + ")");
+}
+
+std::string ChangeText(const DeliveryRecord& record, std::string_view name) {
   const bool is_health = record.kind == RecordKind::kHealth;
-  return fmt::format("endpoint {} {}{} -> {} ({}), silent {}, group {}, incarnation {}",
-                     record.endpoint,
+  return fmt::format("{} {}{} -> {} ({}), silent {}, group {}, incarnation {}",
+                     EndpointText(record, name),
                      is_health ? "health " : "",
                      StateName(record.kind, record.from),
                      StateName(record.kind, record.to),
@@ -31,11 +38,11 @@ std::string ChangeText(const DeliveryRecord& record) {
                      record.incarnation);
 }
 
-std::string Body(const DeliveryRecord& record) {
+std::string Body(const DeliveryRecord& record, std::string_view name) {
   switch (record.kind) {
     case RecordKind::kLiveness:
     case RecordKind::kHealth:
-      return ChangeText(record);
+      return ChangeText(record, name);
     case RecordKind::kBlind:
       return fmt::format("blind for {} ({}): no verdict counts this time",
                          ShortDuration(Duration{record.silence_ns}),
@@ -47,8 +54,8 @@ std::string Body(const DeliveryRecord& record) {
     case RecordKind::kSnapshotBegin:
       return "snapshot begins";
     case RecordKind::kSnapshotRow:
-      return fmt::format("endpoint {} is {}, health {}, group {}, incarnation {}",
-                         record.endpoint,
+      return fmt::format("{} is {}, health {}, group {}, incarnation {}",
+                         EndpointText(record, name),
                          StateName(RecordKind::kLiveness, record.to),
                          NameOf(record.health),
                          record.group,
@@ -100,6 +107,12 @@ std::string_view NameOf(RecordKind kind) noexcept {
   return "?";
 }
 
+std::string Printable(std::string_view name) {
+  std::string out(name);
+  std::ranges::replace_if(out, [](unsigned char byte) { return byte < 0x20 || byte == 0x7F; }, '?');
+  return out;
+}
+
 std::string WallText(std::int64_t ns) {
   constexpr std::int64_t kSecond = 1'000'000'000;
   const std::int64_t fraction = ((ns % kSecond) + kSecond) % kSecond;
@@ -107,11 +120,15 @@ std::string WallText(std::int64_t ns) {
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:09}Z", fmt::gmtime(seconds), fraction);
 }
 
-std::string RecordText(const DeliveryRecord& record) {
-  return fmt::format("{} #{} {}", WallText(record.at_ns), record.sequence, Body(record));
+std::string RecordText(const DeliveryRecord& record, std::string_view name) {
+  return fmt::format("{} #{} {}", WallText(record.at_ns), record.sequence, Body(record, name));
 }
 
-nlohmann::ordered_json RecordJson(const DeliveryRecord& record) {
+std::string JsonLine(const nlohmann::ordered_json& json) {
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+nlohmann::ordered_json RecordJson(const DeliveryRecord& record, std::string_view name) {
   nlohmann::ordered_json out{{"kind", NameOf(record.kind)},
                              {"sequence", record.sequence},
                              {"at", WallText(record.at_ns)},
@@ -119,6 +136,9 @@ nlohmann::ordered_json RecordJson(const DeliveryRecord& record) {
   const bool is_row = record.kind == RecordKind::kSnapshotRow;
   if (IsChange(record.kind) || is_row) {
     out["endpoint"] = record.endpoint;
+    if (!name.empty()) {
+      out["name"] = name;
+    }
     if (!is_row) {
       out["from"] = StateName(record.kind, record.from);
     }

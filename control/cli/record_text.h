@@ -15,7 +15,15 @@ namespace flatline::cli {
 // "2026-11-21T03:05:01.123456789Z".
 [[nodiscard]] std::string WallText(std::int64_t ns);
 
-[[nodiscard]] std::string RecordText(const DeliveryRecord& record);  // one line
-[[nodiscard]] nlohmann::ordered_json RecordJson(const DeliveryRecord& record);
+// With the name of the endpoint, unless that is empty. One line.
+[[nodiscard]] std::string RecordText(const DeliveryRecord& record, std::string_view name = {});
+[[nodiscard]] nlohmann::ordered_json RecordJson(const DeliveryRecord& record,
+                                                std::string_view name = {});
+
+// Without what would move a terminal's cursor.
+[[nodiscard]] std::string Printable(std::string_view name);
+
+// As one line. A name of the roster may be any bytes: what is not UTF-8 of it is replaced.
+[[nodiscard]] std::string JsonLine(const nlohmann::ordered_json& json);
 
 }  // namespace flatline::cli

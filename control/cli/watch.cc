@@ -18,8 +18,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <ostream>
-#include <span>
 #include <string>
+#include <string_view>
 #include <unistd.h>
 #include <vector>
 
@@ -35,6 +35,7 @@ struct Options {
   std::optional<std::uint64_t> from;
   bool snapshot = false;
   bool no_health = false;
+  bool names = false;
   std::vector<std::string> liveness;
   std::vector<Group> groups;
   std::string filter;
@@ -72,6 +73,7 @@ std::expected<Subscription, std::string> SubscriptionOf(const Options& options,
     }
   }
   out.token = options.token;
+  out.want_names = options.names;
   return out;
 }
 
@@ -109,19 +111,20 @@ class Watch {
 
   std::expected<std::size_t, std::string> Hear(Instant now) {
     const Duration step = ends_ ? std::min(kStep, *ends_ - now) : kStep;
-    return client_.Poll(step, [this](std::span<const DeliveryRecord> records) { Print(records); });
+    const auto out = client_.PollEach(
+        step, [this](const DeliveryRecord& record, std::string_view name) { Print(record, name); });
+    invocation_.out.flush();
+    return out;
   }
 
-  void Print(std::span<const DeliveryRecord> records) {
-    for (const DeliveryRecord& record : records) {
-      if (left_ == 0) {
-        break;
-      }
-      invocation_.out << (invocation_.json ? RecordJson(record).dump() : RecordText(record))
-                      << "\n";
-      --left_;
+  void Print(const DeliveryRecord& record, std::string_view name) {
+    if (left_ == 0) {
+      return;
     }
-    invocation_.out.flush();
+    invocation_.out << (invocation_.json ? JsonLine(RecordJson(record, name))
+                                         : RecordText(record, name))
+                    << "\n";
+    --left_;
   }
 
   [[nodiscard]] ExitCode NobodyThere() const {
@@ -170,6 +173,7 @@ void AddWatchVerb(CLI::App& app, Invocation& invocation) {
       ->type_name("GROUP,...");
   verb->add_option("--filter", options->filter, "liveness:dead and rack=r7 and not group:12, say")
       ->type_name("EXPRESSION");
+  verb->add_flag("--names", options->names, "with the names of the roster");
   verb->add_flag("--no-health", options->no_health, "no changes of health");
   verb->add_option("--for", options->duration, "end after so long")
       ->type_name("DURATION")

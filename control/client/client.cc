@@ -4,6 +4,7 @@
 
 #include <flatline/client.h>
 #include <flatline/crc32c.h>
+#include <flatline/names.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -86,6 +87,7 @@ struct Client::Connection {
   void Arrive(Duration left);
   std::size_t Exchange(Duration left, const OnRecords& on_records);
   std::size_t Receive(const OnRecords& on_records);
+  [[nodiscard]] std::size_t CountWhole() const;
   std::size_t HandOut(const OnRecords& on_records);
   std::size_t Tell(std::span<const DeliveryRecord> run,
                    const StreamPosition& behind,
@@ -230,17 +232,28 @@ std::size_t Client::Connection::Receive(const OnRecords& on_records) {
   received += static_cast<std::size_t>(got);
   const std::size_t handed = HandOut(on_records);
   if (state == State::kOpen) {
-    // Less than a record stays, at the front.
-    const std::size_t whole = received / sizeof(DeliveryRecord) * sizeof(DeliveryRecord);
+    // Less than a record stays, at the front, and a name that waits for it.
+    const std::size_t whole = CountWhole() * sizeof(DeliveryRecord);
     std::memmove(bytes, bytes + whole, received - whole);
     received -= whole;
   }
   return handed;
 }
 
+// Of records received, without a name at the end whose record is not there yet.
+std::size_t Client::Connection::CountWhole() const {
+  std::size_t out = received / sizeof(DeliveryRecord);
+  for (std::size_t i = 0;
+       i < kMostNameParts && out != 0 && buffer[out - 1].kind == RecordKind::kName;
+       ++i) {
+    --out;
+  }
+  return out;
+}
+
 // Runs of records that are the subscriber's, each in one call; what is between them is ours.
 std::size_t Client::Connection::HandOut(const OnRecords& on_records) {
-  const std::span<const DeliveryRecord> records(buffer.data(), received / sizeof(DeliveryRecord));
+  const std::span<const DeliveryRecord> records(buffer.data(), CountWhole());
   std::size_t handed = 0;
   std::size_t begin = 0;
   StreamPosition next = position;
@@ -342,6 +355,21 @@ std::expected<std::size_t, std::string> Client::Poll(Duration timeout,
       return handed;
     }
   }
+}
+
+std::expected<std::size_t, std::string> Client::PollEach(Duration timeout,
+                                                         const OnRecord& on_record) {
+  NameReader names;
+  std::size_t told = 0;
+  const auto polled = Poll(timeout, [&](std::span<const DeliveryRecord> records) {
+    for (const DeliveryRecord& record : records) {
+      if (names.Take(record)) {
+        on_record(record, names.name());
+        ++told;
+      }
+    }
+  });
+  return polled ? std::expected<std::size_t, std::string>(told) : polled;
 }
 
 std::uint64_t Client::sequence() const noexcept {

@@ -62,6 +62,7 @@ StreamPosition::StreamPosition(const Subscription& subscription)
 
 DeliveryRequest StreamPosition::Connect() {
   stage_ = Stage::kGreeting;
+  name_length_ = 0;
   DeliveryRequest out;
   out.kind = next_request_;
   out.liveness_mask = liveness_mask_;
@@ -79,6 +80,12 @@ StreamPosition::Verdict StreamPosition::Take(const DeliveryRecord& record) {
   if (record.kind == RecordKind::kError) {
     return TakeError(record);
   }
+  if (record.kind == RecordKind::kName) {
+    return TakeName(record);
+  }
+  if (!IsNamedRightly(record)) {
+    return Verdict::kBroken;
+  }
   switch (stage_) {
     case Stage::kGreeting:
       return TakeGreeting(record);
@@ -89,6 +96,31 @@ StreamPosition::Verdict StreamPosition::Take(const DeliveryRecord& record) {
       break;
   }
   return TakeTail(record);
+}
+
+// Its record moves the position.
+StreamPosition::Verdict StreamPosition::TakeName(const DeliveryRecord& part) {
+  const bool is_asked_for = (options_ & kWantNames) != 0 &&
+                            (stage_ == Stage::kFollows || stage_ == Stage::kSnapshot) &&
+                            part.to <= kMostNameParts && part.from <= part.to;
+  const bool is_next = name_length_ == 0 ? part.from == 1
+                                         : part.from == name_parts_ + 1 &&
+                                               part.to == name_length_ && part.sequence == named_;
+  if (!is_asked_for || !is_next) {
+    return Verdict::kBroken;
+  }
+  named_ = part.sequence;
+  name_parts_ = part.from;
+  name_length_ = part.to;
+  return Verdict::kHandOut;
+}
+
+// What was named is what comes next, and the name was whole.
+bool StreamPosition::IsNamedRightly(const DeliveryRecord& record) {
+  const bool is_named = name_length_ != 0;
+  const bool out = !is_named || (name_parts_ == name_length_ && record.sequence == named_);
+  name_length_ = 0;
+  return out;
 }
 
 StreamPosition::Verdict StreamPosition::TakeGreeting(const DeliveryRecord& record) {
@@ -120,9 +152,6 @@ StreamPosition::Verdict StreamPosition::TakeSnapshot(const DeliveryRecord& recor
     rows_ = 0;
     return Verdict::kHandOut;
   }
-  if (stage_ == Stage::kSnapshot && record.kind == RecordKind::kName) {
-    return Verdict::kHandOut;
-  }
   if (stage_ == Stage::kSnapshot && record.kind == RecordKind::kSnapshotRow) {
     ++rows_;
     return Verdict::kHandOut;
@@ -149,7 +178,6 @@ StreamPosition::Verdict StreamPosition::TakeTail(const DeliveryRecord& record) {
       }
       sequence_ = record.sequence;
       return Verdict::kHandOut;
-    case RecordKind::kName:  // its record moves the position
     case RecordKind::kSummary:
       return Verdict::kHandOut;
     case RecordKind::kBookmark:

@@ -54,6 +54,8 @@ class StreamPosition {
 
   enum class Stage : std::uint8_t { kGreeting, kAwaitsSnapshot, kSnapshot, kFollows };
 
+  [[nodiscard]] Verdict TakeName(const DeliveryRecord& part);
+  [[nodiscard]] bool IsNamedRightly(const DeliveryRecord& record);
   [[nodiscard]] Verdict TakeGreeting(const DeliveryRecord& record);
   [[nodiscard]] Verdict TakeSnapshot(const DeliveryRecord& record);
   [[nodiscard]] Verdict TakeTail(const DeliveryRecord& record);
@@ -74,6 +76,9 @@ class StreamPosition {
   std::uint64_t sequence_ = 0;
   std::uint64_t snapshot_sequence_ = 0;
   std::uint64_t rows_ = 0;
+  std::uint64_t named_ = 0;       // sequence of the record whose name has begun,
+  std::uint8_t name_parts_ = 0;   // by so many parts,
+  std::uint8_t name_length_ = 0;  // of so many; 0: of none
   Duration patience_ = kLeastPatience;
 };
 

@@ -7,6 +7,7 @@
 #include <new>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 static_assert(sizeof(FlatlineRecord) == sizeof(flatline::DeliveryRecord));
@@ -41,7 +42,21 @@ flatline::Subscription SubscriptionOf(const FlatlineSubscription& from) {
   out.groups.assign(from.groups, from.groups + from.group_count);
   out.filter = TextOrNone(from.filter);
   out.token = TextOrNone(from.token);
+  out.want_names = from.want_names != 0;
   return out;
+}
+
+// What came of one way of polling, as a C caller wants it.
+template <typename Poll>
+int64_t Outcome(FlatlineSubscriber& subscriber, const Poll& poll) {
+  try {
+    const auto polled = poll();
+    subscriber.error = polled ? "" : polled.error();
+    return polled ? static_cast<int64_t>(*polled) : -1;
+  } catch (const std::exception& thrown) {
+    subscriber.error = thrown.what();
+    return -1;
+  }
 }
 
 }  // namespace
@@ -65,20 +80,29 @@ int64_t FlatlinePoll(FlatlineSubscriber* subscriber,
                      int64_t timeout_ms,
                      FlatlineOnRecords on_records,
                      void* context) {
-  try {
-    const auto polled = subscriber->client.Poll(
+  return Outcome(*subscriber, [&] {
+    return subscriber->client.Poll(
         flatline::Duration{timeout_ms * 1'000'000},
         [&](std::span<const flatline::DeliveryRecord> records) {
           // The same bytes: asserted above.
           on_records(
               reinterpret_cast<const FlatlineRecord*>(records.data()), records.size(), context);
         });
-    subscriber->error = polled ? "" : polled.error();
-    return polled ? static_cast<int64_t>(*polled) : -1;
-  } catch (const std::exception& thrown) {
-    subscriber->error = thrown.what();
-    return -1;
-  }
+  });
+}
+
+int64_t FlatlinePollEach(FlatlineSubscriber* subscriber,
+                         int64_t timeout_ms,
+                         FlatlineOnRecord on_record,
+                         void* context) {
+  return Outcome(*subscriber, [&] {
+    return subscriber->client.PollEach(
+        flatline::Duration{timeout_ms * 1'000'000},
+        [&](const flatline::DeliveryRecord& record, std::string_view name) {
+          // A zero stands behind it: NameReader.
+          on_record(reinterpret_cast<const FlatlineRecord*>(&record), name.data(), context);
+        });
+  });
 }
 
 const char* FlatlineError(const FlatlineSubscriber* subscriber) {

@@ -25,8 +25,11 @@ Forwarder::Forwarder(Sink& sink,
 
 void Forwarder::Take(std::span<const DeliveryRecord> records, Instant now) {
   for (const DeliveryRecord& record : records) {
-    queue_.push_back({record.sequence, record.generation, now, line_(record) + "\n"});
-    queued_bytes_ += queue_.back().line.size();
+    if (names_.Take(record)) {
+      queue_.push_back(
+          {record.sequence, record.generation, now, line_(record, names_.name()) + "\n"});
+      queued_bytes_ += queue_.back().line.size();
+    }
   }
 }
 

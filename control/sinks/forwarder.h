@@ -10,6 +10,7 @@
 #include "control/sinks/sink.h"
 
 #include <flatline/delivery.h>
+#include <flatline/names.h>
 #include <flatline/time.h>
 
 #include <cstddef>
@@ -20,6 +21,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace flatline::sinks {
 
@@ -32,7 +34,7 @@ struct BatchLimits {
 class Forwarder {
  public:
   using Save = std::function<std::expected<void, std::string>(const Position&)>;
-  using Line = std::function<std::string(const DeliveryRecord&)>;
+  using Line = std::function<std::string(const DeliveryRecord& record, std::string_view name)>;
 
   // How often a position is saved at which nothing was for us.
   static constexpr Duration kSettle{1'000'000'000};
@@ -45,7 +47,7 @@ class Forwarder {
             Line line,
             std::uint64_t seed);
 
-  // Records behind position().taken, in order.
+  // Records behind position().taken, in order, each with its name, where there is one, before it.
   void Take(std::span<const DeliveryRecord> records, Instant now);
 
   [[nodiscard]] bool wants_records() const noexcept {
@@ -85,6 +87,7 @@ class Forwarder {
   BatchLimits limits_;
   Save save_;
   Line line_;
+  NameReader names_;
   BackOff back_off_;
   std::deque<Entry> queue_;
   std::size_t queued_bytes_ = 0;

@@ -31,6 +31,7 @@ void AddSource(CLI::App& app, SinkOptions& out, Written& written) {
   app.add_option("--address", out.subscription.address, "control's: unix:PATH or ADDRESS:PORT")
       ->required();
   app.add_option("--filter", out.subscription.filter, "what it wants to hear; see the manual");
+  app.add_flag("--names", out.subscription.want_names, "lines tell the names of the roster");
   app.add_option("--token-file", written.token_file, "file with the token to show");
   app.add_option("--position", out.position, "file that remembers how far it has come")->required();
   app.add_option("--from", out.from, "where there is no position: the records after this sequence");

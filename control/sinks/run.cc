@@ -80,7 +80,9 @@ std::expected<void, std::string> RunSink(SinkOptions options, const std::atomic<
       position,
       options.limits,
       [&file](const Position& reached) { return file.Save(reached); },
-      [](const DeliveryRecord& record) { return cli::RecordJson(record).dump(); },
+      [](const DeliveryRecord& record, std::string_view name) {
+        return cli::JsonLine(cli::RecordJson(record, name));
+      },
       std::random_device{}());
   Client client(options.subscription);
   return Forward(client, forwarder, stop);

@@ -16,6 +16,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace flatline {
@@ -46,7 +47,12 @@ class Client {
   // Hello and bookmarks are dealt with inside (they move `sequence()`). A kSnapshotBegin that was
   // not asked for follows a gap that could not be resumed from when `resnapshot` is set. Where the
   // connection broke amid a snapshot, it comes anew: a kSnapshotBegin voids the rows before it.
+  // With `want_names` there are kName records too, never without the record that they are for.
   using OnRecords = std::function<void(std::span<const DeliveryRecord>)>;
+
+  // One of these records, and its name; no kName records. Empty: it has none, or no names were
+  // wanted. The name is valid during the call.
+  using OnRecord = std::function<void(const DeliveryRecord& record, std::string_view name)>;
 
   explicit Client(Subscription subscription);
   ~Client();
@@ -60,6 +66,11 @@ class Client {
   // mend (refused request, bad address, another version).
   [[nodiscard]] std::expected<std::size_t, std::string> Poll(Duration timeout,
                                                              const OnRecords& on_records);
+
+  // Likewise, one by one, and so counted. The position moves when all that arrived together have
+  // been handed out: after a callback that threw, those before it come again.
+  [[nodiscard]] std::expected<std::size_t, std::string> PollEach(Duration timeout,
+                                                                 const OnRecord& on_record);
 
   // The last sequence accounted for: what to subscribe from after a restart of the subscriber.
   [[nodiscard]] std::uint64_t sequence() const noexcept;

@@ -79,7 +79,8 @@ constexpr std::uint32_t GenerationOf(std::uint64_t generation_ns) noexcept {
 // a kName.
 inline constexpr std::size_t kErrorTextOffset = 8;
 inline constexpr std::size_t kErrorTextSize = 40;
-inline constexpr std::size_t kMostNameParts = 4;
+inline constexpr std::size_t kNamePartSize = kErrorTextSize;
+inline constexpr std::size_t kMostNameParts = 4;  // numbered from 1
 
 enum class DeliveryError : std::uint8_t {
   kBadRequest = 1,      // not a request of ours, or of another version

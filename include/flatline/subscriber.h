@@ -46,11 +46,15 @@ typedef struct FlatlineSubscription {
   size_t group_count;
   const char* filter;
   const char* token;
+  int want_names;  // for FlatlinePollEach
 } FlatlineSubscription;
 
 typedef struct FlatlineSubscriber FlatlineSubscriber;
 
 typedef void (*FlatlineOnRecords)(const FlatlineRecord* records, size_t count, void* context);
+
+// `name` is "" where there is none, and valid during the call, as the record is.
+typedef void (*FlatlineOnRecord)(const FlatlineRecord* record, const char* name, void* context);
 
 // NULL: there is no memory, or no address.
 FlatlineSubscriber* FlatlineSubscribe(const FlatlineSubscription* subscription);
@@ -62,6 +66,13 @@ int64_t FlatlinePoll(FlatlineSubscriber* subscriber,
                      int64_t timeout_ms,
                      FlatlineOnRecords on_records,
                      void* context);
+
+// Likewise, one by one and with their names; what are parts of a name (kind 24) among the records
+// of FlatlinePoll do not come.
+int64_t FlatlinePollEach(FlatlineSubscriber* subscriber,
+                         int64_t timeout_ms,
+                         FlatlineOnRecord on_record,
+                         void* context);
 
 // Valid until the next call with this subscriber; "" where nothing went wrong.
 const char* FlatlineError(const FlatlineSubscriber* subscriber);

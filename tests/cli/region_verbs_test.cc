@@ -3,12 +3,14 @@
 #include "control/cli/status_text.h"
 #include "tests/cli/in_process.h"
 #include "tests/control/region_on_disk.h"
+#include "tests/control/roster_on_disk.h"
 
 #include <flatline/region.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -160,6 +162,28 @@ std::vector<std::uint64_t> IdsOf(const std::string& lines) {
   }
   std::ranges::sort(out);
   return out;
+}
+
+TEST_F(RegionVerbs, ListTellsNamesIfAsked) {
+  const RosterOnDisk roster;
+  ASSERT_TRUE(roster.Load("id,name\n1,web-1\n").is_written);
+  std::ofstream(config_, std::ios::app) << "[control]\nroster = \"" << roster.path() << "\"\n";
+  const Instant now = MonotonicNow();
+  Put(1, {.liveness = Liveness::kAlive, .health = Health::kReady, .profile = 5}, 1, now);
+  Put(2, {.liveness = Liveness::kAlive, .health = Health::kReady, .profile = 5}, 1, now);
+  const Ran ran = Run({"list", "--json", "--names"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  std::istringstream lines(ran.out);
+  std::map<std::uint64_t, std::string> names;
+  for (std::string line; std::getline(lines, line);) {
+    const json row = json::parse(line);
+    names[row["endpoint"]] = row.value("name", "");
+  }
+  EXPECT_EQ(names, (std::map<std::uint64_t, std::string>{{1, "web-1"}, {2, ""}}));
+  EXPECT_THAT(Run({"list", "--names"}).out, HasSubstr("  web-1\n"));
+  EXPECT_THAT(Run({"list"}).out, Not(HasSubstr("web-1")));
+  std::ofstream(roster.path()) << "damaged";
+  EXPECT_EQ(Run({"list", "--names"}).code, 1);
 }
 
 TEST_F(RegionVerbs, ListFilters) {

@@ -1,9 +1,14 @@
 // roster load, show and export, run in this process over a configuration of their own.
 #include "tests/cli/in_process.h"
+#include "tests/client/scripted_server.h"
 #include "tests/control/roster_on_disk.h"
 
+#include <flatline/command_ring.h>
+
 #include <fstream>
+#include <map>
 #include <string>
+#include <utility>
 
 #include <gmock/gmock.h>
 
@@ -54,6 +59,29 @@ TEST_F(RosterVerb, TellsEachBadLineAndLoadsNothing) {
   EXPECT_EQ(skipping.code, 0);
   EXPECT_THAT(skipping.out, HasSubstr("\"endpoints\":1"));
   EXPECT_THAT(skipping.out, HasSubstr("\"bad_lines\":1"));
+}
+
+// Group and profile are the roster's, and where it has none those of the command line.
+TEST_F(RosterVerb, EnrolsAllOfIt) {
+  ASSERT_EQ(Run({"enrol", "--roster", "--socket", "/nonexistent"}).code, 2) << "there is none yet";
+  ASSERT_EQ(Run({"roster", "load", "-"}, "id,name,group,profile\n42,web,7,node\n43,db,,\n").code,
+            0);
+  const std::string path = (disk_.directory() / "control.sock").string();
+  const ScriptedServer server({Script{}, Script{}}, path);
+  const Ran ran = Run({"enrol", "--roster", "--socket", path, "--group", "9", "1000-1001"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("4 asked for, 4 done"));
+  std::map<EndpointId, std::pair<Group, ProfileId>> sent;
+  for (const AdminEntry& entry : server.entries()) {
+    EXPECT_EQ(entry.command, static_cast<std::uint8_t>(CommandKind::kEnrol));
+    sent[entry.id] = {entry.group, entry.profile};
+  }
+  using Sent = std::pair<Group, ProfileId>;
+  EXPECT_THAT(sent,
+              testing::ElementsAre(testing::Pair(42, Sent{7, 5}),
+                                   testing::Pair(43, Sent{9, kDefaultProfile}),
+                                   testing::Pair(1000, Sent{9, kDefaultProfile}),
+                                   testing::Pair(1001, Sent{9, kDefaultProfile})));
 }
 
 TEST_F(RosterVerb, RefusesAFilterBeforeItConnects) {

@@ -74,6 +74,32 @@ TEST(Watch, PrintsSnapshotsAsJsonAndPassesFilters) {
   EXPECT_THAT(server.groups(), ::testing::ElementsAre(4, 5));
 }
 
+TEST(Watch, TellsNamesIfAsked) {
+  const std::vector<DeliveryRecord> stream{
+      Hello(7), NamePart(8, "web\x1b-"), Death(8), NamePart(9, "\xff"), Death(9)};
+  for (const bool as_json : {false, true}) {
+    const ScriptedServer server({Script{}.Send(stream).Stay()});
+    std::vector<std::string> arguments{
+        "watch", "--address", server.address(), "--from", "7", "--count", "2", "--names"};
+    if (as_json) {
+      arguments.emplace_back("--json");
+    }
+    const Ran ran = Flatline(arguments);
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    EXPECT_EQ(server.requests()[0].options, kWantNames);
+    if (as_json) {
+      std::istringstream lines(ran.out);
+      std::string line;
+      std::getline(lines, line);
+      EXPECT_EQ(json::parse(line)["name"], "web\x1b-");
+      std::getline(lines, line);
+      EXPECT_EQ(json::parse(line)["name"], "\uFFFD");
+    } else {
+      EXPECT_THAT(ran.out, HasSubstr("endpoint 1008 (web?-) suspect -> dead"));
+    }
+  }
+}
+
 TEST(Watch, EndsInTime) {
   const ScriptedServer server({Script{}.Send({Hello(7)}).Stay()});
   const Ran ran = Flatline({"watch", "--address", server.address(), "--for", "30ms"});

@@ -12,6 +12,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <unistd.h>
 #include <vector>
 
@@ -155,6 +156,80 @@ TEST(Client, FilteredStreamMayHaveHoles) {
   EXPECT_THAT(Hear(client, 3).sequences(), ElementsAre(2, 7, 9));
   EXPECT_EQ(server.requests()[0].liveness_mask, 8);
   EXPECT_THAT(server.groups(), ElementsAre(7, 8));
+}
+
+Subscription WithNames(const ScriptedServer& server) {
+  Subscription out = From(server, 0);
+  out.want_names = true;
+  return out;
+}
+
+// "7:web" for each record until there are so many, or an error.
+std::vector<std::string> HearNamed(Client& client, std::size_t count) {
+  std::vector<std::string> out;
+  while (out.size() < count) {
+    const auto handed =
+        client.PollEach(kLimit, [&](const DeliveryRecord& record, std::string_view name) {
+          out.push_back(std::to_string(record.sequence) + ":" + std::string(name));
+        });
+    if (!handed || *handed == 0) {
+      out.push_back(handed ? "nothing in time" : handed.error());
+      return out;
+    }
+  }
+  return out;
+}
+
+TEST(Client, NamesComeWithTheirRecordsWhereverTheStreamIsSplit) {
+  const std::vector<DeliveryRecord> stream{Hello(3),
+                                           NamePart(1, "web-"),
+                                           Death(1),
+                                           Death(2),
+                                           NamePart(3, "data", 1, 3),
+                                           NamePart(3, "base", 2, 3),
+                                           NamePart(3, "-7", 3, 3),
+                                           Death(3)};
+  for (std::size_t at = 1; at < stream.size() * sizeof(DeliveryRecord); at += 3) {
+    const ScriptedServer server({Script{}.SendSplit(stream, at).Stay()}, SocketPath());
+    Client client(WithNames(server));
+    ASSERT_THAT(HearNamed(client, 3), ElementsAre("1:web-", "2:", "3:database-7")) << at;
+    ASSERT_EQ(client.reconnections(), 0U) << at;
+    ASSERT_EQ(server.requests()[0].options, kWantNames);
+  }
+}
+
+TEST(Client, ABreakBehindANameRepeatsTheName) {
+  const std::vector<DeliveryRecord> parts{NamePart(2, "da", 1, 2), NamePart(2, "ta", 2, 2)};
+  for (std::size_t missing = 0; missing < 3 * sizeof(DeliveryRecord); missing += 7) {
+    const ScriptedServer server(
+        {Script{}.SendCut({Hello(3), Death(1), parts[0], parts[1], Death(2)}, 1 + missing),
+         Script{}.Send({Hello(3), parts[0], parts[1], Death(2)}).Stay()});
+    Client client(WithNames(server));
+    ASSERT_THAT(HearNamed(client, 2), ElementsAre("1:", "2:data")) << missing;
+    ASSERT_EQ(server.requests().back().sequence, 1U);
+  }
+}
+
+// Each of these is followed by a connection on which all is well.
+TEST(Client, TornNamesAreNotBelieved) {
+  const std::vector<std::vector<DeliveryRecord>> torn{
+      {NamePart(2, "a"), Death(3)},                                // of another record
+      {NamePart(2, "a", 1, 2), Death(2)},                          // without its end
+      {NamePart(2, "a", 2, 2), Death(2)},                          // without its beginning
+      {NamePart(2, "a", 1, 2), NamePart(3, "b", 2, 2), Death(2)},  // of two
+      {NamePart(2, "a", 1, 9), Death(2)},                          // too long
+      {NamePart(2, "a"), NamePart(2, "a"), Death(2)},              // twice
+  };
+  for (std::vector<DeliveryRecord> stream : torn) {
+    stream.insert(stream.begin(), {Hello(9), Death(1)});
+    const ScriptedServer server(
+        {Script{}.Send(stream).Stay(), Script{}.Send({Hello(9), Death(2)}).Stay()});
+    Subscription wanted = WithNames(server);
+    wanted.groups = {0};  // so that it is no hole that it minds
+    Client client(wanted);
+    ASSERT_THAT(HearNamed(client, 2), ElementsAre("1:", "2:"));
+    ASSERT_EQ(client.reconnections(), 1U);
+  }
 }
 
 TEST(Client, BookmarkMovesThePosition) {

@@ -19,6 +19,7 @@
 #include <poll.h>
 #include <span>
 #include <string>
+#include <string_view>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -48,6 +49,16 @@ inline DeliveryRecord Death(std::uint64_t sequence) {
                  .from = 2,
                  .to = 3,
                  .reason = static_cast<std::uint8_t>(Reason::kNotConfirmed)});
+}
+
+inline DeliveryRecord NamePart(std::uint64_t sequence,
+                               std::string_view text,
+                               std::uint8_t part = 1,
+                               std::uint8_t parts = 1) {
+  DeliveryRecord out{.sequence = sequence, .kind = RecordKind::kName, .from = part, .to = parts};
+  out.reason = static_cast<std::uint8_t>(text.size());
+  text.copy(reinterpret_cast<char*>(&out) + kErrorTextOffset, kNamePartSize);
+  return Sealed(out);
 }
 
 inline DeliveryRecord Refused(DeliveryError error) {
@@ -128,6 +139,12 @@ class ScriptedServer {
     return groups_;
   }
 
+  // Of all requests to administer.
+  [[nodiscard]] std::vector<AdminEntry> entries() const {
+    const std::lock_guard lock(mutex_);
+    return entries_;
+  }
+
  private:
   void BindTcp() {
     sockaddr_in address{};
@@ -183,6 +200,7 @@ class ScriptedServer {
       const std::lock_guard lock(mutex_);
       requests_.push_back(request);
       groups_ = groups;
+      entries_.insert(entries_.end(), entries.begin(), entries.end());
     }
     for (const std::vector<std::byte>& send : script.sends) {
       ::send(peer, send.data(), send.size(), MSG_NOSIGNAL);
@@ -226,6 +244,7 @@ class ScriptedServer {
   int open_ = -1;
   std::vector<DeliveryRequest> requests_;
   std::vector<Group> groups_;
+  std::vector<AdminEntry> entries_;
 };
 
 }  // namespace flatline

@@ -1,6 +1,8 @@
 // The forwarder against an invented sink that fails, hangs up after taking, and is killed.
 #include "control/sinks/forwarder.h"
 
+#include "control/frames.h"
+
 #include <algorithm>
 #include <random>
 #include <set>
@@ -22,8 +24,15 @@ DeliveryRecord RecordAt(std::uint64_t sequence, std::uint32_t generation = 7) {
   return out;
 }
 
-std::string LineOf(const DeliveryRecord& record) {
-  return std::to_string(record.sequence);
+std::string LineOf(const DeliveryRecord& record, std::string_view name) {
+  return std::to_string(record.sequence) + std::string(name);
+}
+
+DeliveryRecord Part(std::uint64_t sequence,
+                    std::string_view text,
+                    std::uint8_t part,
+                    std::uint8_t parts) {
+  return frames::NamePart(text, part, parts, sequence);
 }
 
 // Takes what it is told to; remembers keys, as who wants everything exactly once does.
@@ -73,6 +82,19 @@ struct World {
   Position disk;
   BatchLimits limits{.records = 4, .bytes = 1000, .age = kTick};
 };
+
+TEST(Forwarder, ANameIsPartOfItsRecord) {
+  World world;
+  Forwarder forwarder = world.Start();
+  const std::vector<DeliveryRecord> parts{Part(1, "00", 1, 2), Part(1, "7", 2, 2)};
+  forwarder.Take(parts, Instant{});  // its record comes in another call
+  EXPECT_TRUE(forwarder.Turn(Instant{} + kTick, 0));
+  EXPECT_EQ(world.sink.offers, 0U);
+  forwarder.Take(std::vector{RecordAt(1), RecordAt(2)}, Instant{});
+  EXPECT_TRUE(forwarder.Turn(Instant{} + kTick, 2));
+  EXPECT_EQ(world.sink.heard, (std::vector<std::uint64_t>{1007, 2}));
+  EXPECT_EQ(world.sink.keys, std::vector<std::string>{"00000007-1-2"});
+}
 
 TEST(Forwarder, ClosesABatchBySizeByAgeAndByGeneration) {
   World world;
