@@ -7,16 +7,28 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
+#include <fmt/format.h>
 #include <memory>
 #include <spdlog/spdlog.h>
+#include <system_error>
 #include <systemd/sd-daemon.h>
 #include <utility>
 #include <vector>
+#include <xxhash.h>
 
 namespace flatline {
 namespace {
 
 using Publishers = std::vector<std::unique_ptr<uring::PublisherThread>>;
+
+// The journal's own, though many journals be on this machine.
+std::string MemoryDirectoryOf(const std::string& journal) {
+  std::error_code error;
+  const auto path = std::filesystem::weakly_canonical(journal, error);
+  return fmt::format("/dev/shm/flatline-journal-{:016x}",
+                     XXH3_64bits(path.c_str(), path.native().size()));
+}
 
 std::expected<std::unique_ptr<Journal>, std::string> OpenJournal(const ControlConfig& config) {
   Journal::Findings findings;
@@ -25,7 +37,9 @@ std::expected<std::unique_ptr<Journal>, std::string> OpenJournal(const ControlCo
                      .segment = config.segment,
                      .retain = config.retain,
                      .retain_age = config.retain_age,
-                     .sync_before_telling = config.durability == Durability::kBeforeSending},
+                     .sync_before_telling = config.durability == Durability::kBeforeSending,
+                     .memory = config.memory_journal,
+                     .memory_directory = MemoryDirectoryOf(config.journal)},
                     findings);
   std::ranges::for_each(findings, [](const std::string& text) { spdlog::error("{}", text); });
   if (journal) {

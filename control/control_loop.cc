@@ -22,6 +22,23 @@ Duration SyncIntervalOf(const ControlConfig& config) {
   return {};
 }
 
+namespace {
+
+// For `flatline status`, which asks the region alone.
+void TellOfJournal(const JournalHealth& health, ControlSection& section) {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  section.journal_fault.store(health.fault, kRelaxed);
+  section.journal_in_memory_since_ns.store(health.in_memory_since.time_since_epoch().count(),
+                                           kRelaxed);
+  section.journal_records_in_memory.store(health.records_in_memory, kRelaxed);
+  section.journal_records_given_up.store(health.records_given_up, kRelaxed);
+  section.journal_sync_failing_since_ns.store(health.sync_failing_since.time_since_epoch().count(),
+                                              kRelaxed);
+  section.journal_records_damaged.store(health.records_damaged, kRelaxed);
+}
+
+}  // namespace
+
 std::expected<void, std::string> ControlLoop::Run(const std::atomic<bool>& stop) {
   unsigned empty_turns = 0;
   Duration pause = kBusy;
@@ -50,8 +67,9 @@ std::expected<bool, std::string> ControlLoop::Turn(Instant now, WallInstant wall
   }
   const auto worked = service_->Turn(now, wall);
   if (const JoinedRegion* const region = watch_.current()) {
-    region->view().control().control_turn_ns.store(now.time_since_epoch().count(),
-                                                   std::memory_order_relaxed);
+    ControlSection& section = region->view().control();
+    section.control_turn_ns.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+    TellOfJournal(service_->journal().health(), section);
   }
   LeaveWhenDrained(now);
   if (now >= sync_at_) {

@@ -4,8 +4,10 @@
 #include <cerrno>
 #include <cstring>
 #include <fmt/format.h>
+#include <iterator>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
+#include <utility>
 
 namespace flatline {
 namespace {
@@ -24,12 +26,17 @@ Journal::~Journal() {
   ::close(lock_);
 }
 
-std::uint64_t Journal::bytes() const noexcept {
-  std::uint64_t sum = next_ ? next_->bytes() : 0;
+std::uint64_t Journal::BytesOnDisk() const noexcept {
+  std::uint64_t sum = next_ && !next_->is_in_memory() ? next_->bytes() : 0;
   for (const auto& segment : segments_) {
-    sum += segment->bytes();
+    sum += segment->is_in_memory() ? 0 : segment->bytes();
   }
   return sum;
+}
+
+std::size_t Journal::SegmentsOnDisk() const noexcept {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      segments_, [](const auto& segment) { return !segment->is_in_memory(); }));
 }
 
 void Journal::DropOldest() {
@@ -48,7 +55,7 @@ void Journal::Show() {
 }
 
 void Journal::Retain() {
-  while (segments_.size() > kLeastSegments && bytes() > options_.retain) {
+  while (SegmentsOnDisk() > kLeastSegments && BytesOnDisk() > options_.retain) {
     DropOldest();
   }
 }
@@ -56,6 +63,9 @@ void Journal::Retain() {
 void Journal::Expire(WallInstant wall) {
   while (options_.retain_age != Duration{} && segments_.size() > 1) {
     const Segment& segment = *segments_.front();
+    if (segment.is_in_memory()) {
+      return;  // the disk is to have it first
+    }
     const std::int64_t last_ns = segment.records().back().at_ns;
     if (last_ns >= (wall - options_.retain_age).time_since_epoch().count()) {
       return;
@@ -83,47 +93,66 @@ void Journal::TakeDamage() {
   }
 }
 
+std::uint64_t Journal::FirstOfNext() const noexcept {
+  return segments_.empty() ? newest_ + 1 : std::max(segments_.back()->end(), newest_ + 1);
+}
+
 bool Journal::PrepareNext(Instant now) {
-  if (now < retry_at_) {
+  if (now < retry_at_ || IsInMemory()) {
     return false;
   }
-  const std::uint64_t first =
-      segments_.empty() ? newest_ + 1 : std::max(segments_.back()->end(), newest_ + 1);
+  const std::uint64_t first = FirstOfNext();
   const std::string path = Segment::PathOf(options_.directory, first);
   auto created = Segment::Create(path, first, options_.segment, options_.allocate);
-  while (!created && IsFull(created.error().number) && segments_.size() > kLeastSegments) {
-    spdlog::warn("{}; giving up the oldest segment, from sequence {} on",
-                 created.error().text,
-                 segments_.front()->first());
-    DropOldest();
+  while (!created && options_.memory == 0 &&
+         GaveUpHistoryFor(created.error().number, created.error().text)) {
     created = Segment::Create(path, first, options_.segment, options_.allocate);
   }
   if (!created) {
-    retry_at_ = now + kRetry;
-    trouble_ = fmt::format("{}; transitions wait in the dataplane's rings: make room",
-                           created.error().text);
+    Refused(created.error(), now);
     return false;
   }
   next_ = std::move(*created);
-  trouble_.clear();
+  refusal_.clear();
+  fault_ = 0;
   Retain();
   return true;
+}
+
+bool Journal::GaveUpHistoryFor(int number, const std::string& text) {
+  if (!IsFull(number) || SegmentsOnDisk() <= kLeastSegments) {
+    return false;
+  }
+  spdlog::warn(
+      "{}; giving up the oldest segment, from sequence {} on", text, segments_.front()->first());
+  DropOldest();
+  return true;
+}
+
+void Journal::Refused(const SegmentError& error, Instant now) {
+  retry_at_ = now + kRetry;
+  refusal_ = error.text;
+  fault_ = error.number;
 }
 
 bool Journal::HasRoom(Instant now) {
   if (!segments_.empty() && newest_ + 1 < segments_.back()->end()) {
     return true;
   }
-  if (!next_ && !PrepareNext(now)) {
+  if (!next_ && !PrepareNext(now) && !PrepareNextInMemory(now)) {
     return false;
   }
   segments_.push_back(std::move(next_));
   next_.reset();
+  if (IsInMemory()) {
+    MarkInMemory(segments_.back()->end() - 1);
+  }
   Show();
   return true;
 }
 
 std::size_t Journal::Append(std::span<DeliveryRecord> records, Instant now) {
+  now_ = now;
   std::size_t taken = 0;
   while (taken < records.size() && HasRoom(now)) {
     const Segment& segment = *segments_.back();
@@ -138,24 +167,33 @@ std::size_t Journal::Append(std::span<DeliveryRecord> records, Instant now) {
     taken += part.size();
   }
   readable_.Wrote(newest_);
-  if (!options_.sync_before_telling) {
+  if (!options_.sync_before_telling || sync_failing_since_ != Instant{}) {
     readable_.MayTell(newest_);
   }
   return taken;
 }
 
 void Journal::Housekeep(Instant now) {
+  now_ = now;
   TakeDamage();
+  MoveToDisk(now);
   if (segments_.empty() || next_) {
     return;
   }
   const Segment& segment = *segments_.back();
   if (newest_ + 1 - segment.first() >= segment.capacity() / 2) {
-    static_cast<void>(PrepareNext(now));
+    static_cast<void>(IsInMemory() ? PrepareNextInMemory(now) : PrepareNext(now));
   }
 }
 
 std::shared_ptr<const Segment> Journal::SyncTarget() {
+  if (sync_failing_since_ != Instant{} && now_ < sync_retry_at_) {
+    return nullptr;
+  }
+  synced_from_ = synced_;
+  if (unsynced_mark_) {
+    return std::exchange(unsynced_mark_, nullptr);
+  }
   if (segments_.empty() || synced_ == newest_) {
     return nullptr;
   }
@@ -168,8 +206,13 @@ std::shared_ptr<const Segment> Journal::SyncTarget() {
 }
 
 void Journal::Synced() {
+  if (sync_failing_since_ != Instant{}) {
+    spdlog::info("{}: can be written to the disk again", options_.directory);
+    sync_failing_since_ = {};
+    fault_ = 0;
+  }
   if (options_.sync_before_telling) {
-    readable_.MayTell(synced_);
+    readable_.MayTell(std::max(synced_, readable_.newest()));
   }
 }
 

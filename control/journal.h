@@ -12,6 +12,7 @@
 #include "control/holes.h"
 #include "control/readable_journal.h"
 #include "control/segment.h"
+#include "control/segment_move.h"
 
 #include <flatline/delivery.h>
 #include <flatline/time.h>
@@ -34,6 +35,20 @@ struct JournalOptions {
   Duration retain_age{};  // older segments go too; zero: whatever their age
   bool sync_before_telling = false;
   Allocate allocate{};  // empty: posix_fallocate
+  // Where the disk refuses, records are kept in memory, at most so many bytes of them; zero: then
+  // they are not taken.
+  std::uint64_t memory = 0;
+  std::string memory_directory{};  // on a file system in memory, for this journal alone
+};
+
+// What an operator must know of the journal, beside the log.
+struct JournalHealth {
+  Instant in_memory_since{};            // zero: it is on the disk
+  std::uint64_t records_in_memory = 0;  // and not on the disk
+  std::uint64_t records_given_up = 0;   // in memory, before the disk took them, ever
+  Instant sync_failing_since{};         // zero: the disk keeps what it is given
+  std::uint64_t records_damaged = 0;    // found damaged or missing, ever
+  int fault = 0;                        // errno of what the disk refuses now; 0: nothing
 };
 
 class Journal {
@@ -52,8 +67,8 @@ class Journal {
   Journal& operator=(const Journal&) = delete;
 
   // Numbers, seals and keeps records; they are changed in place accordingly. Returns how many:
-  // fewer than given only where the disk is full, and then `trouble` says so. What was not taken
-  // is to be offered again; room is looked for at most once a second.
+  // fewer than given only where neither disk nor memory has room, and then Trouble says so. What
+  // was not taken is to be offered again; room on the disk is looked for at most once a second.
   std::size_t Append(std::span<DeliveryRecord> records, Instant now);
 
   // Prepares the next segment before it is needed, and takes to the log what readers found damaged.
@@ -81,30 +96,54 @@ class Journal {
   // For other threads; lives as long as the journal.
   [[nodiscard]] const ReadableJournal& readable() const noexcept { return readable_; }
 
-  // Empty, or the line that says why records are not being taken.
-  [[nodiscard]] const std::string& trouble() const noexcept { return trouble_; }
+  // True while something of what it is for cannot be done; and the line that says what.
+  [[nodiscard]] bool has_trouble() const noexcept {
+    return !refusal_.empty() || IsInMemory() || sync_failing_since_ != Instant{};
+  }
+
+  [[nodiscard]] std::string Trouble(Instant now) const;
+
+  [[nodiscard]] JournalHealth health() const noexcept;
 
   // The file that has records which may not be on the disk yet, or null: sync it, holding it, and
-  // say so with Synced. One at a time.
+  // say so with Synced, or with SyncFailed and the errno. One at a time. What failed is tried again
+  // a second later, and told meanwhile.
   [[nodiscard]] std::shared_ptr<const Segment> SyncTarget();
   void Synced();
+  void SyncFailed(int number);
 
   // What is lost amid what is retained.
   [[nodiscard]] const std::vector<Hole>& holes() const noexcept { return holes_.list(); }
-
-  // Records found damaged or missing, at the opening and since.
-  [[nodiscard]] std::uint64_t damaged() const noexcept { return damaged_; }
 
  private:
   Journal(JournalOptions options, int lock) : options_(std::move(options)), lock_(lock) {}
 
   [[nodiscard]] bool HasRoom(Instant now);
   [[nodiscard]] bool PrepareNext(Instant now);
+  [[nodiscard]] std::uint64_t FirstOfNext() const noexcept;
+  [[nodiscard]] bool GaveUpHistoryFor(int number, const std::string& text);
+  void Refused(const SegmentError& error, Instant now);
   void Retain();
   void DropOldest();
   void TakeDamage();
   void Show();
-  [[nodiscard]] std::uint64_t bytes() const noexcept;
+  [[nodiscard]] std::uint64_t BytesOnDisk() const noexcept;
+  [[nodiscard]] std::size_t SegmentsOnDisk() const noexcept;
+
+  // In memory (journal_in_memory.cc):
+  [[nodiscard]] bool IsInMemory() const noexcept {
+    return !segments_.empty() && segments_.back()->is_in_memory();
+  }
+
+  [[nodiscard]] bool PrepareNextInMemory(Instant now);
+  [[nodiscard]] std::uint64_t BytesOfOneInMemory() const noexcept;
+  void BoundMemory(std::uint64_t most, Instant now);
+  void DropOldestInMemory();
+  void MarkInMemory(std::uint64_t sequence);
+  void EraseMarks();
+  void MoveToDisk(Instant now);
+  void Replace(std::shared_ptr<Segment> moved);
+  void ReturnToDisk(Instant now);
 
   friend class JournalRecovery;
 
@@ -115,10 +154,21 @@ class Journal {
   Holes holes_;
   std::uint64_t damaged_ = 0;
   std::uint64_t newest_ = 0;
-  std::uint64_t synced_ = 0;  // newest when SyncTarget was last asked
+  std::uint64_t synced_ = 0;       // up to here SyncTarget has asked
+  std::uint64_t synced_from_ = 0;  // and behind here, the last time
+  Instant now_{};                  // of the last call that had one
   ReadableJournal readable_;
   Instant retry_at_{};
-  std::string trouble_;
+  std::string refusal_;  // the disk's last word, until it takes something
+  int fault_ = 0;        // its errno
+  std::unique_ptr<SegmentMove> move_;
+  Instant in_memory_since_{};
+  std::vector<std::shared_ptr<const Segment>> marks_;  // that have a mark for what is in memory
+  std::shared_ptr<const Segment> unsynced_mark_;       // not on the disk yet
+  Instant sync_failing_since_{};
+  Instant sync_retry_at_{};
+  std::uint64_t given_up_ = 0;  // records in memory that the disk never had
+  std::uint64_t moved_ = 0;     // records, since memory was needed
 };
 
 }  // namespace flatline

@@ -84,9 +84,15 @@ std::expected<std::unique_ptr<Journal>, std::string> Journal::Open(const Journal
 }
 
 std::expected<void, std::string> JournalRecovery::Run() {
-  if (auto opened = OpenSegments(); !opened) {
+  if (auto opened = OpenSegments(journal_->options_.directory, false); !opened) {
     return opened;
   }
+  if (IsPrivateDirectory(journal_->options_.memory_directory)) {
+    if (auto opened = OpenSegments(journal_->options_.memory_directory, true); !opened) {
+      return opened;
+    }
+  }
+  std::ranges::stable_sort(found_, {}, [](const Found& found) { return found.segment->first(); });
   tbb::parallel_for(std::size_t{0}, found_.size(), [&](std::size_t i) {
     found_[i].scan = Scan(*found_[i].segment);
   });
@@ -103,27 +109,32 @@ std::expected<void, std::string> JournalRecovery::Run() {
   return {};
 }
 
-std::expected<void, std::string> JournalRecovery::OpenSegments() {
+std::expected<void, std::string> JournalRecovery::OpenSegments(const std::string& directory,
+                                                               bool in_memory) {
   std::vector<std::uint64_t> firsts;
   std::error_code error;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(journal_->options_.directory, error)) {
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
     const std::string name = entry.path().filename().string();
     if (const auto first = SequenceIn(name)) {
       firsts.push_back(*first);
+    } else if (name.ends_with(SegmentMove::kSuffix)) {
+      std::error_code ignored;
+      std::filesystem::remove(entry.path(), ignored);  // a copy; what it is of is in memory
     } else if (name.ends_with(kSuffix)) {
       findings_->push_back(entry.path().string() + ": has no name of the journal's; left alone");
     }
   }
   if (error) {
-    return std::unexpected(
-        fmt::format("{}: cannot be read: {}", journal_->options_.directory, error.message()));
+    return std::unexpected(fmt::format("{}: cannot be read: {}", directory, error.message()));
   }
   std::ranges::sort(firsts);
   for (const std::uint64_t first : firsts) {
-    const std::string path = Segment::PathOf(journal_->options_.directory, first);
+    const std::string path = Segment::PathOf(directory, first);
     auto segment = Segment::Open(path, first);
     if (segment) {
+      if (in_memory) {
+        (*segment)->SayInMemory();
+      }
       found_.push_back({std::move(*segment), {}});
     } else if (segment.error().number == EINVAL) {
       findings_->push_back(segment.error().text + "; removed");
@@ -145,25 +156,34 @@ void JournalRecovery::SetAside(const std::string& path, const std::string& why) 
   std::filesystem::rename(path, path + ".set-aside", error);
 }
 
-// No two files have the same sequences; and what is garbage all through is of the journal only
-// where it lies against its neighbours.
+// No two files have the same sequences: this one goes, or the one before it.
+void JournalRecovery::SettleOverlap(Found one) {
+  Found& before = found_.back();
+  const bool is_better = one.scan.good > before.scan.good;
+  const Segment& loser = is_better ? *before.segment : *one.segment;
+  if (loser.is_in_memory() && loser.first() == before.segment->first()) {
+    loser.Unlink();  // the disk has had it, and the end came before this
+  } else {
+    SetAside(loser.path(),
+             fmt::format("{} and {} have the same sequences: the first has {} good records, the "
+                         "second {}",
+                         before.segment->path(),
+                         one.segment->path(),
+                         before.scan.good,
+                         one.scan.good));
+  }
+  if (is_better) {
+    before = std::move(one);
+  }
+}
+
+// What is garbage all through is of the journal only where it lies against its neighbours.
 void JournalRecovery::SetAsideForeign() {
   auto candidates = std::exchange(found_, {});
   const auto garbage = std::ranges::stable_partition(candidates, &Found::speaks_for_itself);
   for (Found& one : std::ranges::subrange(candidates.begin(), garbage.begin())) {
     if (!found_.empty() && one.segment->first() < found_.back().segment->end()) {
-      Found& before = found_.back();
-      Found& loser = one.scan.good > before.scan.good ? before : one;
-      SetAside(loser.segment->path(),
-               fmt::format("{} and {} have the same sequences: the first has {} good records, the "
-                           "second {}",
-                           before.segment->path(),
-                           one.segment->path(),
-                           before.scan.good,
-                           one.scan.good));
-      if (&loser == &before) {
-        before = std::move(one);
-      }
+      SettleOverlap(std::move(one));
     } else {
       found_.push_back(std::move(one));
     }
@@ -215,16 +235,37 @@ void JournalRecovery::Judge() {
                     hole.first,
                     hole.last));
   }
+  SettleMarks(last);
   Cut(last);
+}
+
+// What memory had is there, or is given up with this: then no mark is to speak of it any more.
+void JournalRecovery::SettleMarks(std::size_t last) {
+  const auto is_in_memory = [](const Found& found) { return found.segment->is_in_memory(); };
+  const auto kept =
+      std::ranges::subrange(found_.begin(), found_.begin() + static_cast<std::ptrdiff_t>(last) + 1);
+  for (const Found& found : kept) {
+    if (found.segment->marked_in_memory() != 0) {
+      journal_->marks_.push_back(found.segment);
+    }
+  }
+  if (std::ranges::any_of(found_, is_in_memory) && std::ranges::none_of(kept, is_in_memory)) {
+    journal_->EraseMarks();
+  }
 }
 
 // No number below it is given out again, whatever became of the record.
 std::uint64_t JournalRecovery::LastGivenOut(std::size_t last) const {
   std::uint64_t out =
       std::max(given_in_stumps_, found_[last].segment->first() - 1 + found_[last].scan.upto);
+  const bool has_memory =
+      std::ranges::any_of(found_, [](const Found& found) { return found.segment->is_in_memory(); });
   for (std::size_t i = 0; i < found_.size(); ++i) {
     const Segment& segment = *found_[i].segment;
     out = std::max(out, segment.given());
+    if (!has_memory) {
+      out = std::max(out, segment.marked_in_memory());  // gone with the power
+    }
     // A segment is begun only when the one before it is there: if that is missing, it was full.
     if (i > last && found_[i - 1].segment->end() != segment.first()) {
       out = std::max(out, segment.first() - 1);

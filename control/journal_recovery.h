@@ -35,13 +35,16 @@ class JournalRecovery {
     }
   };
 
-  [[nodiscard]] std::expected<void, std::string> OpenSegments();
+  [[nodiscard]] std::expected<void, std::string> OpenSegments(const std::string& directory,
+                                                              bool in_memory);
   void SetAside(const std::string& path, const std::string& why);
+  void SettleOverlap(Found one);
   void SetAsideForeign();
   [[nodiscard]] bool FitsAmongThose(const Found& candidate) const;
   void Judge();
   [[nodiscard]] std::uint64_t LastGivenOut(std::size_t last) const;
   void FindHoles(std::size_t last);
+  void SettleMarks(std::size_t last);
   void Cut(std::size_t last);
 
   Journal* journal_;

@@ -24,6 +24,8 @@ std::unexpected<SegmentError> Fail(int number, const std::string& path, const st
 std::uint32_t CrcOfHeader(SegmentHeader header) {
   header.given = 0;
   header.given_check = 0;
+  header.in_memory = 0;
+  header.in_memory_check = 0;
   return Crc32c(std::as_bytes(std::span{&header, 1}).first<offsetof(SegmentHeader, crc)>());
 }
 
@@ -32,8 +34,14 @@ bool IsSound(const SegmentHeader& header, std::uint64_t first) {
          header.first == first;
 }
 
-std::uint64_t GivenIn(const SegmentHeader& header) {
-  return header.given == ~header.given_check ? header.given : 0;
+// A mark that was written whole, or 0.
+std::uint64_t MarkOf(std::uint64_t mark, std::uint64_t check) {
+  return mark == ~check ? mark : 0;
+}
+
+void SetMark(std::uint64_t value, std::uint64_t& mark, std::uint64_t& check) {
+  std::atomic_ref(mark).store(value, std::memory_order_relaxed);
+  std::atomic_ref(check).store(~value, std::memory_order_relaxed);
 }
 
 bool IsZero(const DeliveryRecord& record) {
@@ -42,6 +50,13 @@ bool IsZero(const DeliveryRecord& record) {
 }
 
 }  // namespace
+
+// Others may make names in /dev/shm too.
+bool IsPrivateDirectory(const std::string& path) {
+  struct stat status{};
+  return ::lstat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
+         status.st_uid == ::geteuid() && (status.st_mode & 0077U) == 0;
+}
 
 std::string Segment::PathOf(const std::string& directory, std::uint64_t first) {
   return fmt::format("{}/{:020}.journal", directory, first);
@@ -67,6 +82,30 @@ std::expected<std::shared_ptr<Segment>, SegmentError> Segment::Create(const std:
     return std::unexpected(mapped.error());
   }
   out->WriteHeader();
+  return out;
+}
+
+std::expected<std::shared_ptr<Segment>, SegmentError> Segment::CreateInMemory(
+    const std::string& directory, std::uint64_t first, std::uint64_t bytes) {
+  if (IsPrivateDirectory(directory) || ::mkdir(directory.c_str(), 0700) == 0) {
+    if (auto named = Create(PathOf(directory, first), first, bytes, {})) {
+      (*named)->SayInMemory();
+      return named;
+    }
+  }
+  const int descriptor = ::memfd_create("flatline-journal", MFD_CLOEXEC);
+  if (descriptor < 0) {
+    return Fail(errno, directory, "take memory");
+  }
+  std::shared_ptr<Segment> out(new Segment(PathOf(directory, first), first, descriptor));
+  if (const int number = ::posix_fallocate(descriptor, 0, static_cast<off_t>(bytes)); number != 0) {
+    return Fail(number, directory, fmt::format("take {} bytes of memory", bytes));
+  }
+  if (const auto mapped = out->Map(bytes); !mapped) {
+    return std::unexpected(mapped.error());
+  }
+  out->WriteHeader();
+  out->SayInMemory();
   return out;
 }
 
@@ -129,8 +168,20 @@ void Segment::WriteHeader() noexcept {
   std::memcpy(base_, &header, sizeof(header));
 }
 
-void Segment::Remove() noexcept {
+void Segment::Unlink() const noexcept {
   ::unlink(path_.c_str());
+}
+
+int Segment::Rename(const std::string& path) {
+  if (::rename(path_.c_str(), path.c_str()) != 0) {
+    return errno;
+  }
+  path_ = path;
+  return 0;
+}
+
+void Segment::Remove() noexcept {
+  Unlink();
   removed_.store(true, std::memory_order_relaxed);
 }
 
@@ -142,13 +193,25 @@ void Segment::Put(const DeliveryRecord& record) const noexcept {
   std::atomic_ref(place.sequence).store(record.sequence, std::memory_order_release);
 }
 
+void Segment::Touch(std::uint64_t sequence) const noexcept {
+  std::atomic_ref crc(records()[sequence - first_].crc);
+  crc.store(crc.load(std::memory_order_relaxed), std::memory_order_relaxed);
+}
+
 void Segment::MarkGiven(std::uint64_t sequence) const noexcept {
-  std::atomic_ref(header().given).store(sequence, std::memory_order_relaxed);
-  std::atomic_ref(header().given_check).store(~sequence, std::memory_order_relaxed);
+  SetMark(sequence, header().given, header().given_check);
 }
 
 std::uint64_t Segment::given() const noexcept {
-  return is_header_sound_ ? GivenIn(header()) : 0;
+  return is_header_sound_ ? MarkOf(header().given, header().given_check) : 0;
+}
+
+void Segment::MarkInMemory(std::uint64_t sequence) const noexcept {
+  SetMark(sequence, header().in_memory, header().in_memory_check);
+}
+
+std::uint64_t Segment::marked_in_memory() const noexcept {
+  return is_header_sound_ ? MarkOf(header().in_memory, header().in_memory_check) : 0;
 }
 
 std::uint64_t Segment::GivenInStump(const std::string& path, std::uint64_t first) {
@@ -156,7 +219,7 @@ std::uint64_t Segment::GivenInStump(const std::string& path, std::uint64_t first
   SegmentHeader header;
   const bool is_whole = ::pread(descriptor, &header, sizeof(header), 0) == sizeof(header);
   ::close(descriptor);
-  return is_whole && IsSound(header, first) ? GivenIn(header) : 0;
+  return is_whole && IsSound(header, first) ? MarkOf(header.given, header.given_check) : 0;
 }
 
 SegmentScan Scan(const Segment& segment) {

@@ -1,7 +1,8 @@
-// One file of the journal, mapped: a header of one record's size, then records at their place,
-// zeroes behind. All its room is taken when it is created, so that a full disk is an error then
-// and not a fault later. Written by the journal's one writer; sent from by whoever holds it, also
-// after retention has unlinked the file. Cost: records are written and sent where they lie.
+// One file of the journal, on the disk or in memory, mapped: a header of one record's size, then
+// records at their place, zeroes behind. All its room is taken when it is created, so that a full
+// disk is an error then and not a fault later. Written by the journal's one writer; sent from by
+// whoever holds it, also after retention has unlinked the file. Cost: records are written and sent
+// where they lie.
 //
 //   <first sequence, 20 digits>.journal:   header | record first | first + 1 | … | zeroes
 #pragma once
@@ -34,8 +35,11 @@ struct SegmentHeader {
   // that it was written whole. Changed with every append, and so not under the CRC.
   std::uint64_t given = 0;
   std::uint64_t given_check = 0;
-  std::array<std::uint8_t, 20> reserved{};
-  std::uint32_t crc = 0;  // CRC32C of the 60 bytes before, `given` and `given_check` as zero
+  // Sequences up to here may have been given out in memory only; and its complement.
+  std::uint64_t in_memory = 0;
+  std::uint64_t in_memory_check = 0;
+  std::array<std::uint8_t, 4> reserved{};
+  std::uint32_t crc = 0;  // CRC32C of the 60 bytes before, the four marks as zero
 };
 
 static_assert(sizeof(SegmentHeader) == sizeof(DeliveryRecord));
@@ -57,6 +61,11 @@ class Segment {
   // An existing file, not changed by this. `first` is from its name.
   [[nodiscard]] static std::expected<std::shared_ptr<Segment>, SegmentError> Open(
       const std::string& path, std::uint64_t first);
+
+  // Likewise in memory: as a file of a directory there, which outlives this process, or, where that
+  // cannot be had, as one without a name.
+  [[nodiscard]] static std::expected<std::shared_ptr<Segment>, SegmentError> CreateInMemory(
+      const std::string& directory, std::uint64_t first, std::uint64_t bytes);
 
   Segment(const Segment&) = delete;
   Segment& operator=(const Segment&) = delete;
@@ -85,6 +94,11 @@ class Segment {
 
   [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
 
+  // True of one that a loss of power takes away.
+  [[nodiscard]] bool is_in_memory() const noexcept { return is_in_memory_; }
+
+  void SayInMemory() noexcept { is_in_memory_ = true; }
+
   // False when the header was not as it should be when the file was opened.
   [[nodiscard]] bool is_header_sound() const noexcept { return is_header_sound_; }
 
@@ -93,6 +107,9 @@ class Segment {
   // Puts a record, numbered and sealed, at its place: its number last, so that whoever is killed in
   // between leaves a place that claims no number.
   void Put(const DeliveryRecord& record) const noexcept;
+
+  // Makes its page one that is to be written to the disk, without a change.
+  void Touch(std::uint64_t sequence) const noexcept;
 
   // Leaves word that sequences up to `sequence`, at least those put here, have been given out.
   void MarkGiven(std::uint64_t sequence) const noexcept;
@@ -103,8 +120,19 @@ class Segment {
   // Likewise, of a file that is too short to be opened.
   [[nodiscard]] static std::uint64_t GivenInStump(const std::string& path, std::uint64_t first);
 
-  // Takes the file's name away. The memory stays for those who hold the segment.
+  // That sequences up to this one may be in memory, beyond this file; 0: none are.
+  void MarkInMemory(std::uint64_t sequence) const noexcept;
+  [[nodiscard]] std::uint64_t marked_in_memory() const noexcept;
+
+  // Takes the file's name away, for its records are given up. The memory stays for those who hold
+  // the segment.
   void Remove() noexcept;
+
+  // Likewise, for its records are elsewhere too.
+  void Unlink() const noexcept;
+
+  // Gives it another name: 0, or an errno.
+  [[nodiscard]] int Rename(const std::string& path);
 
   [[nodiscard]] bool removed() const noexcept { return removed_.load(std::memory_order_relaxed); }
 
@@ -124,8 +152,12 @@ class Segment {
   std::byte* base_ = nullptr;
   std::uint64_t bytes_ = 0;
   bool is_header_sound_ = true;
+  bool is_in_memory_ = false;
   std::atomic<bool> removed_{false};
 };
+
+// A directory of this user's that nobody else may look into.
+[[nodiscard]] bool IsPrivateDirectory(const std::string& path);
 
 // What is found in a segment by looking at every place of it.
 struct SegmentScan {

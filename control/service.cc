@@ -145,8 +145,8 @@ bool Service::GrantSnapshots() {
 }
 
 void Service::ReportTrouble(Instant now) {
-  if (!journal_->trouble().empty() && now >= complain_at_) {
-    spdlog::error("{}", journal_->trouble());
+  if (journal_->has_trouble() && now >= complain_at_) {
+    spdlog::error("{}", journal_->Trouble(now));
     complain_at_ = now + kComplaintInterval;
   }
   if (const std::string news = tally_.News(now); !news.empty()) {

@@ -62,6 +62,16 @@ void AddCounters(const PublishedCounters& published, Observation& out) {
   }
 }
 
+void ObserveJournal(const ControlSection& control, Instant now, Observation& out) {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  out.journal_fault = control.journal_fault.load(kRelaxed);
+  out.journal_in_memory = Since(control.journal_in_memory_since_ns.load(kRelaxed), now);
+  out.journal_sync_failing = Since(control.journal_sync_failing_since_ns.load(kRelaxed), now);
+  out.journal_records_in_memory = control.journal_records_in_memory.load(kRelaxed);
+  out.journal_records_given_up = control.journal_records_given_up.load(kRelaxed);
+  out.journal_records_damaged = control.journal_records_damaged.load(kRelaxed);
+}
+
 Pulse Feel(const RegionHeader& header, const Observation& seen) {
   if (header.state.load(std::memory_order_acquire) == RegionState::kStopped) {
     return Pulse::kStopped;
@@ -105,6 +115,7 @@ Observation Observe(const RegionView& region, const std::string& path, Instant n
   out.control_pid = control.control_pid.load(std::memory_order_relaxed);
   out.control_age = Since(control.control_turn_ns.load(std::memory_order_relaxed), now);
   out.control_runs = out.control_pid != 0 && (out.control_age < kHungAfter);
+  ObserveJournal(control, now, out);
   for (unsigned worker = 0; worker < region.shape().workers; ++worker) {
     out.workers.push_back(ObserveWorker(region, worker, now));
     AddCounters(region.dataplane().counters[worker], out);

@@ -55,6 +55,12 @@ struct Observation {
   std::uint32_t control_pid = 0;
   Duration control_age{};  // since control's last turn
   bool control_runs = false;
+  int journal_fault = 0;            // errno of what its disk refuses; 0: nothing
+  Duration journal_in_memory{};     // for so long; zero: it is on the disk
+  Duration journal_sync_failing{};  // for so long; zero: it is not
+  std::uint64_t journal_records_in_memory = 0;
+  std::uint64_t journal_records_given_up = 0;
+  std::uint64_t journal_records_damaged = 0;
   std::vector<WorkerObservation> workers;
   std::array<std::uint64_t, kCounters> counters{};  // counters and gauges summed, maxima the most
   std::array<std::uint64_t, kDropReasons> drops{};

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace flatline::cli {
 namespace {
@@ -100,6 +101,35 @@ std::string HearingSentence(const Observation& seen) {
   return out;
 }
 
+// Loud where something of it is not as it should be.
+std::string JournalSentence(const Observation& seen) {
+  std::string fault;
+  if (seen.journal_fault != 0) {
+    fault = fmt::format(" ({})", std::generic_category().message(seen.journal_fault));
+  }
+  std::string out = "on the disk";
+  if (seen.journal_in_memory != Duration{}) {
+    out = fmt::format(
+        "IN MEMORY since {}: the disk refuses{}; {} records are not on it: make room or mend it",
+        ShortDuration(seen.journal_in_memory),
+        fault,
+        seen.journal_records_in_memory);
+  } else if (seen.journal_sync_failing != Duration{}) {
+    out = fmt::format("NOT SAFE ON THE DISK since {}: syncing it fails{}: mend it",
+                      ShortDuration(seen.journal_sync_failing),
+                      fault);
+  } else if (seen.journal_fault != 0) {
+    out = fmt::format("THE DISK REFUSES{} the next file: make room or mend it", fault);
+  }
+  if (seen.journal_records_given_up != 0) {
+    out += fmt::format("; {} RECORDS GIVEN UP in memory", seen.journal_records_given_up);
+  }
+  if (seen.journal_records_damaged != 0) {
+    out += fmt::format("; {} RECORDS FOUND DAMAGED", seen.journal_records_damaged);
+  }
+  return out;
+}
+
 std::string CounterLine(const Observation& now,
                         const std::optional<Observation>& before,
                         std::size_t index) {
@@ -140,6 +170,7 @@ std::string ShortDuration(Duration duration) {
 std::string StatusText(const Observation& now, const std::optional<Observation>& before) {
   std::string out = fmt::format("dataplane  {}\n", PulseSentence(now));
   out += fmt::format("control    {}\n", ControlSentence(now));
+  out += fmt::format("journal    {}\n", JournalSentence(now));
   out += fmt::format("hearing    {}\n", HearingSentence(now));
   out += fmt::format("endpoints  {} of {}, enrolment {}:",
                      Endpoints(now),
@@ -203,6 +234,12 @@ nlohmann::ordered_json StatusJson(const Observation& now,
                     {"running", now.control_runs},
                     {"turn_age_ns", now.control_age.count()},
                     {"transitions_waiting", Waiting(now)}};
+  out["journal"] = {{"in_memory_ns", now.journal_in_memory.count()},
+                    {"records_in_memory", now.journal_records_in_memory},
+                    {"records_given_up", now.journal_records_given_up},
+                    {"sync_failing_ns", now.journal_sync_failing.count()},
+                    {"records_damaged", now.journal_records_damaged},
+                    {"fault", now.journal_fault}};
   for (const WorkerObservation& worker : now.workers) {
     out["workers"].push_back({{"turns", worker.turns},
                               {"turn_age_ns", worker.turn_age.count()},
@@ -233,7 +270,7 @@ std::vector<std::string> TopFrame(const Observation& now,
       fmt::format("flatline: {}", PulseSentence(now)),
       fmt::format("control: {}", ControlSentence(now)),
       fmt::format("hearing: {}", HearingSentence(now)),
-      "",
+      fmt::format("journal: {}", JournalSentence(now)),
       fmt::format(
           "{:>12} {:>12} {:>12} {:>12} {:>12}", "unknown", "alive", "suspect", "dead", "left"),
       fmt::format("{:>12} {:>12} {:>12} {:>12} {:>12}   of {}",

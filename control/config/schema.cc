@@ -194,6 +194,7 @@ Keys<ControlConfig> ControlKeys() {
           TextKey("plaintext", &C::plaintext, FaultInPlaintext),
           BytesKey("segment", &C::segment, {4096, kTebibyte}),
           BytesKey("retain", &C::retain, {4096, 1024 * kTebibyte}),
+          BytesKey("memory_journal", &C::memory_journal, {0, kTebibyte}),
           DurationKey("bookmark", &C::bookmark, {10 * kMillisecond, kHour}),
           IntegerKey("subscribers", &C::subscribers, {1, 65536}),
           IntegerKey("publishers", &C::publishers, {1, 64}),

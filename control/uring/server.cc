@@ -81,14 +81,12 @@ void Server::Sync(Service& service) {
 }
 
 void Server::Complete(unsigned /*operation*/, const io_uring_cqe& completion) {
-  if (completion.res < 0) {
-    spdlog::error("{}: cannot be written to the disk: {}",
-                  syncing_->path(),
-                  std::generic_category().message(-completion.res));
-  }
   syncing_.reset();
-  // Where the disk fails, subscribers live on from memory.
-  sync_for_->journal().Synced();
+  if (completion.res < 0) {
+    sync_for_->journal().SyncFailed(-completion.res);
+  } else {
+    sync_for_->journal().Synced();
+  }
   sync_for_->RingBells();
 }
 

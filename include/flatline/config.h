@@ -67,9 +67,11 @@ struct ControlConfig {
   std::string journal = "/var/lib/flatline/journal";   // directory
   std::string roster = "/var/lib/flatline/roster";     // file; its directory must be there
   std::uint64_t segment = std::uint64_t{64} << 20;     // bytes, a multiple of 4096
-  std::uint64_t retain = std::uint64_t{1} << 30;       // bytes of journal kept
-  Duration bookmark{1'000'000'000};                    // to an idle subscriber
-  std::uint32_t subscribers = 1024;                    // at most
+  // In memory while the disk takes none; zero: transitions wait in the dataplane's rings then.
+  std::uint64_t memory_journal = std::uint64_t{256} << 20;
+  std::uint64_t retain = std::uint64_t{1} << 30;  // bytes of journal kept
+  Duration bookmark{1'000'000'000};               // to an idle subscriber
+  std::uint32_t subscribers = 1024;               // at most
   std::string tokens;            // file of who may subscribe over TCP; empty: everybody
   std::string plaintext;         // kPlaintextWords, or empty: only loopback is listened on
   std::uint32_t publishers = 1;  // threads that serve them

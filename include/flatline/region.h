@@ -95,8 +95,16 @@ struct alignas(64) ControlSection {
   std::array<RingHead, kMaxWorkers> command_heads{};
   std::array<RingTail, kMaxWorkers> result_tails{};
   std::atomic<std::uint32_t> control_pid{0};
+  std::atomic<std::int32_t> journal_fault{0};  // errno of what the journal's disk refuses; 0: none
   std::atomic<std::int64_t> control_turn_ns{0};
+  std::atomic<std::int64_t> journal_in_memory_since_ns{0};     // Instant; 0: it is on the disk
+  std::atomic<std::uint64_t> journal_records_in_memory{0};     // and not on the disk
+  std::atomic<std::uint64_t> journal_records_given_up{0};      // that the disk never had
+  std::atomic<std::int64_t> journal_sync_failing_since_ns{0};  // Instant; 0: syncs succeed
+  std::atomic<std::uint64_t> journal_records_damaged{0};       // found damaged or missing
 };
+
+static_assert(sizeof(ControlSection) == (3 * std::size_t{kMaxWorkers} + 1) * 64);
 
 // The dataplane's ends of the same rings, and its signs of life.
 struct alignas(64) DataplaneSection {

@@ -113,6 +113,31 @@ TEST_F(RegionVerbs, StatusOfAKilledAndOfAStoppedDataplane) {
   EXPECT_EQ(json::parse(ran.out)["dataplane"], "stopped");
 }
 
+TEST_F(RegionVerbs, StatusIsLoudAboutTheJournal) {
+  EXPECT_THAT(Run({"status"}).out, HasSubstr("journal    on the disk\n"));
+  ControlSection& control = disk_.view().control();
+  const std::int64_t since = (MonotonicNow() - Duration{7'000'000'000}).time_since_epoch().count();
+  control.journal_fault.store(28);
+  EXPECT_THAT(Run({"status"}).out,
+              HasSubstr("journal    THE DISK REFUSES (No space left on device) the next file"));
+  control.journal_sync_failing_since_ns.store(since);
+  EXPECT_THAT(Run({"status"}).out, HasSubstr("journal    NOT SAFE ON THE DISK since 7.0"));
+  control.journal_in_memory_since_ns.store(since);
+  control.journal_records_in_memory.store(12'345);
+  control.journal_records_given_up.store(67);
+  control.journal_records_damaged.store(8);
+  const Ran ran = Run({"status"});
+  EXPECT_THAT(ran.out, HasSubstr("journal    IN MEMORY since 7.0"));
+  EXPECT_THAT(ran.out, HasSubstr("12345 records are not on it"));
+  EXPECT_THAT(ran.out, HasSubstr("67 RECORDS GIVEN UP"));
+  EXPECT_THAT(ran.out, HasSubstr("8 RECORDS FOUND DAMAGED"));
+  EXPECT_THAT(Run({"top", "--once", "--interval", "1ms"}).out, HasSubstr("journal: IN MEMORY"));
+  const json journal = json::parse(Run({"status", "--json"}).out)["journal"];
+  EXPECT_GT(journal["in_memory_ns"], 7'000'000'000);
+  EXPECT_EQ(journal["records_in_memory"], 12'345);
+  EXPECT_EQ(journal["fault"], 28);
+}
+
 TEST_F(RegionVerbs, StatusJsonHasEveryCounterAndDrop) {
   const json status = json::parse(Run({"status", "--json", "--rate", "1ms"}).out);
   EXPECT_THAT(status["counters"], SizeIs(kCounters));

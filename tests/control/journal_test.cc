@@ -240,7 +240,7 @@ TEST(Journal, TellsAMissingFileAsAGap) {
   ASSERT_TRUE(journal) << place.error;
   EXPECT_THAT(place.findings, SizeIs(1));
   EXPECT_EQ(journal->oldest(), 1U);
-  EXPECT_EQ(journal->damaged(), 31U);
+  EXPECT_EQ(journal->health().records_damaged, 31U);
   auto expected = Iota(1, 31);
   std::ranges::copy(Iota(63, 124), std::back_inserter(expected));
   EXPECT_EQ(ReadFrom(*journal, 1), expected);
@@ -317,13 +317,13 @@ TEST(Journal, WaitsWhileTheDiskIsFull) {
   is_full = true;
   auto records = RecordsFor(62, 3);
   EXPECT_EQ(journal->Append(records, kNow), 1U);
-  EXPECT_THAT(journal->trouble(), HasSubstr("No space left on device"));
+  EXPECT_THAT(journal->Trouble(kNow), HasSubstr("No space left on device"));
   EXPECT_THAT(place.Files(), SizeIs(2)) << "the file that could not be filled is removed";
   is_full = false;
   const auto rest = std::span(records).subspan(1);
   EXPECT_EQ(journal->Append(rest, kNow), 0U) << "room is looked for once a second";
   EXPECT_EQ(journal->Append(rest, kNow + Duration{1'000'000'001}), 2U);
-  EXPECT_THAT(journal->trouble(), IsEmpty());
+  EXPECT_FALSE(journal->has_trouble());
   EXPECT_EQ(ReadFrom(*journal, 1), Iota(1, 64));
 }
 

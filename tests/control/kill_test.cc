@@ -1,6 +1,7 @@
 // A dataplane, control and a subscriber, each a process of its own over an invented region, killed
 // (SIGKILL) a thousand times: control at points between its steps and at any moment, so before and
-// after an append and amid a send; the dataplane amid its writes to the ring; the subscriber amid a
+// after an append and amid a send, with a disk that is full now and then, so in memory and on the
+// way from there; the dataplane amid its writes to the ring; the subscriber amid a
 // batch. What the subscriber accounted for is, over all its lives, the truth: every transition,
 // in order, once.
 #include "control/client/stream_position.h"
@@ -20,6 +21,7 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <fcntl.h>
 #include <poll.h>
 #include <random>
 #include <string>
@@ -49,6 +51,8 @@ struct Account {
   std::atomic<std::uint64_t> heard{0};  // sequence << 32 | endpoint
   std::atomic<std::uint64_t> wrong{0};
   std::atomic<std::uint64_t> connections{0};
+  std::atomic<bool> is_disk_full{false};
+  std::atomic<std::uint64_t> turns_in_memory{0};  // of control
 };
 
 class Victim {
@@ -103,6 +107,12 @@ class KillTest : public testing::Test {
     address_.sun_family = AF_UNIX;
     const std::string path = place_.options.directory + "/socket";
     std::memcpy(address_.sun_path, path.data(), path.size());
+    place_.options.memory = std::uint64_t{64} << 20;
+    place_.options.memory_directory = place_.options.directory + "/memory";
+    place_.options.allocate = [this](int descriptor, std::uint64_t bytes) {
+      return account_->is_disk_full ? ENOSPC
+                                    : ::posix_fallocate(descriptor, 0, static_cast<off_t>(bytes));
+    };
     listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     EXPECT_EQ(::bind(listener_, Address(), sizeof(address_)), 0);
     EXPECT_EQ(::listen(listener_, 4096), 0);
@@ -176,12 +186,15 @@ void KillTest::BeControl(std::uint64_t seed, std::uint64_t last_step) {
   std::vector<Served> served;
   Instant now{Duration{1'000'000'000'000}};
   for (;;) {
-    now += Duration{100'000};
+    now += Duration{10'000'000};  // so that the disk is asked again before a kill
     const WallInstant wall{now.time_since_epoch()};
     if (const int fresh = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK); fresh >= 0) {
       served.push_back({&outlet.Open(Session::Origin::kLocal, now), fresh});
     }
     step();
+    if (service.journal().health().in_memory_since != Instant{}) {
+      ++account_->turns_in_memory;
+    }
     if (!service.Turn(now, wall)) {
       account_->wrong = 2;
     }
@@ -253,6 +266,7 @@ void KillTest::BeSubscriber() {
 TEST_F(KillTest, TellsTheTruthInOrderOnceThroughAThousandKills) {
   const std::uint64_t seed = std::random_device{}();
   std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
+  std::fflush(stdout);  // else every child that logs prints it again
   std::mt19937_64 random(seed);
   Victim dataplane;
   Victim control;
@@ -260,6 +274,9 @@ TEST_F(KillTest, TellsTheTruthInOrderOnceThroughAThousandKills) {
   dataplane.Start([this] { BeDataplane(); });
   subscriber.Start([this] { BeSubscriber(); });
   for (int kills = 0; kills < kKills && account_->wrong == 0; ++kills) {
+    if (random() % 10 == 0) {
+      account_->is_disk_full = !account_->is_disk_full;
+    }
     const unsigned who = static_cast<unsigned>(random() % 10);
     if (who < 6) {
       // Half of them kill themselves between two steps, half are killed at any moment.
@@ -292,8 +309,10 @@ TEST_F(KillTest, TellsTheTruthInOrderOnceThroughAThousandKills) {
   EXPECT_EQ(account_->heard & 0xFFFFFFFFU, truth);
   EXPECT_EQ(account_->wrong, 0U) << "seed " << seed;
   EXPECT_GT(truth, 1000U);
-  std::printf("%llu transitions, %llu connections\n",
+  EXPECT_GT(account_->turns_in_memory, 100U);
+  std::printf("%llu transitions, %llu turns with the journal in memory, %llu connections\n",
               static_cast<unsigned long long>(truth),
+              static_cast<unsigned long long>(account_->turns_in_memory.load()),
               static_cast<unsigned long long>(account_->connections.load()));
 }
 

@@ -83,7 +83,7 @@ class LiveDamage {
         ASSERT_EQ(std::memcmp(&record, &written_[sequence - 1], sizeof(record)), 0) << sequence;
       }
     }
-    EXPECT_EQ(journal_->damaged(), damaged_.size());
+    EXPECT_EQ(journal_->health().records_damaged, damaged_.size());
   }
 
  private:
