@@ -32,14 +32,16 @@ Outlet::~Outlet() {
 
 Session& Outlet::Open(Session::Origin origin, Instant now) {
   sessions_.push_back(std::make_unique<Session>(*this, origin, now));
+  sessions_.back()->home_ = static_cast<std::uint32_t>(sessions_.size() - 1);
   return *sessions_.back();
 }
 
 void Outlet::Close(Session& session) {
   Unlist(session);
   LeaveLane(session);
-  const auto at = std::ranges::find(sessions_, &session, &std::unique_ptr<Session>::get);
-  std::swap(*at, sessions_.back());
+  const std::uint32_t home = session.home_;
+  std::swap(sessions_[home], sessions_.back());
+  sessions_[home]->home_ = home;
   sessions_.pop_back();
 }
 
@@ -48,6 +50,9 @@ void Outlet::Turn(Instant now, WallInstant wall) {
   wall_ = wall;
   next_turn_ = now + look_interval_;
   publisher_.Follow(wall);
+  for (const auto& lane : lanes_) {
+    ServeLane(*lane);
+  }
   going_.swap(due_);
   for (Session*& session : going_) {
     if (session != nullptr) {
@@ -56,9 +61,7 @@ void Outlet::Turn(Instant now, WallInstant wall) {
     }
   }
   going_.clear();
-  for (const auto& lane : lanes_) {
-    ServeLane(*lane);
-  }
+  ServeLate();
   Poll();
   Sweep();
   if (std::exchange(has_empty_lane_, false)) {
@@ -72,7 +75,7 @@ void Outlet::Serve(Session& session) {
     Attend(session);
   } else if (session.follows()) {
     if (session.subscriber_.cursor < session.subscriber_.stream->upto()) {
-      Enlist(session, Session::List::kDue, due_);  // much was looked at, and nothing found
+      Defer(session);  // much was looked at, and nothing found
     } else {
       Park(session);
     }
@@ -94,6 +97,10 @@ void Outlet::Unoccupied(Session& session) {
   if (session.follows()) {
     const Subscriber& subscriber = session.subscriber_;
     const std::uint64_t behind = subscriber.stream->upto() - subscriber.cursor;
+    if (behind > Stream::kMostSent) {
+      Defer(session);
+      return;
+    }
     const Pace& pace = subscriber.pace;
     const bool is_less_than_a_batch =
         pace.bytes == 0 || behind * sizeof(DeliveryRecord) < pace.bytes;
@@ -103,6 +110,28 @@ void Outlet::Unoccupied(Session& session) {
     }
   }
   Enlist(session, Session::List::kDue, due_);
+}
+
+void Outlet::Defer(Session& session) {
+  session.list_ = Session::List::kLate;
+  session.place_ = late_from_ + static_cast<std::uint32_t>(late_.size());
+  late_.push_back(&session);
+}
+
+// In the order in which they came, each one send, until there is enough for this turn.
+void Outlet::ServeLate() {
+  std::uint64_t told = 0;
+  for (std::size_t left = late_.size(); left != 0 && told < kMostLate; --left) {
+    Session* const session = late_.front();
+    late_.pop_front();
+    ++late_from_;
+    if (session != nullptr) {
+      session->list_ = Session::List::kNone;
+      const std::uint64_t before = session->subscriber_.cursor;
+      Serve(*session);
+      told += session->subscriber_.cursor - std::min(before, session->subscriber_.cursor) + 1;
+    }
+  }
 }
 
 void Outlet::Enlist(Session& session, Session::List list, std::vector<Session*>& into) {
@@ -237,6 +266,9 @@ void Outlet::Unlist(Session& session) {
   switch (std::exchange(session.list_, Session::List::kNone)) {
     case Session::List::kDue:
       due_[session.place_] = nullptr;
+      break;
+    case Session::List::kLate:
+      late_[session.place_ - late_from_] = nullptr;
       break;
     case Session::List::kIdle:
       take_out(session.lane_->idle);

@@ -1,11 +1,14 @@
 // All the sessions of one publisher thread, and which of them there is something to do for. Used by
 // that thread: Turn, then wait. Knows no sockets and no clocks. Sessions that are served alike wait
 // in one lane, and are touched when there is something to send; a sweep looks at each a few times
-// in every bookmark's time. Bounds: the memory of a session, and what its send holds. Cost of a
-// turn: one look at each lane, and at those sessions who can be sent something.
+// in every bookmark's time. Who is far behind comes after all the others, in turns, and in each
+// turn of the outlet there is so much for them and no more: a thousand that come back cost those
+// who stayed a fraction of a millisecond. Bounds: the memory of a session, and what its send holds;
+// of what is late, kMostLate records a turn. Cost of a turn: one look at each lane, and at those
+// sessions who can be sent something.
 //
-//   Unoccupied --> due --Prepare--> being sent --Sent--> Unoccupied
-//                   | nothing for it                     ^
+//   Unoccupied --> due, or late --Prepare--> being sent --Sent--> Unoccupied
+//                   | nothing for it                              ^
 //                   '--> idle in its lane --(the stream moved on, the batch is closed)
 #pragma once
 
@@ -17,6 +20,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -38,6 +42,10 @@ struct Lane {
 
 class Outlet {
  public:
+  // Records that those far behind are sent in one turn, all together: 2 MiB, or the end of one
+  // send.
+  static constexpr std::uint64_t kMostLate = 8 * Stream::kMostSent;
+
   Outlet(Service& service, SnapshotJob::Run run, std::shared_ptr<Bell> bell);
   ~Outlet();
   Outlet(const Outlet&) = delete;
@@ -51,7 +59,9 @@ class Outlet {
   void Turn(Instant now, WallInstant wall);
 
   // Whether the next turn has work already, and when it has at the latest.
-  [[nodiscard]] bool has_work() const noexcept { return !due_.empty() || publisher_.is_behind(); }
+  [[nodiscard]] bool has_work() const noexcept {
+    return !due_.empty() || !late_.empty() || publisher_.is_behind();
+  }
 
   [[nodiscard]] Instant next_turn() const noexcept { return next_turn_; }
 
@@ -75,6 +85,8 @@ class Outlet {
  private:
   void Serve(Session& session);
   void ServeLane(Lane& lane);
+  void Defer(Session& session);
+  void ServeLate();
   void Poll();
   void Sweep();
   void Look(Session& session);
@@ -95,7 +107,9 @@ class Outlet {
   std::vector<std::unique_ptr<Session>> sessions_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   bool has_empty_lane_ = false;
-  std::vector<Session*> due_;  // null: has left
+  std::vector<Session*> due_;    // null: has left
+  std::deque<Session*> late_;    // likewise
+  std::uint32_t late_from_ = 0;  // the place of the first of them
   std::vector<Session*> polled_;
   std::vector<Session*> going_;  // being served by the running turn
 };

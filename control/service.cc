@@ -16,6 +16,7 @@ Service::Service(const ServiceOptions& options, std::unique_ptr<Journal> journal
       journal_(std::move(journal)),
       administration_(options.first_serial),
       gatekeeper_(options.tokens),
+      snapshots_(options.first_serial),
       roster_(options.roster) {
   GoBy(roster_.Open());  // before anybody subscribes by a label
 }
@@ -28,28 +29,17 @@ void Service::Join(const RegionView& region, std::shared_ptr<const void> keep) {
   administration_.Attach(region);
   keep_ = std::move(keep);
   left_ = std::make_shared<std::atomic<bool>>(false);
-  const std::lock_guard lock(mutex_);
-  has_region_ = true;
+  snapshots_.Open();
 }
 
 void Service::Leave() {
-  {
-    const std::lock_guard lock(mutex_);
-    has_region_ = false;
-    for (const auto& weak : queue_) {
-      if (const auto ticket = weak.lock()) {
-        ticket->Cancel();
-      }
-    }
-    queue_.clear();
-  }
+  snapshots_.Close();
   if (left_) {
     left_->store(true);
   }
   administration_.Detach();
   scribe_.reset();
   keep_.reset();
-  granted_.clear();
   RingBells();
 }
 
@@ -63,16 +53,6 @@ std::expected<void, Refusal> Service::TakePlace() {
     return Refuse(DeliveryError::kTooManySubscribers, "see control.subscribers");
   }
   return {};
-}
-
-std::expected<std::shared_ptr<SnapshotTicket>, Refusal> Service::AskForSnapshot() {
-  const std::lock_guard lock(mutex_);
-  if (!has_region_) {
-    return Refuse(DeliveryError::kNoDataplane, "there is no region: start the dataplane");
-  }
-  auto out = std::make_shared<SnapshotTicket>();
-  queue_.push_back(out);
-  return out;
 }
 
 void Service::Enter(std::shared_ptr<Bell> bell) {
@@ -100,7 +80,7 @@ std::expected<bool, std::string> Service::Turn(Instant now, WallInstant wall) {
       return std::unexpected(told.error());
     }
     worked = !told->empty();
-    worked = GrantSnapshots() || worked;
+    worked = snapshots_.Grant(now, [this] { return OriginNow(); }) || worked;
   }
   journal_->Housekeep(now);
   journal_->Expire(wall);
@@ -126,22 +106,6 @@ SnapshotOrigin Service::OriginNow() const {
     }
   }
   return out;
-}
-
-bool Service::GrantSnapshots() {
-  std::erase_if(granted_, [](const auto& weak) { return weak.expired(); });
-  const std::lock_guard lock(mutex_);
-  bool granted = false;
-  while (granted_.size() < kMostSnapshots && !queue_.empty()) {
-    const auto ticket = queue_.front().lock();
-    queue_.pop_front();
-    if (ticket) {
-      ticket->Grant(OriginNow());
-      granted_.push_back(ticket);
-      granted = true;
-    }
-  }
-  return granted;
 }
 
 void Service::ReportTrouble(Instant now) {

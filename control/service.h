@@ -15,6 +15,7 @@
 #include "control/roster_watch.h"
 #include "control/scribe.h"
 #include "control/snapshot_origin.h"
+#include "control/snapshot_queue.h"
 #include "control/tally.h"
 #include "control/trail.h"
 
@@ -24,7 +25,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <expected>
 #include <memory>
 #include <mutex>
@@ -47,8 +47,6 @@ class Service {
  public:
   // Connections beyond the subscribers: administrators, and those about to be told to go.
   static constexpr std::size_t kSpareSessions = 64;
-  // Snapshots made at the same time; others wait.
-  static constexpr std::size_t kMostSnapshots = 4;
 
   Service(const ServiceOptions& options, std::unique_ptr<Journal> journal);
   ~Service();
@@ -95,15 +93,13 @@ class Service {
 
   void LeavePlace() noexcept { subscribers_.fetch_sub(1); }
 
-  // A place in the queue for snapshots, given up with the last reference to it.
-  [[nodiscard]] std::expected<std::shared_ptr<SnapshotTicket>, Refusal> AskForSnapshot();
+  [[nodiscard]] SnapshotQueue& snapshots() noexcept { return snapshots_; }
 
   // Rung when there may be something to do.
   void Enter(std::shared_ptr<Bell> bell);
   void Exit(const std::shared_ptr<Bell>& bell);
 
  private:
-  [[nodiscard]] bool GrantSnapshots();
   [[nodiscard]] SnapshotOrigin OriginNow() const;
   void ReportTrouble(Instant now);
   void GoBy(const RosterWatch::Opened& roster);
@@ -118,15 +114,13 @@ class Service {
   std::optional<Scribe> scribe_;
   std::shared_ptr<const void> keep_;
   std::shared_ptr<std::atomic<bool>> left_;
-  std::vector<std::weak_ptr<SnapshotTicket>> granted_;
+  SnapshotQueue snapshots_;
   Instant complain_at_{};
   RosterWatch roster_;
   FilterPool filters_;
 
   std::atomic<std::uint32_t> subscribers_{0};
   std::mutex mutex_;  // of all that follows
-  bool has_region_ = false;
-  std::deque<std::weak_ptr<SnapshotTicket>> queue_;
   std::vector<std::shared_ptr<Bell>> bells_;
 };
 

@@ -203,7 +203,7 @@ void Session::Subscribe(const Request& asked, Instant now, WallInstant wall) {
   const Request& request = *placed;
   std::shared_ptr<SnapshotTicket> ticket;
   if (request.header.kind == RequestKind::kSubscribeSnapshot) {
-    auto granted = service.AskForSnapshot();
+    auto granted = service.snapshots().Ask();
     if (!granted) {
       Refuse(granted.error());
       return;
@@ -257,6 +257,7 @@ void Session::Prepare(Instant now, WallInstant wall) {
     if (next) {
       outgoing_ = std::move(*next);
       progress_ = now;
+      prepared_ = now;
     } else {
       Refuse(next.error());
     }
@@ -300,6 +301,11 @@ bool Session::IsStuck(Instant now) const noexcept {
     if (is_sent_away || was_passed_by || subscriber_.snapshot) {
       return true;
     }
+  }
+  // Who drips holds a place that others wait for.
+  if (subscriber_.snapshot && now - prepared_ > kMostPatience && !outgoing_.bytes.empty() &&
+      outlet_->service().snapshots().is_contested()) {
+    return true;
   }
   return role_ == Role::kSubscriber && acknowledges_ && now - heard_ > kMostSilence;
 }

@@ -112,7 +112,7 @@ class Session {
   enum class Role : std::uint8_t { kNobody, kSubscriber, kAdministrator, kRefused };
 
   // In which of its outlet's lists it is.
-  enum class List : std::uint8_t { kNone, kDue, kIdle, kPolled };
+  enum class List : std::uint8_t { kNone, kDue, kLate, kIdle, kPolled };
 
   void TakeRequests(Instant now, WallInstant wall);
   void TakeAcknowledgements(WallInstant wall);
@@ -131,10 +131,12 @@ class Session {
   Role role_ = Role::kNobody;
   List list_ = List::kNone;  // the outlet's, as the next two
   std::uint32_t place_ = 0;  // in it
+  std::uint32_t home_ = 0;   // among all of its sessions
   Lane* lane_ = nullptr;     // once a subscriber
   Outgoing outgoing_;
   Subscriber subscriber_;
   Instant progress_;      // when a byte was last sent, or made ready
+  Instant prepared_{};    // when what is being sent was made ready
   Instant heard_;         // when a byte last came in
   std::size_t said_ = 0;  // by a subscriber, since it was last looked at
   bool was_stuck_ = false;

@@ -71,11 +71,15 @@ bool OutletServer::HasArrivals() {
   return !arrivals_.empty();
 }
 
+// A few a turn: a thousand that come back at once do not keep the others waiting.
 void OutletServer::TakeArrivals() {
   std::vector<Arrival> arrived;
   {
     const std::lock_guard lock(mutex_);
-    arrived.swap(arrivals_);
+    const auto end =
+        arrivals_.begin() + static_cast<std::ptrdiff_t>(std::min(kMostArrivals, arrivals_.size()));
+    arrived.assign(arrivals_.begin(), end);
+    arrivals_.erase(arrivals_.begin(), end);
   }
   for (const Arrival& arrival : arrived) {
     Session& session = outlet_->Open(arrival.origin, turnover_.now);

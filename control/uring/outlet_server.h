@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <expected>
 #include <memory>
 #include <mutex>
@@ -24,6 +25,9 @@ namespace flatline::uring {
 
 class OutletServer final : private Completer {
  public:
+  // New connections that it takes in one turn.
+  static constexpr std::size_t kMostArrivals = 64;
+
   // On the thread that is to use it.
   [[nodiscard]] static std::expected<std::unique_ptr<OutletServer>, std::string> Create(
       Service& service, SnapshotJob::Run run);
@@ -72,7 +76,7 @@ class OutletServer final : private Completer {
   std::vector<std::unique_ptr<Connection>> connections_;
   std::atomic<std::size_t> count_{0};
   std::mutex mutex_;  // of arrivals_
-  std::vector<Arrival> arrivals_;
+  std::deque<Arrival> arrivals_;
 };
 
 }  // namespace flatline::uring

@@ -204,6 +204,9 @@ TEST_F(HostileTest, FourHundredOfThemAreNobodyElsesTrouble) {
     slow_.push_back(Connect(i));
     slow_.back()->Ask(RequestKind::kSubscribeFrom);
   }
+  for (int turns = 0; turns < 1000; ++turns) {
+    Live(0);  // until all snapshots have begun
+  }
   const auto die_up_to = [&](EndpointId last) {
     while (next_ <= last && !HasFailure()) {
       Live(last - next_ + 1);
