@@ -65,7 +65,7 @@ std::expected<Publishers, std::string> StartPublishers(std::uint32_t count,
 
 }  // namespace
 
-std::expected<void, std::string> RunControl(const Config& config, const std::atomic<bool>& stop) {
+std::expected<void, std::string> RunControl(const Config& config, Wishes& wishes) {
   auto journal = OpenJournal(config.control);
   if (!journal) {
     return std::unexpected(std::move(journal.error()));
@@ -96,7 +96,7 @@ std::expected<void, std::string> RunControl(const Config& config, const std::ato
     return std::unexpected(std::move(server.error()));
   }
   ::sd_notify(0, "READY=1");
-  auto ended = ControlLoop(config, service, **server).Run(stop);
+  auto ended = ControlLoop(config, service, **server).Run(wishes);
   ::sd_notify(0, "STOPPING=1");
   return ended;
 }

@@ -39,10 +39,14 @@ void TellOfJournal(const JournalHealth& health, ControlSection& section) {
 
 }  // namespace
 
-std::expected<void, std::string> ControlLoop::Run(const std::atomic<bool>& stop) {
+std::expected<void, std::string> ControlLoop::Run(Wishes& wishes) {
   unsigned empty_turns = 0;
   Duration pause = kBusy;
-  while (!stop.load(std::memory_order_relaxed)) {
+  while (!wishes.stop.load(std::memory_order_relaxed)) {
+    if (wishes.reload.load(std::memory_order_relaxed)) {
+      wishes.reload.store(false);
+      service_->Reload();
+    }
     const Instant now = ReadMonotonic();
     const WallInstant wall = ReadWall();
     const auto worked = Turn(now, wall);

@@ -19,6 +19,12 @@ namespace flatline {
 // How often the journal is put on the disk: every turn, at an interval, or never.
 [[nodiscard]] Duration SyncIntervalOf(const ControlConfig& config);
 
+// What is wanted of the loop from outside, by signals.
+struct Wishes {
+  std::atomic<bool> stop{false};
+  std::atomic<bool> reload{false};  // of what is read anew while it runs; back to false when seen
+};
+
 class ControlLoop {
  public:
   static constexpr Duration kBusy{50'000};
@@ -31,8 +37,8 @@ class ControlLoop {
         server_(&server),
         sync_interval_(SyncIntervalOf(config.control)) {}
 
-  // Until `stop`. The error says what made it impossible to go on.
-  [[nodiscard]] std::expected<void, std::string> Run(const std::atomic<bool>& stop);
+  // Until it is to stop. The error says what made it impossible to go on.
+  [[nodiscard]] std::expected<void, std::string> Run(Wishes& wishes);
 
  private:
   [[nodiscard]] std::expected<bool, std::string> Turn(Instant now, WallInstant wall);

@@ -2,6 +2,7 @@
 // Needs neither root nor hugepages nor a network card. Exit status: 0 told to stop, 1 cannot go on,
 // 2 bad usage or configuration.
 #include "control/assembly.h"
+#include "control/control_loop.h"
 #include "control/options.h"
 
 #include <atomic>
@@ -16,13 +17,15 @@
 namespace {
 
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): all that a handler can reach
-std::atomic<bool> stop_wanted{false};
+flatline::Wishes wishes;
 
-void StopOnSignals() {
+void ListenToSignals() {
   struct sigaction action{};
-  action.sa_handler = [](int) { stop_wanted.store(true, std::memory_order_relaxed); };
+  action.sa_handler = [](int) { wishes.stop.store(true, std::memory_order_relaxed); };
   ::sigaction(SIGTERM, &action, nullptr);
   ::sigaction(SIGINT, &action, nullptr);
+  action.sa_handler = [](int) { wishes.reload.store(true, std::memory_order_relaxed); };
+  ::sigaction(SIGHUP, &action, nullptr);
 }
 
 int Fail(int status, const std::string& text) {
@@ -43,8 +46,8 @@ int main(int argc, char** argv) {
   if (!config) {
     return Fail(2, config.error());
   }
-  StopOnSignals();
+  ListenToSignals();
   ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);  // else a wait of 50 µs takes 100
-  const auto ended = flatline::RunControl(*config, stop_wanted);
+  const auto ended = flatline::RunControl(*config, wishes);
   return ended ? 0 : Fail(1, ended.error());
 }

@@ -229,8 +229,13 @@ void Outlet::Sweep() {
   }
 }
 
-// What no event brings about: bookmarks, lost patience, the silence of the other end.
+// What no event brings about: bookmarks, lost patience, the silence of the other end, a token that
+// was revoked.
 void Outlet::Look(Session& session) {
+  if (!session.KeepsGrant()) {
+    Attend(session);
+    return;
+  }
   const bool may_be_due = session.list_ == Session::List::kIdle
                               ? now_ - session.subscriber_.last_sent >= service_->options().bookmark
                               : session.list_ == Session::List::kNone && session.ready().empty();

@@ -19,16 +19,16 @@ bool IsSubscription(RequestKind kind) {
          kind == RequestKind::kSubscribeSnapshot;
 }
 
-bool HasExtension(const DeliveryRequest& header) {
-  return (header.text_bytes | header.options | header.batch_bytes | header.batch_age_us) != 0;
+// Fields that have to be zero in this request.
+bool HasForeignFields(const DeliveryRequest& header) {
+  const std::uint32_t paces = header.options | header.batch_bytes | header.batch_age_us;
+  return (header.version == 1 && (header.text_bytes | paces) != 0) ||
+         (!IsSubscription(header.kind) && paces != 0);
 }
 
 std::expected<void, Refusal> CheckSubscription(const DeliveryRequest& header) {
   if (header.count > kMaxFilterGroups) {
     return Refuse(DeliveryError::kTooManyGroups, "at most 1024 groups in a filter");
-  }
-  if (header.text_bytes > kMostSubscriptionText) {
-    return Refuse(DeliveryError::kBadRequest, "at most 16 KiB of text");
   }
   if ((header.options & ~kKnownOptions) != 0) {
     return Refuse(DeliveryError::kBadRequest, "unknown option");
@@ -46,10 +46,12 @@ std::expected<void, Refusal> CheckHeader(const DeliveryRequest& header) {
   if (header.version != kDeliveryVersion && header.version != 1) {
     return Refuse(DeliveryError::kBadRequest, "unknown version of the protocol");
   }
-  const bool is_extended = HasExtension(header);
   if (header.want_health > 1 || header.reserved0 != 0 || !IsZero(header.reserved) ||
-      (is_extended && (header.version == 1 || !IsSubscription(header.kind)))) {
+      HasForeignFields(header)) {
     return Refuse(DeliveryError::kBadRequest, "reserved fields must be zero");
+  }
+  if (header.text_bytes > kMostSubscriptionText) {
+    return Refuse(DeliveryError::kBadRequest, "at most 16 KiB of text");
   }
   if (IsSubscription(header.kind)) {
     return CheckSubscription(header);
@@ -105,8 +107,17 @@ std::expected<std::optional<Request>, Refusal> ParseRequest(std::span<const std:
     return std::nullopt;
   }
   const auto rest = bytes.subspan(sizeof(DeliveryRequest));
+  const std::size_t before_text = administers ? 0 : out.header.count * each;
+  auto text = ParseSubscriptionText(TextOf(rest.subspan(before_text), out.header));
+  if (!text) {
+    return std::unexpected(std::move(text.error()));
+  }
+  out.text = std::move(*text);
   if (administers) {
-    out.entries = CopyOf<AdminEntry>(rest, out.header.count);
+    if (out.text != SubscriptionText{.token = out.text.token}) {
+      return Refuse(DeliveryError::kBadRequest, "an administrator shows a token, no more");
+    }
+    out.entries = CopyOf<AdminEntry>(rest.subspan(out.header.text_bytes), out.header.count);
     if (!std::ranges::all_of(out.entries, IsSound)) {
       return Refuse(DeliveryError::kBadRequest, "an entry has no id or no known command");
     }
@@ -114,11 +125,6 @@ std::expected<std::optional<Request>, Refusal> ParseRequest(std::span<const std:
     out.groups = CopyOf<Group>(rest, out.header.count);
     std::ranges::sort(out.groups);
     out.groups.erase(std::ranges::unique(out.groups).begin(), out.groups.end());
-    auto text = ParseSubscriptionText(TextOf(rest.subspan(out.header.count * each), out.header));
-    if (!text) {
-      return std::unexpected(std::move(text.error()));
-    }
-    out.text = std::move(*text);
   }
   return out;
 }

@@ -24,7 +24,7 @@ class CompiledFilter;
 struct Request {
   DeliveryRequest header;
   std::vector<Group> groups;                       // of a subscription: in order, each once
-  SubscriptionText text;                           // likewise
+  SubscriptionText text;                           // likewise; of kAdminister: a token or none
   std::shared_ptr<const CompiledFilter> filter{};  // of text.filter, once a session has compiled it
   std::vector<AdminEntry> entries;                 // of kAdminister: as sent
   std::size_t bytes = 0;                           // of the input that were the request

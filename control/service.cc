@@ -19,6 +19,10 @@ Service::Service(const ServiceOptions& options, std::unique_ptr<Journal> journal
       snapshots_(options.first_serial),
       roster_(options.roster) {
   GoBy(roster_.Open());  // before anybody subscribes by a label
+  if (!options.tokens.empty()) {
+    OnReload([this] { return gatekeeper_.Reload(); });
+    Reload();
+  }
 }
 
 Service::~Service() = default;
@@ -41,6 +45,16 @@ void Service::Leave() {
   scribe_.reset();
   keep_.reset();
   RingBells();
+}
+
+void Service::Reload() {
+  for (const Reloadable& reload : reloadables_) {
+    if (const auto told = reload()) {
+      spdlog::info("{}", *told);
+    } else {
+      spdlog::error("{}", told.error());
+    }
+  }
 }
 
 bool Service::drained() const noexcept {

@@ -26,6 +26,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -64,6 +65,15 @@ class Service {
   [[nodiscard]] std::expected<bool, std::string> Turn(Instant now, WallInstant wall);
 
   [[nodiscard]] Journal& journal() noexcept { return *journal_; }
+
+  // Something that is read anew on SIGHUP: what is in force then, in words, or why that stays as it
+  // was. Called on the control loop.
+  using Reloadable = std::function<std::expected<std::string, std::string>()>;
+
+  void OnReload(Reloadable reloadable) { reloadables_.push_back(std::move(reloadable)); }
+
+  // All of them, one after the other, with a line in the log for each.
+  void Reload();
 
   // What was told may be sent now: after Journal::Synced.
   void RingBells();
@@ -110,6 +120,7 @@ class Service {
   std::unique_ptr<Cursors> cursors_;
   Administration administration_;
   Gatekeeper gatekeeper_;
+  std::vector<Reloadable> reloadables_;
   Tally tally_;
   std::optional<Scribe> scribe_;
   std::shared_ptr<const void> keep_;

@@ -73,15 +73,26 @@ void Session::TakeRequests(Instant now, WallInstant wall) {
   }
 }
 
-// What would be refused in any case does not have to be whole: nothing is kept for it.
+// What would be refused in any case does not have to be whole: nothing is kept for it. So what an
+// administrator shows stands before his entries.
 void Session::RefuseHeader() {
   DeliveryRequest header;
   if (input_.size() < sizeof(header)) {
     return;
   }
   std::memcpy(&header, input_.data(), sizeof(header));
-  if (header.kind == RequestKind::kAdminister && origin_ != Origin::kLocal) {
-    Refuse({DeliveryError::kNotPermitted, "administration is for the Unix socket"});
+  const bool has_text = input_.size() - sizeof(header) >= header.text_bytes;
+  if (header.kind != RequestKind::kAdminister || origin_ == Origin::kLocal || !has_text) {
+    return;
+  }
+  const auto* const text = reinterpret_cast<const char*>(input_.data() + sizeof(header));
+  const auto parsed = ParseSubscriptionText({text, header.text_bytes});
+  if (!parsed) {
+    Refuse(parsed.error());
+  } else if (const auto grant =
+                 outlet_->service().gatekeeper().AdmitAdministrator(parsed->token, false);
+             !grant) {
+    Refuse(grant.error());
   }
 }
 
@@ -152,27 +163,19 @@ bool Session::HasLostCursor() const {
 
 void Session::Take(Request request, Instant now, WallInstant wall) {
   if (request.header.kind == RequestKind::kAdminister) {
-    Administration& administration = outlet_->service().administration();
-    if (origin_ != Origin::kLocal) {
-      Refuse({DeliveryError::kNotPermitted, "administration is for the Unix socket"});
-    } else if (!administration.attached()) {
-      Refuse({DeliveryError::kNoDataplane, "there is no region: start the dataplane"});
-    } else {
-      role_ = Role::kAdministrator;
-      batch_ = administration.Submit(std::move(request.entries));
-    }
+    Administer(std::move(request));
     return;
   }
   if (role_ == Role::kAdministrator) {
     Refuse({DeliveryError::kBadRequest, "subscribe on a connection of its own"});
     return;
   }
-  if (const auto admitted =
-          outlet_->service().gatekeeper().Admit(request, origin_ == Origin::kLocal);
-      !admitted) {
-    Refuse(admitted.error());
+  auto grant = outlet_->service().gatekeeper().Admit(request, origin_ == Origin::kLocal);
+  if (!grant) {
+    Refuse(grant.error());
     return;
   }
+  grant_ = std::move(*grant);
   if (const char* const key = UnservedKey(request)) {
     Refuse({DeliveryError::kBadRequest, std::string(key) + ": not served by this release"});
     return;
@@ -186,6 +189,36 @@ void Session::Take(Request request, Instant now, WallInstant wall) {
     request.filter = std::move(*filter);
   }
   Subscribe(request, now, wall);
+}
+
+void Session::Administer(Request request) {
+  Administration& administration = outlet_->service().administration();
+  auto grant = outlet_->service().gatekeeper().AdmitAdministrator(request.text.token,
+                                                                  origin_ == Origin::kLocal);
+  if (!grant) {
+    Refuse(grant.error());
+  } else if (!administration.attached()) {
+    Refuse({DeliveryError::kNoDataplane, "there is no region: start the dataplane"});
+  } else {
+    grant_ = std::move(*grant);
+    role_ = Role::kAdministrator;
+    batch_ = administration.Submit(std::move(request.entries));
+  }
+}
+
+bool Session::KeepsGrant() {
+  Gatekeeper& gatekeeper = outlet_->service().gatekeeper();
+  const bool is_of_now = !grant_.token || grant_.edition == gatekeeper.edition();
+  if (is_of_now || role_ == Role::kRefused || pending_refusal_) {
+    return true;
+  }
+  auto renewed = gatekeeper.Renew(grant_);
+  if (!renewed) {
+    Refuse(renewed.error());
+    return false;
+  }
+  grant_ = std::move(*renewed);
+  return true;
 }
 
 void Session::Subscribe(const Request& asked, Instant now, WallInstant wall) {

@@ -6,6 +6,7 @@
 
 #include "control/administration.h"
 #include "control/cursors.h"
+#include "control/gatekeeper.h"
 #include "control/outgoing.h"
 #include "control/request.h"
 #include "control/subscriber.h"
@@ -101,6 +102,9 @@ class Session {
   // Its cursor has been taken by another connection.
   [[nodiscard]] bool HasLostCursor() const;
 
+  // False once: the tokens have been read anew, and it is to be sent away.
+  [[nodiscard]] bool KeepsGrant();
+
   // There is nothing to be done for it until its stream moves on.
   [[nodiscard]] bool follows() const noexcept {
     return subscriber() != nullptr && subscriber_.stage == Subscriber::Stage::kFollows;
@@ -119,6 +123,7 @@ class Session {
   [[nodiscard]] std::expected<Request, Refusal> TakeCursor(const Request& request,
                                                            WallInstant wall);
   void Take(Request request, Instant now, WallInstant wall);
+  void Administer(Request request);
   void Subscribe(const Request& asked, Instant now, WallInstant wall);
   void Refuse(const Refusal& refusal);
   void RefuseHeader();
@@ -141,6 +146,7 @@ class Session {
   std::size_t said_ = 0;  // by a subscriber, since it was last looked at
   bool was_stuck_ = false;
   bool acknowledges_ = false;
+  Grant grant_;
   std::optional<Cursors::Hold> cursor_;
   std::vector<std::byte> input_;
   std::shared_ptr<AdminBatch> batch_;

@@ -1,5 +1,7 @@
 #include "control/tokens.h"
 
+#include "control/filter_text.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
@@ -29,13 +31,34 @@ std::optional<TokenHash> ParseHash(std::string_view text) {
                                                                           : std::nullopt;
 }
 
+// What may stand behind the groups: `admin`, then `filter` and an expression up to the line's end.
+std::expected<void, std::string> ParseRights(std::istringstream& words, Token& into) {
+  std::string word;
+  words >> word;
+  if (word == "admin") {
+    into.may_administer = true;
+    word.clear();
+    words >> word;
+  }
+  if (word.empty()) {
+    return {};
+  }
+  if (word != "filter") {
+    return std::unexpected("needed `admin` or `filter EXPRESSION` behind the groups, found " +
+                           word);
+  }
+  std::getline(words >> std::ws, into.filter);
+  into.filter.erase(into.filter.find_last_not_of(" \t\r") + 1);
+  const std::string fault = FaultInTokenFilter(into.filter);
+  return fault.empty() ? std::expected<void, std::string>{} : std::unexpected("filter: " + fault);
+}
+
 std::expected<Token, std::string> ParseLine(const std::string& line) {
   std::istringstream words(line);
   Token out;
   std::string hash;
   std::string groups;
-  std::string more;
-  if (!(words >> out.name >> hash >> groups) || (words >> more)) {
+  if (!(words >> out.name >> hash >> groups)) {
     return std::unexpected("needed a name, a hash and groups");
   }
   if (!IsTokenName(out.name)) {
@@ -51,6 +74,9 @@ std::expected<Token, std::string> ParseLine(const std::string& line) {
   }
   out.hash = *parsed_hash;
   out.groups = std::move(*parsed_groups);
+  if (auto rights = ParseRights(words, out); !rights) {
+    return std::unexpected(std::move(rights.error()));
+  }
   return out;
 }
 
@@ -102,6 +128,27 @@ bool IsTokenName(std::string_view name) noexcept {
   });
 }
 
+std::string FaultInTokenFilter(std::string_view text) {
+  if (std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < ' '; })) {
+    return "an expression is one line, without tabs";
+  }
+  const auto tree = ParseFilter(text);
+  if (!tree) {
+    return tree.error().Text();
+  }
+  const bool is_of_events = std::ranges::any_of(tree->tests, [](const FilterTest& test) {
+    return test.fact == FilterFact::kReason || test.fact == FilterFact::kChange;
+  });
+  return is_of_events ? "reason: and change: are not for tokens, for a snapshot has neither" : "";
+}
+
+bool GrantsAsMuch(const Token& now, const Token& then) {
+  const bool has_groups = now.groups.empty() ||
+                          (!then.groups.empty() && std::ranges::includes(now.groups, then.groups));
+  return has_groups && (now.filter.empty() || now.filter == then.filter) &&
+         now.may_administer >= then.may_administer && now.name == then.name;
+}
+
 std::optional<std::vector<Group>> ParseTokenGroups(std::string_view text) {
   std::vector<Group> out;
   if (text == "*") {
@@ -144,6 +191,10 @@ std::expected<Tokens, std::string> ParseTokens(std::string_view text) {
     if (std::ranges::find(out, token->name, &Token::name) != out.end()) {
       return std::unexpected(fmt::format("line {}: {} is there twice", number, token->name));
     }
+    if (const Token* const same = FindToken(out, token->hash)) {
+      return std::unexpected(
+          fmt::format("line {}: {} has the hash of {}", number, token->name, same->name));
+    }
     if (out.size() == kMostTokens) {
       return std::unexpected(fmt::format("line {}: at most {} tokens", number, kMostTokens));
     }
@@ -153,7 +204,8 @@ std::expected<Tokens, std::string> ParseTokens(std::string_view text) {
 }
 
 std::string PrintTokens(const Tokens& tokens) {
-  std::string out = "# name, BLAKE2b-256 of the token, groups that it may see: flatline token\n";
+  std::string out =
+      "# name, BLAKE2b-256 of the token, groups that it may see, [admin] [filter EXPRESSION]\n";
   for (const Token& token : tokens) {
     out += token.name + " ";
     for (const std::uint8_t byte : token.hash) {
@@ -163,7 +215,8 @@ std::string PrintTokens(const Tokens& tokens) {
     for (const Group group : token.groups) {
       groups += (groups.empty() ? "" : ",") + std::to_string(group);
     }
-    out += " " + (groups.empty() ? "*" : groups) + "\n";
+    out += " " + (groups.empty() ? "*" : groups) + (token.may_administer ? " admin" : "");
+    out += (token.filter.empty() ? "" : " filter " + token.filter) + "\n";
   }
   return out;
 }

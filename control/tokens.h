@@ -1,11 +1,12 @@
-// Who may subscribe over TCP, and what they may see: a file of a line for each, `name hash groups`,
-// of which the token itself is no part. Read by control, written by `flatline token`. Tokens are
-// 256 random bits, so a plain BLAKE2b of them is enough; every entry is compared, in constant time
+// Who may subscribe over TCP, and what they may see and do: a file of a line for each, of which the
+// token itself is no part. Read by control, written by `flatline token`. Tokens are 256 random
+// bits, so a plain BLAKE2b of them is enough; every entry is compared, in constant time
 // (libsodium). Bounds: kMostTokens. Cost of a look-up: a hash, and 32 bytes an entry.
 //
-//   # name  BLAKE2b-256 of the token  the groups that it may see
+//   # name  BLAKE2b-256 of the token  groups that it may see  what else
 //   billing 5f0c…                     1,2,17
-//   ops     91ab…                     *
+//   hall-b  77cd…                     *                       filter rack=r7,r8 and not profile:5
+//   ops     91ab…                     *                       admin
 #pragma once
 
 #include <flatline/delivery.h>
@@ -25,7 +26,9 @@ using TokenHash = std::array<std::uint8_t, 32>;
 struct Token {
   std::string name;  // letters, digits, ".", "_", "-"
   TokenHash hash{};
-  std::vector<Group> groups;  // sorted; none: all of them
+  std::vector<Group> groups{};  // sorted; none: all of them
+  std::string filter{};         // an expression (filter_text.h); empty: nothing is left out
+  bool may_administer = false;  // over TCP; the Unix socket is guarded by its mode
 
   bool operator==(const Token&) const = default;
 };
@@ -45,6 +48,13 @@ inline constexpr std::size_t kMostTokens = 4096;
 // "1,2,17" or "*".
 [[nodiscard]] std::optional<std::vector<Group>> ParseTokenGroups(std::string_view text);
 [[nodiscard]] bool IsTokenName(std::string_view name) noexcept;
+
+// Why a token cannot be limited to what this expression says; empty: it can. It must be about what
+// an endpoint is, not about what happened to it: a row of a snapshot has no reason.
+[[nodiscard]] std::string FaultInTokenFilter(std::string_view text);
+
+// Whoever was let in by `then` was promised nothing that `now` does not grant.
+[[nodiscard]] bool GrantsAsMuch(const Token& now, const Token& then);
 
 // The one with this hash, or null.
 [[nodiscard]] const Token* FindToken(const Tokens& tokens, const TokenHash& hash) noexcept;

@@ -36,6 +36,8 @@ struct Options {
   std::string profile;
   Group group = kNoGroup;
   std::string socket;
+  std::string address;
+  std::string token;
   std::string timeout = "10s";
 };
 
@@ -151,31 +153,34 @@ void PrintText(const char* verb, std::size_t asked, const Tally& tally, std::ost
   }
 }
 
-// Control's socket, or why it cannot be had.
+// Control's address, or why nobody is there.
 std::expected<std::string, Failure> FindControl(const Options& options, const Config& config) {
-  std::string path = options.socket.empty() ? config.control.socket : options.socket;
-  const auto address = ParseSocketAddress("unix:" + path);
+  const std::string& path = options.socket.empty() ? config.control.socket : options.socket;
+  std::string out = options.address.empty() ? "unix:" + path : options.address;
+  const auto address = ParseSocketAddress(out);
   if (!address) {
     return std::unexpected(Failure{ExitCode::kUsage, address.error()});
   }
   if (!Socket::Connect(*address)) {
     return std::unexpected(Failure{ExitCode::kAbsent,
-                                   path + ": needed flatline-control, found nobody who answers; "
-                                          "start it, or run as a member of its group"});
+                                   out + ": needed flatline-control, found nobody who answers; "
+                                         "start it, or run as a member of its group"});
   }
-  return path;
+  return out;
 }
 
 ExitCode Carry(const Options& options,
-               const std::string& path,
+               const std::string& address,
                const std::vector<AdminEntry>& entries,
                const Invocation& invocation) {
   const char* verb = options.command == CommandKind::kEnrol ? "enrol" : "retire";
   Tally tally;
-  const auto done = Administer(path,
-                               entries,
-                               ParseDuration(options.timeout).value_or(Duration{}),
-                               [&](const AdminResult& result) { Count(result, tally); });
+  const auto done = Administer(
+      address,
+      entries,
+      ParseDuration(options.timeout).value_or(Duration{}),
+      [&](const AdminResult& result) { Count(result, tally); },
+      options.token);
   (invocation.json ? PrintJson : PrintText)(verb, entries.size(), tally, invocation.out);
   if (!done) {
     return invocation.Fail(ExitCode::kFailed, done.error());
@@ -200,11 +205,11 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
     return invocation.Fail(ExitCode::kUsage,
                            "needed ids, --file or --roster, found none; name some");
   }
-  const auto path = FindControl(options, *config);
-  if (!path) {
-    return invocation.Fail(path.error());
+  const auto address = FindControl(options, *config);
+  if (!address) {
+    return invocation.Fail(address.error());
   }
-  return Carry(options, *path, *entries, invocation);
+  return Carry(options, *address, *entries, invocation);
 }
 
 void AddVerb(CLI::App& app,
@@ -228,6 +233,11 @@ void AddVerb(CLI::App& app,
   }
   verb->add_option("--socket", options->socket, "control's; the configuration's if left out")
       ->type_name("PATH");
+  verb->add_option("--address", options->address, "ADDRESS:PORT, with a token that may administer")
+      ->type_name("ADDRESS");
+  verb->add_option("--token", options->token, "to show; better in FLATLINE_TOKEN")
+      ->envname("FLATLINE_TOKEN")
+      ->type_name("TOKEN");
   verb->add_option("--timeout", options->timeout, "give up after so long without an answer")
       ->capture_default_str()
       ->type_name("DURATION")

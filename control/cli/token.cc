@@ -18,7 +18,14 @@ struct Options {
   std::string file;  // empty: the configuration's
   std::string name;
   std::string groups = "*";
+  std::string filter;
+  bool may_administer = false;
 };
+
+// What else there is to do, to a person.
+void SayWhenItHolds(const Invocation& in) {
+  in.err << "flatline-control goes by it once it is told: systemctl reload flatline-control\n";
+}
 
 std::expected<std::string, std::string> FileOf(const Options& options,
                                                const Invocation& invocation) {
@@ -47,6 +54,11 @@ ExitCode New(const Options& options, const std::string& path, Tokens tokens, con
     return in.Fail(ExitCode::kUsage,
                    "a name has up to 64 letters, digits and . _ -; groups are * or 1,2,17");
   }
+  if (!options.filter.empty()) {
+    if (const std::string fault = FaultInTokenFilter(options.filter); !fault.empty()) {
+      return in.Fail(ExitCode::kUsage, "--filter: " + fault);
+    }
+  }
   if (std::ranges::find(tokens, options.name, &Token::name) != tokens.end()) {
     return in.Fail(ExitCode::kFailed, options.name + " is there already; revoke it first");
   }
@@ -54,26 +66,37 @@ ExitCode New(const Options& options, const std::string& path, Tokens tokens, con
     return in.Fail(ExitCode::kFailed, "there are too many tokens; revoke some");
   }
   const std::string text = MakeTokenText();
-  tokens.push_back({options.name, HashOf(text), std::move(*groups)});
+  tokens.push_back({.name = options.name,
+                    .hash = HashOf(text),
+                    .groups = std::move(*groups),
+                    .filter = options.filter,
+                    .may_administer = options.may_administer});
   if (const auto written = WriteTokens(path, tokens); !written) {
     return in.Fail(ExitCode::kFailed, written.error());
   }
   in.out << (in.json ? nlohmann::json{{"name", options.name}, {"token", text}}.dump() : text)
          << "\n";
+  SayWhenItHolds(in);
   return ExitCode::kOk;
 }
 
 ExitCode List(const Tokens& tokens, const Invocation& in) {
   for (const Token& token : tokens) {
     if (in.json) {
-      in.out << nlohmann::json{{"name", token.name}, {"groups", token.groups}}.dump() << "\n";
+      in.out << nlohmann::ordered_json{{"name", token.name},
+                                       {"groups", token.groups},
+                                       {"filter", token.filter},
+                                       {"administers", token.may_administer}}
+                    .dump()
+             << "\n";
       continue;
     }
     in.out << token.name << (token.groups.empty() ? " sees every group" : " sees groups");
     for (const Group group : token.groups) {
       in.out << " " << group;
     }
-    in.out << "\n";
+    in.out << (token.filter.empty() ? "" : " where " + token.filter)
+           << (token.may_administer ? ", may administer\n" : "\n");
   }
   return ExitCode::kOk;
 }
@@ -85,8 +108,11 @@ ExitCode Revoke(const Options& options,
   if (std::erase_if(tokens, [&](const Token& token) { return token.name == options.name; }) == 0) {
     return in.Fail(ExitCode::kAbsent, options.name + " is not among the tokens of " + path);
   }
-  const auto written = WriteTokens(path, tokens);
-  return written ? ExitCode::kOk : in.Fail(ExitCode::kFailed, written.error());
+  if (const auto written = WriteTokens(path, tokens); !written) {
+    return in.Fail(ExitCode::kFailed, written.error());
+  }
+  SayWhenItHolds(in);
+  return ExitCode::kOk;
 }
 
 template <typename Action>
@@ -118,6 +144,9 @@ void AddTokenVerb(CLI::App& app, Invocation& invocation) {
   CLI::App* fresh = verb->add_subcommand("new", "make one; printed once, and kept nowhere");
   fresh->add_option("name", options->name, "whose it is")->required();
   fresh->add_option("--groups", options->groups, "that it may see")->capture_default_str();
+  fresh->add_option("--filter", options->filter, "that holds beside what is asked for")
+      ->type_name("EXPRESSION");
+  fresh->add_flag("--admin", options->may_administer, "it may enrol and retire, over TCP too");
   AddAction(fresh, invocation, options, New);
   AddAction(verb->add_subcommand("list", "names, and what they may see"),
             invocation,
@@ -125,7 +154,7 @@ void AddTokenVerb(CLI::App& app, Invocation& invocation) {
             [](const Options&, const std::string&, const Tokens& tokens, const Invocation& in) {
               return List(tokens, in);
             });
-  CLI::App* revoke = verb->add_subcommand("revoke", "no new connection with it from now on");
+  CLI::App* revoke = verb->add_subcommand("revoke", "who is connected by it is sent away");
   revoke->add_option("name", options->name, "whose it is")->required();
   AddAction(revoke, invocation, options, Revoke);
 }

@@ -33,15 +33,21 @@ constexpr std::size_t kBufferRecords = 1024;
 // neither side waits for the other with full buffers.
 class Batch {
  public:
-  Batch(const std::string& path, std::span<const AdminEntry> entries, const OnResult& on_result)
-      : path_(path), entries_(entries), on_result_(on_result), buffer_(kBufferRecords) {
+  Batch(const std::string& address,
+        std::span<const AdminEntry> entries,
+        const OnResult& on_result,
+        const std::string& token)
+      : address_(address), entries_(entries), on_result_(on_result), buffer_(kBufferRecords) {
+    const std::string text = token.empty() ? "" : "token=" + token + "\n";
     DeliveryRequest header;
     header.kind = RequestKind::kAdminister;
     header.count = static_cast<std::uint32_t>(entries.size());
-    const auto header_bytes = std::as_bytes(std::span{&header, 1});
-    const auto entry_bytes = std::as_bytes(entries);
-    request_.assign(header_bytes.begin(), header_bytes.end());
-    request_.insert(request_.end(), entry_bytes.begin(), entry_bytes.end());
+    header.text_bytes = static_cast<std::uint32_t>(text.size());
+    for (const auto part : {std::as_bytes(std::span{&header, 1}),
+                            std::as_bytes(std::span{text}),
+                            std::as_bytes(entries)}) {
+      request_.insert(request_.end(), part.begin(), part.end());
+    }
   }
 
   Outcome Run(int timeout_ms);
@@ -56,10 +62,10 @@ class Batch {
   Outcome Take(const DeliveryRecord& record);
 
   [[nodiscard]] std::unexpected<std::string> Fail(const std::string& text) const {
-    return std::unexpected(path_ + ": " + text);
+    return std::unexpected(address_ + ": " + text);
   }
 
-  const std::string& path_;
+  const std::string& address_;
   std::span<const AdminEntry> entries_;
   const OnResult& on_result_;
   Socket socket_;
@@ -71,7 +77,7 @@ class Batch {
 };
 
 Outcome Batch::Connect() {
-  const auto address = ParseSocketAddress("unix:" + path_);
+  const auto address = ParseSocketAddress(address_);
   if (!address) {
     return std::unexpected(address.error());
   }
@@ -168,17 +174,18 @@ Outcome Batch::Take(const DeliveryRecord& record) {
 }  // namespace
 
 std::expected<void, std::string> Administer(
-    const std::string& socket_path,
+    const std::string& address,
     std::span<const AdminEntry> entries,
     Duration timeout,
-    const std::function<void(const AdminResult&)>& on_result) {
+    const std::function<void(const AdminResult&)>& on_result,
+    const std::string& token) {
   const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
   const int timeout_ms =
       static_cast<int>(std::clamp<std::int64_t>(milliseconds, 0, std::numeric_limits<int>::max()));
   std::size_t done = 0;
   while (done < entries.size()) {
     const std::size_t count = std::min<std::size_t>(entries.size() - done, kMaxAdminEntries);
-    Batch batch(socket_path, entries.subspan(done, count), on_result);
+    Batch batch(address, entries.subspan(done, count), on_result, token);
     const auto ran = batch.Run(timeout_ms);
     done += batch.answered();
     if (!ran) {

@@ -90,13 +90,15 @@ struct AdminResult {
   CommandStatus status = CommandStatus::kDone;
 };
 
-// Carries out the entries over control's Unix socket, in order, in batches; calls `on_result` for
-// each. Gives up when nothing has happened for `timeout`. Doing an entry twice is harmless, so
-// after an error the rest, or all of it, may be tried again.
+// Carries out the entries over control's Unix socket ("unix:PATH"), or over TCP with a token that
+// may; in order, in batches; calls `on_result` for each. Gives up when nothing has happened for
+// `timeout`. Doing an entry twice is harmless, so after an error the rest, or all of it, may be
+// tried again.
 [[nodiscard]] std::expected<void, std::string> Administer(
-    const std::string& socket_path,
+    const std::string& address,
     std::span<const AdminEntry> entries,
     Duration timeout,
-    const std::function<void(const AdminResult&)>& on_result);
+    const std::function<void(const AdminResult&)>& on_result,
+    const std::string& token = {});
 
 }  // namespace flatline

@@ -88,7 +88,7 @@ enum class DeliveryError : std::uint8_t {
   kTooManyGroups = 3,
   kTooManySubscribers = 4,
   kTooSlow = 5,       // what may change during a snapshot, or the time for a request, ran out
-  kNotPermitted = 6,  // administration over TCP
+  kNotPermitted = 6,  // administration without the right to it, or what a token does not grant
   kNoDataplane = 7,   // there is no region to ask
   kCursorTaken = 8,   // another connection goes on at this cursor
   kTooManyCursors = 9,
@@ -100,7 +100,8 @@ enum class RequestKind : std::uint8_t {
   kSubscribeFrom = 1,      // the records after `sequence`
   kSubscribeNow = 2,       // the records after the newest
   kSubscribeSnapshot = 3,  // every endpoint as it is, then the records after
-  kAdminister = 4,  // `count` entries of AdminEntry follow; answered one by one. Unix socket only
+  kAdminister = 4,  // text with a token where it is over TCP, then `count` of AdminEntry follow;
+                    // answered one by one
 };
 
 inline constexpr std::uint32_t kMaxFilterGroups = 1024;
@@ -123,11 +124,12 @@ struct DeliveryRequest {
   std::uint8_t liveness_mask = 0xFF;  // bit n: transitions to Liveness n (and rows of it)
   std::uint8_t want_health = 1;       // changes of health too
   std::uint8_t reserved0 = 0;
-  std::uint32_t count = 0;     // of groups (4 bytes each) or AdminEntry that follow; no groups:
-                               // every group
-  std::uint64_t sequence = 0;  // kSubscribeFrom: the last one that the subscriber has
+  std::uint32_t count = 0;       // of groups (4 bytes each) or AdminEntry that follow; no groups:
+                                 // every group
+  std::uint64_t sequence = 0;    // kSubscribeFrom: the last one that the subscriber has
+  std::uint32_t text_bytes = 0;  // of lines "key=value\n" in UTF-8, behind the groups; of
+                                 // kAdminister before the entries
   // Of a subscription:
-  std::uint32_t text_bytes = 0;    // of lines "key=value\n" in UTF-8, behind the groups
   std::uint32_t options = 0;       // kWantNames, …
   std::uint32_t batch_bytes = 0;   // hold records back until there are so many bytes of them,
   std::uint32_t batch_age_us = 0;  // or the oldest has waited so long; 0: send at once

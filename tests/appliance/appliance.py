@@ -137,8 +137,8 @@ class Appliance:
                                           self.config])
         return process.wait(timeout), process.output
 
-    def subscribe(self, start=delivery.NOW, **more):
-        subscriber = delivery.Subscriber(self.socket, start, **more)
+    def subscribe(self, start=delivery.NOW, address=None, **more):
+        subscriber = delivery.Subscriber(address or self.socket, start, **more)
         self._open.callback(subscriber.close)
         return subscriber
 

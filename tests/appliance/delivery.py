@@ -9,7 +9,7 @@ import struct
 import time
 
 _RECORD = struct.Struct("<QqQqIIIIHBBBBBBII")
-_REQUEST = struct.Struct("<4sIBBBBIQ40x")
+_REQUEST = struct.Struct("<4sIBBBBIQI36x")
 SIZE = 64
 VERSION = 2
 
@@ -21,7 +21,7 @@ Record = collections.namedtuple("Record", [
 LIVENESS, HEALTH, BLIND, RESET = 1, 2, 3, 4
 HELLO, BOOKMARK, GAP, SNAPSHOT_BEGIN, SNAPSHOT_ROW, SNAPSHOT_END, ERROR = 16, 17, 18, 19, 20, 21, 22
 UNKNOWN, ALIVE, SUSPECT, DEAD, LEFT = range(5)
-BAD_REQUEST, FUTURE_SEQUENCE = 1, 2
+BAD_REQUEST, FUTURE_SEQUENCE, NOT_PERMITTED, BAD_TOKEN = 1, 2, 6, 11
 FROM, NOW, SNAPSHOT = 1, 2, 3
 
 
@@ -57,16 +57,17 @@ def connect(address):
     return socket.create_connection((host.strip("[]"), int(port)))
 
 
-def request(start, sequence=0, mask=0xFF, groups=()):
-    return (_REQUEST.pack(b"FLSB", VERSION, start, mask, 1, 0, len(groups), sequence)
-            + struct.pack(f"<{len(groups)}I", *groups))
+def request(start, sequence=0, mask=0xFF, groups=(), text=""):
+    lines = text.encode()
+    return (_REQUEST.pack(b"FLSB", VERSION, start, mask, 1, 0, len(groups), sequence, len(lines))
+            + struct.pack(f"<{len(groups)}I", *groups) + lines)
 
 
 class Subscriber:
     """A connection and what came over it. `records` holds those of the journal and the snapshot's,
     `sequence` the last one accounted for."""
 
-    def __init__(self, address, start=NOW, sequence=0, mask=0xFF, groups=()):
+    def __init__(self, address, start=NOW, sequence=0, mask=0xFF, groups=(), text=""):
         self._socket = connect(address)
         self._start = start
         self._rest = b""
@@ -75,7 +76,7 @@ class Subscriber:
         self.hello = None
         self.sequence = sequence
         self.closed = False
-        self._socket.sendall(request(start, sequence, mask, groups))
+        self._socket.sendall(request(start, sequence, mask, groups, text))
         self._socket.setblocking(False)
         if not self.until(lambda: self.hello or self.closed, 10):
             raise AssertionError("no hello in 10 s")

@@ -34,8 +34,9 @@ TEST(Administer, AnswersComeInOrderOverSeveralBatches) {
   const ScriptedServer server({Script{}, Script{}.Send({Hello(1)})}, Path());
   const std::vector<AdminEntry> entries = Entries(kMaxAdminEntries + 100);
   std::vector<AdminResult> results;
-  const auto done = Administer(
-      Path(), entries, kLimit, [&](const AdminResult& result) { results.push_back(result); });
+  const auto done = Administer("unix:" + Path(), entries, kLimit, [&](const AdminResult& result) {
+    results.push_back(result);
+  });
   ASSERT_TRUE(done) << done.error();
   ASSERT_EQ(results.size(), entries.size());
   for (std::uint64_t i = 0; i < results.size(); ++i) {
@@ -49,7 +50,8 @@ TEST(Administer, AnswersComeInOrderOverSeveralBatches) {
 }
 
 std::string ErrorOf(std::uint64_t count, Duration timeout) {
-  const auto done = Administer(Path(), Entries(count), timeout, [](const AdminResult&) {});
+  const auto done =
+      Administer("unix:" + Path(), Entries(count), timeout, [](const AdminResult&) {});
   return done ? "no error" : done.error();
 }
 

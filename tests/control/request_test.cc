@@ -127,12 +127,12 @@ TEST(ParseRequest, RefusesWhatIsWrong) {
       {"batch", DeliveryError::kBadRequest, [](DeliveryRequest& r) { r.batch_bytes = ~0U; }},
       {"age", DeliveryError::kBadRequest, [](DeliveryRequest& r) { r.batch_age_us = ~0U; }},
       {"text", DeliveryError::kBadRequest, [](DeliveryRequest& r) { r.text_bytes = 16385; }},
-      {"text of an administrator",
+      {"an administrator's options",
        DeliveryError::kBadRequest,
        [](DeliveryRequest& r) {
          r.kind = RequestKind::kAdminister;
          r.count = 1;
-         r.text_bytes = 1;
+         r.options = kAcknowledges;
        }},
       {"groups", DeliveryError::kTooManyGroups, [](DeliveryRequest& r) { r.count = 1025; }},
       {"all groups", DeliveryError::kTooManyGroups, [](DeliveryRequest& r) { r.count = ~0U; }},
@@ -152,6 +152,28 @@ TEST(ParseRequest, RefusesWhatIsWrong) {
     one.spoil(header);
     EXPECT_EQ(ErrorOf(header), one.error);
   }
+}
+
+TEST(ParseRequest, TakesAnAdministratorsTokenBeforeTheEntries) {
+  const auto parse = [](std::string_view text) {
+    DeliveryRequest header;
+    header.kind = RequestKind::kAdminister;
+    header.count = 1;
+    header.text_bytes = static_cast<std::uint32_t>(text.size());
+    auto bytes = BytesOf(header);
+    const auto words = std::as_bytes(std::span(text));
+    bytes.insert(bytes.end(), words.begin(), words.end());
+    Append(bytes, AdminEntry{.id = 9, .command = 1});
+    return ParseRequest(bytes);
+  };
+  const auto parsed = parse("token=flt_x\n");
+  ASSERT_TRUE(parsed && *parsed);
+  EXPECT_EQ((*parsed)->text.token, "flt_x");
+  ASSERT_EQ((*parsed)->entries.size(), 1U);
+  EXPECT_EQ((*parsed)->entries[0].id, 9U);
+  EXPECT_TRUE(parse(""));
+  EXPECT_FALSE(parse("token=flt_x\ncursor=c\n"));
+  EXPECT_FALSE(parse("filter=group:1\n"));
 }
 
 TEST(ParseRequest, RefusesABatchWithOneBadEntry) {

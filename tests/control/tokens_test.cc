@@ -1,7 +1,5 @@
-// Tokens as they stand in their file, and who is let in by them.
+// Tokens as they stand in their file: what is read, what is refused and in which words.
 #include "control/tokens.h"
-
-#include "control/gatekeeper.h"
 
 #include <cstdlib>
 #include <filesystem>
@@ -15,7 +13,6 @@
 namespace flatline {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 // NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): gtest deletes it as its base
@@ -31,18 +28,15 @@ class TokensTest : public testing::Test {
 
   [[nodiscard]] std::string path() const { return directory_ + "/tokens"; }
 
-  static Request Showing(const std::string& token, std::vector<Group> groups = {}) {
-    Request out;
-    out.text.token = token;
-    out.groups = std::move(groups);
-    return out;
-  }
-
   std::string directory_;
 };
 
 TEST_F(TokensTest, ReadsWhatItWrote) {
-  const Tokens tokens{{"billing", HashOf("a"), {1, 2, 17}}, {"ops", HashOf("b"), {}}};
+  const Tokens tokens{
+      {.name = "billing", .hash = HashOf("a"), .groups = {1, 2, 17}},
+      {.name = "ops", .hash = HashOf("b"), .may_administer = true},
+      {.name = "hall-b", .hash = HashOf("d"), .filter = "rack = r7 and not (name:\"admin \")"},
+      {.name = "both", .hash = HashOf("e"), .filter = "profile:5", .may_administer = true}};
   ASSERT_TRUE(WriteTokens(path(), tokens));
   EXPECT_EQ(ReadTokens(path()), tokens);
   EXPECT_EQ(FindToken(tokens, HashOf("b"))->name, "ops");
@@ -53,7 +47,7 @@ TEST_F(TokensTest, KeepsNoTokenInItsFile) {
   const std::string text = MakeTokenText();
   EXPECT_EQ(text.size(), 47U);
   EXPECT_NE(text, MakeTokenText());
-  EXPECT_THAT(PrintTokens({{"x", HashOf(text), {}}}), Not(HasSubstr(text.substr(4))));
+  EXPECT_THAT(PrintTokens({{.name = "x", .hash = HashOf(text)}}), Not(HasSubstr(text.substr(4))));
 }
 
 TEST_F(TokensTest, RefusesAFileThatOthersCanReadOrWrite) {
@@ -71,62 +65,45 @@ TEST_F(TokensTest, SaysWhichLineIsWrong) {
   EXPECT_THAT(ParseTokens("# x\n\na " + hash + " *\nb " + hash + "\n").error(),
               HasSubstr("line 4: needed a name"));
   EXPECT_THAT(ParseTokens("a " + hash + " *\na " + hash + " 1\n").error(), HasSubstr("twice"));
+  EXPECT_THAT(ParseTokens("a " + hash + " *\n\nb " + hash + " 1\n").error(),
+              HasSubstr("line 3: b has the hash of a"));
+  EXPECT_THAT(ParseTokens("a " + hash + " * filter liveness:deda\n").error(),
+              HasSubstr("line 1: filter: column 10: no such liveness"));
   for (const std::string& wrong : {"a" + hash + " x *",
                                    "a/b " + hash + " *",
                                    "a " + hash + "0 *",
                                    "a " + hash + " 1,",
                                    "a " + hash + " 1;2",
                                    "a " + hash + " 4294967296",
-                                   "a " + hash + " * more"}) {
-    EXPECT_FALSE(ParseTokens(wrong)) << wrong;
+                                   "a " + hash + " * more",
+                                   "a " + hash + " * admin more",
+                                   "a " + hash + " * filter",
+                                   "a " + hash + " * filter profile:5 admin",
+                                   "a " + hash + " * filter (profile:5",
+                                   "a " + hash + " * filter reason:silence",
+                                   "a " + hash + " * filter not change:health"}) {
+    const auto parsed = ParseTokens(wrong);
+    EXPECT_THAT(parsed ? "no error" : parsed.error(), HasSubstr("line 1: ")) << wrong;
   }
 }
 
-TEST_F(TokensTest, LetsInWhoShowsAKnownToken) {
-  const std::string text = MakeTokenText();
-  ASSERT_TRUE(WriteTokens(path(), {{"billing", HashOf(text), {2, 5}}}));
-  Gatekeeper gatekeeper(path());
-  Request all = Showing(text);
-  ASSERT_TRUE(gatekeeper.Admit(all, false));
-  EXPECT_THAT(all.groups, ElementsAre(2, 5));
-  Request some = Showing(text, {1, 5, 9});
-  ASSERT_TRUE(gatekeeper.Admit(some, true)) << "on the Unix socket a token counts, too";
-  EXPECT_THAT(some.groups, ElementsAre(5));
-  Request others = Showing(text, {1, 9});
-  EXPECT_EQ(gatekeeper.Admit(others, false).error().error, DeliveryError::kNotPermitted);
-  for (const std::string& wrong : {std::string(), text + "x", std::string("flt_")}) {
-    Request request = Showing(wrong);
-    EXPECT_EQ(gatekeeper.Admit(request, false).error().error, DeliveryError::kBadToken) << wrong;
-  }
-  Request local = Showing("");
-  EXPECT_TRUE(gatekeeper.Admit(local, true));
-  EXPECT_TRUE(local.groups.empty());
-}
-
-TEST_F(TokensTest, SeesThatATokenWasRevokedAndThatItsFileIsOpenToAll) {
-  const std::string text = MakeTokenText();
-  Gatekeeper gatekeeper(path());
-  const auto admits = [&] {
-    Request request = Showing(text);
-    return gatekeeper.Admit(request, false).has_value();
+TEST_F(TokensTest, KnowsWhenLessIsGranted) {
+  const Token was{.name = "a", .groups = {2, 5}, .filter = "profile:5"};
+  const auto with = [&was](const auto& change) {
+    Token out = was;
+    change(out);
+    return GrantsAsMuch(out, was);
   };
-  EXPECT_FALSE(admits()) << "there is no file";
-  ASSERT_TRUE(WriteTokens(path(), {{"ops", HashOf(text), {}}}));
-  EXPECT_TRUE(admits());
-  ASSERT_EQ(::chmod(path().c_str(), 0644), 0);
-  EXPECT_FALSE(admits());
-  ASSERT_EQ(::chmod(path().c_str(), 0640), 0);
-  EXPECT_TRUE(admits());
-  ASSERT_TRUE(WriteTokens(path(), {}));
-  EXPECT_FALSE(admits());
-}
-
-TEST_F(TokensTest, TakesNoTokenWhereThereAreNone) {
-  Gatekeeper gatekeeper("");
-  Request with = Showing("flt_x");
-  EXPECT_EQ(gatekeeper.Admit(with, false).error().error, DeliveryError::kBadToken);
-  Request without = Showing("");
-  EXPECT_TRUE(gatekeeper.Admit(without, false));
+  EXPECT_TRUE(with([](Token&) {}));
+  EXPECT_TRUE(with([](Token& now) { now.groups = {2, 3, 5}; }));
+  EXPECT_TRUE(with([](Token& now) { now.groups.clear(); }));
+  EXPECT_TRUE(with([](Token& now) { now.filter.clear(); }));
+  EXPECT_TRUE(with([](Token& now) { now.may_administer = true; }));
+  EXPECT_FALSE(with([](Token& now) { now.groups = {2}; }));
+  EXPECT_FALSE(with([](Token& now) { now.filter = "profile:6"; }));
+  EXPECT_FALSE(with([](Token& now) { now.name = "b"; })) << "its cursors are others";
+  EXPECT_FALSE(GrantsAsMuch({.name = "a", .groups = {1}}, {.name = "a"}));
+  EXPECT_FALSE(GrantsAsMuch({.name = "a"}, {.name = "a", .may_administer = true}));
 }
 
 }  // namespace

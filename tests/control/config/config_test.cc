@@ -277,6 +277,23 @@ retian = "1G"
               ::testing::MatchesRegex("f:3:13: .*\nf:4:9: .*\nf:7:1: .*\nf:10:1: .*retain[?]"));
 }
 
+TEST(Config, InTheClearOnlyWhereItIsSaidInWords) {
+  const auto errors_of = [](const std::string& listen, const std::string& plaintext) {
+    return ErrorsOf("[control]\nlisten = [\"127.0.0.1:1\", \"" + listen + "\"]\n" +
+                    (plaintext.empty() ? "" : "plaintext = \"" + plaintext + "\"\n"));
+  };
+  for (const std::string listen :
+       {"10.0.0.1:17997", "0.0.0.0:17997", "[::]:17997", "[fd00::1]:1"}) {
+    EXPECT_THAT(errors_of(listen, ""), HasSubstr("f:2:")) << listen;
+    EXPECT_THAT(errors_of(listen, ""), HasSubstr("\"" + listen + "\" is not loopback")) << listen;
+    EXPECT_EQ(errors_of(listen, std::string(kPlaintextWords)), "no error") << listen;
+    EXPECT_THAT(errors_of(listen, "yes"), HasSubstr("f:3:13: control.plaintext: \"yes\" does not"));
+  }
+  for (const std::string listen : {"127.0.0.1:17997", "127.8.0.1:17997", "[::1]:17997"}) {
+    EXPECT_EQ(errors_of(listen, ""), "no error") << listen;
+  }
+}
+
 TEST(Config, MissingFileSaysWhichAndWhatToDo) {
   const auto loaded = LoadConfig("/nonexistent/flatline.toml");
   ASSERT_FALSE(loaded);

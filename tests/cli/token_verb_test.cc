@@ -1,0 +1,123 @@
+// token new, list and revoke, run in this process over a file and a configuration of their own.
+#include "control/tokens.h"
+#include "tests/cli/in_process.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <sys/stat.h>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace flatline::cli {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+// NOLINTNEXTLINE(cppcoreguidelines-virtual-class-destructor): gtest deletes it as its base
+class TokenVerb : public testing::Test {
+ protected:
+  TokenVerb() {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "flatline-token-XXXXXX").string();
+    directory_ = ::mkdtemp(pattern.data());
+    std::ofstream(directory_ + "/config.toml") << "[control]\ntokens = \"" << path() << "\"\n";
+  }
+
+  ~TokenVerb() override { std::filesystem::remove_all(directory_); }
+
+  [[nodiscard]] std::string path() const { return directory_ + "/tokens"; }
+
+  [[nodiscard]] Ran Run(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), "token");
+    arguments.insert(arguments.end(), {"--config", directory_ + "/config.toml"});
+    return Flatline(arguments);
+  }
+
+  [[nodiscard]] std::string Text() const {
+    std::ifstream file(path());
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  std::string directory_;
+};
+
+TEST_F(TokenVerb, MakesWhatControlLetsIn) {
+  const Ran made =
+      Run({"new", "hall-b", "--groups", "7,5", "--filter", "rack=r7 and not profile:5", "--admin"});
+  EXPECT_EQ(made.code, 0) << made.err;
+  EXPECT_THAT(made.err, HasSubstr("systemctl reload flatline-control"));
+  const std::string token = made.out.substr(0, made.out.find('\n'));
+  const auto tokens = ReadTokens(path());
+  ASSERT_TRUE(tokens) << tokens.error();
+  EXPECT_THAT(*tokens,
+              ElementsAre(Token{.name = "hall-b",
+                                .hash = HashOf(token),
+                                .groups = {5, 7},
+                                .filter = "rack=r7 and not profile:5",
+                                .may_administer = true}));
+  EXPECT_THAT(Text(), Not(HasSubstr(token.substr(4)))) << "it is kept nowhere";
+}
+
+TEST_F(TokenVerb, ListsAndRevokes) {
+  ASSERT_EQ(Run({"new", "a"}).code, 0);
+  ASSERT_EQ(Run({"new", "b", "--filter", "group:7", "--groups", "7"}).code, 0);
+  EXPECT_EQ(Run({"list"}).out, "a sees every group\nb sees groups 7 where group:7\n");
+  EXPECT_THAT(Run({"list", "--json"}).out,
+              HasSubstr("{\"name\":\"b\",\"groups\":[7],\"filter\":\"group:7\","
+                        "\"administers\":false}\n"));
+  EXPECT_EQ(Run({"revoke", "a"}).code, 0);
+  EXPECT_EQ(Run({"revoke", "a"}).code, 3) << "it is gone";
+  EXPECT_EQ(Run({"list"}).out, "b sees groups 7 where group:7\n");
+}
+
+TEST_F(TokenVerb, KeepsTheFileToItsOwnerAndGroup) {
+  ASSERT_EQ(Run({"new", "a"}).code, 0);
+  struct stat about{};
+  ASSERT_EQ(::stat(path().c_str(), &about), 0);
+  EXPECT_EQ(about.st_mode & 0777U, 0640U);
+}
+
+TEST_F(TokenVerb, WritesNothingWhereSomethingIsWrong) {
+  ASSERT_EQ(Run({"new", "a"}).code, 0);
+  const std::string before = Text();
+  const Ran twice = Run({"new", "a"});
+  EXPECT_EQ(twice.code, 1);
+  EXPECT_THAT(twice.err, HasSubstr("revoke it first"));
+  EXPECT_EQ(Run({"new", "a b"}).code, 2);
+  EXPECT_EQ(Run({"new", "b", "--groups", "1,,2"}).code, 2);
+  const Ran filter = Run({"new", "b", "--filter", "rack=r7\nc * *"});
+  EXPECT_EQ(filter.code, 2);
+  EXPECT_THAT(filter.err, HasSubstr("--filter: an expression is one line"));
+  EXPECT_THAT(Run({"new", "b", "--filter", "liveness:deda"}).err, HasSubstr("column 10"));
+  EXPECT_THAT(Run({"new", "b", "--filter", "reason:silence"}).err, HasSubstr("--filter: "));
+  EXPECT_EQ(Text(), before);
+  EXPECT_THAT(filter.out, IsEmpty()) << "no token that does not hold is shown";
+}
+
+TEST_F(TokenVerb, RefusesABadFileByItsLine) {
+  ASSERT_EQ(Run({"new", "a"}).code, 0);
+  std::ofstream(path(), std::ios::app) << "b nonsense *\n";
+  const std::string before = Text();
+  for (const auto& arguments : {std::vector<std::string>{"new", "c"}, {"list"}, {"revoke", "a"}}) {
+    const Ran ran = Run(arguments);
+    EXPECT_EQ(ran.code, 1);
+    EXPECT_THAT(ran.err, HasSubstr("line 3: a hash has 64 hexadecimal digits"));
+  }
+  EXPECT_EQ(Text(), before);
+}
+
+TEST_F(TokenVerb, NeedsAFile) {
+  std::ofstream(directory_ + "/config.toml") << "[control]\n";
+  EXPECT_EQ(Run({"list"}).code, 2);
+  EXPECT_EQ(Run({"list", "--file", path()}).code, 0) << "there are none yet";
+}
+
+}  // namespace
+}  // namespace flatline::cli
