@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """delivery.latency_*, many_*, storm_seconds, snapshot_seconds: what it costs to tell many, or much.
 Control is real, and fed through a region by crowd_bench, which also plays the subscribers (in mode
-hostile: by hostile_bench). Each mode has a control of its own. `crowd.py [MODE...]`.
+hostile: by hostile_bench; in mode storm-beside: by storm_bench, which is a dataplane too). Each mode
+has a control of its own. `crowd.py [MODE...]`.
 """
 
 import pathlib
@@ -12,9 +13,19 @@ import tempfile
 
 from fan_out import BUILD, free_port, server
 
-# what is run for a moment by the tests
-HOSTILE = {"hostile": [], "hostile-once": ["1"]}
-MODES = ("latency", "latency-unix", "latency-ten", "hostile", "many", "storm", "snapshot")
+MODES = ("latency", "latency-unix", "latency-ten", "hostile", "many", "storm", "storm-beside",
+         "snapshot")
+
+
+def command(mode, directory, port, pid):
+    """Of a mode; those that end with "once" are run for a moment by the tests."""
+    name = mode.removesuffix("-once")
+    once = name != mode
+    if name == "hostile":
+        return ["hostile_bench", directory, port, pid, *(["1"] if once else [])]
+    if name == "storm-beside":
+        return ["storm_bench", directory, port, *(["20000"] if once else [])]
+    return ["crowd_bench", mode, directory, port, pid]
 
 
 def main(modes):
@@ -23,10 +34,8 @@ def main(modes):
         with tempfile.TemporaryDirectory(prefix="flatline-crowd-", dir="/dev/shm") as directory:
             port = free_port()
             with server("flatline", directory, port) as pid:
-                where = [directory, str(port), str(pid)]
-                command = (["hostile_bench", *where, *HOSTILE[mode]] if mode in HOSTILE
-                           else ["crowd_bench", mode, *where])
-                ran = subprocess.run([BUILD / "bench" / command[0], *command[1:]], check=True,
+                program, *arguments = command(mode, directory, str(port), str(pid))
+                ran = subprocess.run([BUILD / "bench" / program, *arguments], check=True,
                                      stdout=subprocess.PIPE, text=True, timeout=120)
         print(ran.stdout, end="", flush=True)
 

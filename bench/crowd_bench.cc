@@ -9,6 +9,7 @@
 #include "bench/crowd.h"
 #include "bench/fed_region.h"
 #include "bench/latencies.h"
+#include "bench/pieces.h"
 #include "bench/process_status.h"
 #include "bench/reaper.h"
 
@@ -96,28 +97,6 @@ void Latency(const std::string& directory, const Audience& audience) {
   fmt::print("delivery.{}_p999_us {} us\n", audience.rows, latencies.AtShare(0.999));
   fmt::print("delivery.{}_max_us {:.4g} us\n", audience.rows, latencies.most_us());
 }
-
-// Records as they come to one subscriber, in whatever pieces.
-class Pieces {
- public:
-  template <typename F>
-  void Take(std::span<const std::byte> bytes, const F& on_record) {
-    while (!bytes.empty()) {
-      const std::size_t part = std::min(bytes.size(), sizeof(record_) - filled_);
-      std::memcpy(reinterpret_cast<std::byte*>(&record_) + filled_, bytes.data(), part);
-      bytes = bytes.subspan(part);
-      filled_ += part;
-      if (filled_ == sizeof(record_)) {
-        filled_ = 0;
-        on_record(record_);
-      }
-    }
-  }
-
- private:
-  DeliveryRecord record_;
-  std::size_t filled_ = 0;
-};
 
 // Of sockets' buffers, in the whole kernel.
 std::uint64_t SocketBytes() {

@@ -48,6 +48,7 @@ TARGETS = [
     ("delivery.latency_p999_us", AT_MOST, 1000, "us"),
     ("delivery.latency_beside_hostile_ratio", AT_MOST, 1.2, "1"),
     ("delivery.storm_seconds", AT_MOST, 3, "s"),
+    ("delivery.storm_heartbeats_lost", AT_MOST, 0, "1"),
     ("delivery.snapshot_seconds", AT_MOST, 1.5, "s"),
     ("delivery.roster_seconds", AT_MOST, 15, "s"),
 ]

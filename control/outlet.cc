@@ -247,7 +247,7 @@ void Outlet::Look(Session& session) {
   session.Hearken();
   if (session.IsStuck(now_)) {
     if (!std::exchange(session.was_stuck_, true)) {
-      service_->tally().CountStuck();
+      service_->dismissals().CountStuck();
     }
     Attend(session);
   } else if (is_heard_again) {

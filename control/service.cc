@@ -127,7 +127,7 @@ void Service::ReportTrouble(Instant now) {
     spdlog::error("{}", journal_->Trouble(now));
     complain_at_ = now + kComplaintInterval;
   }
-  if (const std::string news = tally_.News(now); !news.empty()) {
+  if (const std::string news = dismissals_.News(now); !news.empty()) {
     spdlog::warn("{}", news);
   }
 }

@@ -8,6 +8,7 @@
 #include "control/administration.h"
 #include "control/bell.h"
 #include "control/cursors.h"
+#include "control/dismissals.h"
 #include "control/filter_pool.h"
 #include "control/gatekeeper.h"
 #include "control/journal.h"
@@ -16,7 +17,6 @@
 #include "control/scribe.h"
 #include "control/snapshot_origin.h"
 #include "control/snapshot_queue.h"
-#include "control/tally.h"
 #include "control/trail.h"
 
 #include <flatline/region.h>
@@ -96,7 +96,7 @@ class Service {
 
   [[nodiscard]] Administration& administration() noexcept { return administration_; }
 
-  [[nodiscard]] Tally& tally() noexcept { return tally_; }
+  [[nodiscard]] Dismissals& dismissals() noexcept { return dismissals_; }
 
   // A place among the subscribers, to be left again.
   [[nodiscard]] std::expected<void, Refusal> TakePlace();
@@ -121,7 +121,7 @@ class Service {
   Administration administration_;
   Gatekeeper gatekeeper_;
   std::vector<Reloadable> reloadables_;
-  Tally tally_;
+  Dismissals dismissals_;
   std::optional<Scribe> scribe_;
   std::shared_ptr<const void> keep_;
   std::shared_ptr<std::atomic<bool>> left_;

@@ -266,7 +266,7 @@ void Session::Refuse(const Refusal& refusal) {
     pending_refusal_ = refusal;  // what is being sent stays where it is until it has gone
     return;
   }
-  outlet_->service().tally().CountRefused(refusal.error);
+  outlet_->service().dismissals().CountRefused(refusal.error);
   outgoing_ = Only(frames::Error(refusal));
   progress_ = std::max(progress_, outlet_->now());
   LeavePlace();

@@ -236,7 +236,7 @@ TEST_F(HostileTest, FourHundredOfThemAreNobodyElsesTrouble) {
   }
   EXPECT_EQ(outlet_->connections(), kGood);
   EXPECT_LE(MappedSegments(), 6U) << "four that are retained, the next, and one being sent";
-  EXPECT_GE(service_.tally().stuck(), kOfEach);
+  EXPECT_GE(service_.dismissals().stuck(), kOfEach);
 }
 
 TEST_F(HostileTest, LiarsAreRefusedAndCounted) {
@@ -311,12 +311,12 @@ TEST_F(HostileTest, LiarsAreRefusedAndCounted) {
     EXPECT_EQ(static_cast<DeliveryError>(last.reason), cases[i % cases.size()].error)
         << i % cases.size();
   }
-  const Tally& tally = service_.tally();
-  EXPECT_EQ(tally.refused(DeliveryError::kBadRequest), 60U);
-  EXPECT_EQ(tally.refused(DeliveryError::kFutureSequence), 20U);
-  EXPECT_EQ(tally.refused(DeliveryError::kTooManyGroups), 10U);
-  EXPECT_EQ(tally.refused(DeliveryError::kNotPermitted), 10U);
-  EXPECT_EQ(tally.stuck(), 0U);
+  const Dismissals& dismissals = service_.dismissals();
+  EXPECT_EQ(dismissals.refused(DeliveryError::kBadRequest), 60U);
+  EXPECT_EQ(dismissals.refused(DeliveryError::kFutureSequence), 20U);
+  EXPECT_EQ(dismissals.refused(DeliveryError::kTooManyGroups), 10U);
+  EXPECT_EQ(dismissals.refused(DeliveryError::kNotPermitted), 10U);
+  EXPECT_EQ(dismissals.stuck(), 0U);
   EXPECT_TRUE(AllHeard(next_ - 1));
 }
 

@@ -14,7 +14,7 @@
 
 namespace flatline {
 
-class Tally {
+class Dismissals {
  public:
   static constexpr Duration kInterval{10'000'000'000};
 

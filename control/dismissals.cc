@@ -1,4 +1,4 @@
-#include "control/tally.h"
+#include "control/dismissals.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -25,7 +25,7 @@ constexpr auto kNames = std::to_array<std::string_view>({"",
 
 }  // namespace
 
-std::string Tally::News(Instant now) {
+std::string Dismissals::News(Instant now) {
   if (now < tell_at_) {
     return {};
   }
