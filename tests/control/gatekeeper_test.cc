@@ -180,7 +180,7 @@ TEST_F(GatekeeperTest, RefusesWhoShowsNoneOrAWrongOneAndCountsIt) {
   EXPECT_EQ(ErrorOf(""), "11 a token is needed here");
   EXPECT_EQ(ErrorOf("token=flt_allx\n"), "11 not known, or revoked");
   EXPECT_EQ(ErrorOf("token=all\n"), "11 not known, or revoked");
-  EXPECT_EQ(service_.tally().refused(DeliveryError::kBadToken), 4U);
+  EXPECT_EQ(service_.dismissals().refused(DeliveryError::kBadToken), 4U);
   auto local = Connect(Session::Origin::kLocal);
   local->Ask(RequestKind::kSubscribeNow, "");
   EXPECT_EQ(local->Error(), "none");
@@ -297,7 +297,7 @@ TEST_F(GatekeeperTest, AReloadSendsAwayWhoseTokenIsGoneOrGrantsLess) {
   Turn();
   EXPECT_EQ(stays->Take().size(), 4U);
   EXPECT_THAT(widens->Take(), ElementsAre(5)) << "as it asked, until it asks again";
-  EXPECT_EQ(service_.tally().refused(DeliveryError::kBadToken), 1U);
+  EXPECT_EQ(service_.dismissals().refused(DeliveryError::kBadToken), 1U);
 }
 
 TEST_F(GatekeeperTest, ARevokedOneThatDoesNotReadIsClosedAllTheSame) {
