@@ -176,6 +176,7 @@ std::size_t Journal::Append(std::span<DeliveryRecord> records, Instant now) {
 void Journal::Housekeep(Instant now) {
   now_ = now;
   TakeDamage();
+  LookForLostPages();
   MoveToDisk(now);
   if (segments_.empty() || next_) {
     return;
@@ -206,7 +207,7 @@ std::shared_ptr<const Segment> Journal::SyncTarget() {
 }
 
 void Journal::Synced() {
-  if (sync_failing_since_ != Instant{}) {
+  if (sync_failing_since_ != Instant{} && lost_pages_ == 0) {
     spdlog::info("{}: can be written to the disk again", options_.directory);
     sync_failing_since_ = {};
     fault_ = 0;

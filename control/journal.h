@@ -144,6 +144,7 @@ class Journal {
   void MoveToDisk(Instant now);
   void Replace(std::shared_ptr<Segment> moved);
   void ReturnToDisk(Instant now);
+  void LookForLostPages();
 
   friend class JournalRecovery;
 
@@ -167,8 +168,9 @@ class Journal {
   std::shared_ptr<const Segment> unsynced_mark_;       // not on the disk yet
   Instant sync_failing_since_{};
   Instant sync_retry_at_{};
-  std::uint64_t given_up_ = 0;  // records in memory that the disk never had
-  std::uint64_t moved_ = 0;     // records, since memory was needed
+  std::uint64_t lost_pages_ = 0;  // of the segments there are
+  std::uint64_t given_up_ = 0;    // records in memory that the disk never had
+  std::uint64_t moved_ = 0;       // records, since memory was needed
 };
 
 }  // namespace flatline

@@ -3,6 +3,7 @@
 #include "control/journal.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <fmt/format.h>
 #include <iterator>
 #include <spdlog/spdlog.h>
@@ -193,6 +194,18 @@ void Journal::SyncFailed(int number) {
   if (options_.sync_before_telling) {
     readable_.MayTell(newest_);
   }
+}
+
+// Pages that failed are neither on the disk nor will they be.
+void Journal::LookForLostPages() {
+  std::uint64_t lost = 0;
+  for (const auto& segment : segments_) {
+    lost += segment->lost_pages();
+  }
+  if (lost > lost_pages_) {
+    SyncFailed(EIO);
+  }
+  lost_pages_ = lost;
 }
 
 JournalHealth Journal::health() const noexcept {

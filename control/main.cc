@@ -4,6 +4,7 @@
 #include "control/assembly.h"
 #include "control/control_loop.h"
 #include "control/options.h"
+#include "control/page_shield.h"
 
 #include <atomic>
 #include <csignal>
@@ -47,6 +48,7 @@ int main(int argc, char** argv) {
     return Fail(2, config.error());
   }
   ListenToSignals();
+  flatline::page_shield::Install();
   ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);  // else a wait of 50 µs takes 100
   const auto ended = flatline::RunControl(*config, wishes);
   return ended ? 0 : Fail(1, ended.error());

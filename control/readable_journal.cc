@@ -9,6 +9,9 @@ namespace {
 // Ranges older than this many segments are read from the disk, perhaps.
 constexpr std::ptrdiff_t kWarmSegments = 2;
 
+// A tenth of a second or so: who is not there then is waited for, or is lost.
+constexpr unsigned kMostAsks = 20'000;
+
 }  // namespace
 
 JournalRange JournalExtent::From(std::uint64_t sequence,
@@ -116,7 +119,20 @@ std::uint64_t JournalReader::SoundUpTo(const JournalRange& range, std::uint64_t 
   return std::min(sound_end_, end);
 }
 
+// Looking at a page waits for the disk, which must not hold up those who want what is in memory.
+bool JournalReader::IsComing(const JournalRange& range) const {
+  const bool is_readable =
+      !range.cold || asks_ == kMostAsks || range.keep->IsReadable(range.records);
+  asks_ = is_readable ? 0 : asks_ + 1;
+  return !is_readable;
+}
+
 JournalRange JournalReader::Vouched(JournalRange range, std::uint64_t sequence) const {
+  if (!range.records.empty() && IsComing(range)) {
+    range.records = {};
+    range.is_coming = true;
+    return range;
+  }
   const std::uint64_t end = sequence + range.records.size();
   const std::uint64_t sound_upto = SoundUpTo(range, sequence);
   if (sound_upto == end) {

@@ -25,6 +25,7 @@ struct JournalRange {
   std::shared_ptr<const Segment> keep;      // holds their memory
   std::uint64_t hole_until = 0;             // the record asked for is lost, up to this one
   bool cold = false;                        // perhaps not in memory
+  bool is_coming = false;                   // no records yet: the disk was asked for them
 };
 
 // The segments at one time, oldest first, and the damage in them; never changed.
@@ -114,6 +115,7 @@ class JournalReader {
 
  private:
   void TakeExtent();
+  [[nodiscard]] bool IsComing(const JournalRange& range) const;
   [[nodiscard]] JournalRange Vouched(JournalRange range, std::uint64_t sequence) const;
   [[nodiscard]] std::uint64_t SoundUpTo(const JournalRange& range, std::uint64_t sequence) const;
 
@@ -122,6 +124,7 @@ class JournalReader {
   std::uint64_t version_ = ~std::uint64_t{0};
   std::shared_ptr<const JournalExtent> extent_;
   // Sequences [first, end) have been looked at since the last Refresh, and are as they should be.
+  mutable unsigned asks_ = 0;  // in a row, for what is not in memory yet
   mutable std::uint64_t sound_first_ = 0;
   mutable std::uint64_t sound_end_ = 0;
 };

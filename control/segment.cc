@@ -1,5 +1,7 @@
 #include "control/segment.h"
 
+#include "control/page_shield.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -146,6 +148,7 @@ std::expected<std::shared_ptr<Segment>, SegmentError> Segment::Open(const std::s
 
 Segment::~Segment() {
   if (base_ != nullptr) {
+    page_shield::Unguard(shield_);
     ::munmap(base_, bytes_);
   }
   ::close(descriptor_);
@@ -158,6 +161,7 @@ std::expected<void, SegmentError> Segment::Map(std::uint64_t bytes) {
   }
   base_ = static_cast<std::byte*>(base);
   bytes_ = bytes;
+  shield_ = page_shield::Guard(base_, bytes_, descriptor_, &lost_pages_);
   return {};
 }
 
@@ -191,6 +195,23 @@ void Segment::Put(const DeliveryRecord& record) const noexcept {
   unnumbered.sequence = 0;
   place = unnumbered;
   std::atomic_ref(place.sequence).store(record.sequence, std::memory_order_release);
+}
+
+bool Segment::IsReadable(std::span<const DeliveryRecord> records) const {
+  constexpr std::uintptr_t kPage = 4096;
+  const auto begin = reinterpret_cast<std::uintptr_t>(records.data()) / kPage * kPage;
+  const auto end = reinterpret_cast<std::uintptr_t>(records.data() + records.size());
+  void* const first = reinterpret_cast<void*>(begin);  // NOLINT(performance-no-int-to-ptr)
+  std::vector<unsigned char> pages((end - begin + kPage - 1) / kPage);
+  if (::mincore(first, end - begin, pages.data()) != 0) {
+    return true;  // it cannot be known
+  }
+  const bool is_readable =
+      std::ranges::all_of(pages, [](unsigned char page) { return (page & 1U) != 0; });
+  if (!is_readable) {
+    ::madvise(first, end - begin, MADV_WILLNEED);
+  }
+  return is_readable;
 }
 
 void Segment::Touch(std::uint64_t sequence) const noexcept {

@@ -94,6 +94,14 @@ class Segment {
 
   [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
 
+  // Pages that the disk refused to read or write, and that are this process's memory since.
+  [[nodiscard]] std::uint64_t lost_pages() const noexcept {
+    return lost_pages_.load(std::memory_order_relaxed);
+  }
+
+  // Whether these can be read without waiting for the disk; if not, it is asked for them.
+  [[nodiscard]] bool IsReadable(std::span<const DeliveryRecord> records) const;
+
   // True of one that a loss of power takes away.
   [[nodiscard]] bool is_in_memory() const noexcept { return is_in_memory_; }
 
@@ -151,6 +159,8 @@ class Segment {
   int descriptor_;
   std::byte* base_ = nullptr;
   std::uint64_t bytes_ = 0;
+  std::size_t shield_ = 0;
+  std::atomic<std::uint64_t> lost_pages_{0};
   bool is_header_sound_ = true;
   bool is_in_memory_ = false;
   std::atomic<bool> removed_{false};

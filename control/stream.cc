@@ -47,11 +47,15 @@ void Stream::Follow(WallInstant wall) {
     const std::size_t before = chunk.records.size();
     Encode(chunk, limit, wall);
     produced_ += chunk.records.size() - before;
+    if (upto_ == chunk.upto) {
+      return;  // the disk is asked for what is next
+    }
     upto_ = chunk.upto;
   }
 }
 
-// Until the chunk is full or accounts for the journal up to `limit`.
+// Until the chunk is full or accounts for the journal up to `limit`, or what is next is not in
+// memory yet.
 void Stream::Encode(Chunk& into, std::uint64_t limit, WallInstant wall) const {
   const Filter::Look look(*filter_);
   const auto names = Names();
@@ -68,6 +72,9 @@ void Stream::Encode(Chunk& into, std::uint64_t limit, WallInstant wall) const {
       into.records.push_back(frames::Gap(into.upto, range.hole_until, wall));
       into.upto = range.hole_until;
       continue;
+    }
+    if (range.is_coming) {
+      return;
     }
     Encode(into, range.records, look, names.get());
   }

@@ -3,6 +3,7 @@
 #include "control/journal.h"
 
 #include "tests/control/journal_in_a_directory.h"
+#include "tests/control/listener.h"
 
 #include <flatline/crc32c.h>
 
@@ -13,6 +14,8 @@
 #include <fstream>
 #include <iterator>
 #include <random>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -389,6 +392,31 @@ TEST(Journal, TellsNothingBeforeItIsOnTheDiskWhereThatIsAsked) {
     EXPECT_EQ(journal->readable().newest(), told);
   }
   EXPECT_EQ(journal->SyncTarget(), nullptr);
+}
+
+// Where the disk is asked first, and others are served meanwhile.
+TEST(Journal, WhatIsNotInMemoryIsAskedForAndComes) {
+  JournalInADirectory place(16383, 1000);
+  const Trail trail;
+  const auto journal = place.Open();
+  std::vector<DeliveryRecord> records(16383, RecordFor(7));
+  for (int segment = 0; segment < 4; ++segment) {
+    ASSERT_EQ(journal->Append(records, kNow), records.size());
+  }
+  const auto range = journal->From(1, 4096);
+  void* const base = const_cast<DeliveryRecord*>(range.records.data() - 1);
+  const int file = range.keep->descriptor();
+  if (::fdatasync(file) != 0 || ::madvise(base, 1U << 20, MADV_DONTNEED) != 0 ||
+      ::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) != 0 ||
+      range.keep->IsReadable(range.records)) {
+    GTEST_SKIP() << "this file system keeps all in memory";
+  }
+  Publisher publisher(journal->readable(), trail, {});
+  Listener listener(publisher, 0);
+  while (listener.heard().size() != journal->newest()) {
+    listener.Listen(100);
+  }
+  EXPECT_THAT(listener.gaps(), IsEmpty());
 }
 
 }  // namespace

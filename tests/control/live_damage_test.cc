@@ -2,6 +2,7 @@
 // appends and sends drawn from a printed seed. Whatever was damaged before it was sent is not sent,
 // to followers as little as to latecomers and filters; they are told of a gap for it and for
 // nothing else; and it is counted.
+#include "control/page_shield.h"
 #include "tests/control/journal_in_a_directory.h"
 #include "tests/control/listener.h"
 
@@ -20,6 +21,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace flatline {
@@ -144,6 +146,42 @@ TEST(LiveDamage, IsNeverSentAThousandTimes) {
       return;
     }
   }
+}
+
+// What a disk that fails under a mapping does, and what cutting the file short does too.
+TEST(LiveDamage, APageThatFailsCostsItsRecordsAndNothingElse) {
+  page_shield::Install();
+  constexpr std::uint64_t kInAPage = 4096 / sizeof(DeliveryRecord);
+  JournalInADirectory place(8 * kInAPage - 1, 1000);
+  const Trail trail;
+  const auto journal = place.Open();
+  Publisher publisher(journal->readable(), trail, {});
+  Listener follower(publisher, 0);
+  const auto append = [&](std::uint64_t count) {
+    for (; count != 0; --count) {
+      DeliveryRecord record = RecordFor(journal->newest() + 1);
+      ASSERT_EQ(journal->Append({&record, 1}, kNow), 1U);
+    }
+    journal->Housekeep(kNow);
+    follower.Listen();
+  };
+  append(3 * kInAPage);
+  EXPECT_FALSE(journal->has_trouble());
+  // The first page with the header, and the first records, is what is left.
+  ASSERT_EQ(::truncate(place.Files().front().c_str(), 4096), 0);
+  append(10 * kInAPage);
+  EXPECT_THAT(follower.gaps(), testing::IsEmpty()) << "it was told of all before, or since";
+  EXPECT_EQ(follower.heard().size(), 13 * kInAPage);
+  EXPECT_EQ(journal->health().sync_failing_since, kNow);
+  Listener latecomer(publisher, 0);
+  latecomer.Listen();
+  journal->Housekeep(kNow);
+  for (std::uint64_t sequence = 1; sequence <= journal->newest(); ++sequence) {
+    const bool was_cut = sequence >= kInAPage && sequence <= 3 * kInAPage;
+    ASSERT_EQ(latecomer.WasToldOfLoss(sequence), was_cut) << sequence;
+    ASSERT_EQ(latecomer.heard().contains(sequence), !was_cut) << sequence;
+  }
+  EXPECT_EQ(journal->health().records_damaged, 2 * kInAPage + 1);
 }
 
 }  // namespace
