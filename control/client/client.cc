@@ -78,7 +78,11 @@ struct Client::Connection {
   Instant heard_at{};              // anything at all
   Instant acknowledge_at{};        // at the latest
   std::uint64_t acknowledged = 0;  // and on this connection
+  std::uint64_t taken = 0;         // where the subscriber says himself what he has dealt with
   std::string hopeless;            // what no further call will mend; empty: nothing is
+
+  // Said at once, where it is time to: the subscriber may be busy, and not poll for long.
+  void Acknowledge(std::uint64_t sequence);
 
  private:
   using Verdict = StreamPosition::Verdict;
@@ -195,15 +199,28 @@ void Client::Connection::Acknowledge(Instant now) {
   if (subscription.cursor.empty() || !request.empty() || now < acknowledge_at) {
     return;
   }
-  const bool is_news = position.sequence() != acknowledged;
+  const std::uint64_t dealt_with = subscription.acknowledge_later
+                                       ? std::min(taken, position.AcknowledgeableSequence())
+                                       : position.AcknowledgeableSequence();
+  const bool is_news = dealt_with != acknowledged;
   if (!is_news && now < acknowledge_at + Duration{kKeepAliveNs / 2}) {
     return;
   }
-  acknowledged = position.sequence();
+  acknowledged = dealt_with;
   acknowledge_at = now + kAcknowledgeInterval;
-  const DeliveryAcknowledgement said{.sequence = position.AcknowledgeableSequence()};
+  const DeliveryAcknowledgement said{.sequence = dealt_with};
   const auto bytes = std::as_bytes(std::span{&said, 1});
   request.assign(bytes.begin(), bytes.end());
+}
+
+void Client::Connection::Acknowledge(std::uint64_t sequence) {
+  taken = std::max(taken, sequence);
+  if (state == State::kOpen) {
+    Acknowledge(Now());
+    if (!request.empty() && !Send()) {
+      Break();
+    }
+  }
 }
 
 bool Client::Connection::Send() {
@@ -370,6 +387,10 @@ std::expected<std::size_t, std::string> Client::PollEach(Duration timeout,
     }
   });
   return polled ? std::expected<std::size_t, std::string>(told) : polled;
+}
+
+void Client::Acknowledge(std::uint64_t sequence) {
+  connection_->Acknowledge(sequence);
 }
 
 std::uint64_t Client::sequence() const noexcept {

@@ -23,6 +23,13 @@ Forwarder::Forwarder(Sink& sink,
       line_(std::move(line)),
       back_off_(seed) {}
 
+void Forwarder::BeginBehind(std::uint64_t sequence) noexcept {
+  position_.taken = std::max(position_.taken, sequence);
+  if (position_.offered <= position_.taken) {
+    position_.offered = 0;
+  }
+}
+
 void Forwarder::Take(std::span<const DeliveryRecord> records, Instant now) {
   for (const DeliveryRecord& record : records) {
     if (names_.Take(record)) {

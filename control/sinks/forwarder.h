@@ -1,8 +1,9 @@
 // From records to batches that were taken, at least once, in order, one batch at a time. Used by
-// the sink's main with a client of control; `now` is an argument. Before a batch is offered, its
-// end is saved, so that after a crash the same batch goes out under the same key, and who remembers
-// keys hears everything exactly once. Bounds: what Take was given while wants_records(), and a
-// batch. A sink that does not take keeps us from reading, which costs control nothing.
+// the sink's main with a client of control; `now` is an argument. What position() calls taken may
+// be acknowledged to control. Before a batch is offered, its end is saved, so that after a crash
+// the same batch goes out under the same key, and who remembers keys hears everything exactly once.
+// Bounds: what Take was given while wants_records(), and a batch. A sink that does not take keeps
+// us from reading, which costs control nothing.
 #pragma once
 
 #include "control/client/back_off.h"
@@ -46,6 +47,10 @@ class Forwarder {
             Save save,
             Line line,
             std::uint64_t seed);
+
+  // Control's cursor stands at `sequence`, nothing has been taken here yet: a batch that was
+  // offered before that is settled, one that goes beyond it is offered again.
+  void BeginBehind(std::uint64_t sequence) noexcept;
 
   // Records behind position().taken, in order, each with its name, where there is one, before it.
   void Take(std::span<const DeliveryRecord> records, Instant now);

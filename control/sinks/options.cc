@@ -33,8 +33,11 @@ void AddSource(CLI::App& app, SinkOptions& out, Written& written) {
   app.add_option("--filter", out.subscription.filter, "what it wants to hear; see the manual");
   app.add_flag("--names", out.subscription.want_names, "lines tell the names of the roster");
   app.add_option("--token-file", written.token_file, "file with the token to show");
-  app.add_option("--position", out.position, "file that remembers how far it has come")->required();
-  app.add_option("--from", out.from, "where there is no position: the records after this sequence");
+  app.add_option("--cursor", out.subscription.cursor, "where control remembers how far it has come")
+      ->required();
+  app.add_option("--position", out.position, "file that remembers which batch was being offered")
+      ->required();
+  app.add_option("--from", out.from, "where there is neither: the records after this sequence");
   app.add_option("--batch-records", out.limits.records, "most records in a batch")
       ->check(CLI::Range(1, 100'000));
   app.add_option("--batch-bytes", out.limits.bytes, "most bytes in a batch")

@@ -11,6 +11,7 @@
 #include <random>
 #include <spdlog/spdlog.h>
 #include <thread>
+#include <utility>
 
 namespace flatline::sinks {
 namespace {
@@ -37,12 +38,18 @@ std::expected<void, std::string> Forward(Client& client,
                                          const std::atomic<bool>& stop) {
   constexpr Duration kLongest{200'000'000};
   std::uint64_t refusals = 0;
+  bool has_begun = false;
   while (!stop.load(std::memory_order_relaxed)) {
+    client.Acknowledge(forwarder.position().taken);
     const Instant now = Now();
     const Duration wait = std::clamp(forwarder.due(now) - now, Duration{}, kLongest);
     if (forwarder.wants_records()) {
-      const auto polled = client.Poll(
-          wait, [&](std::span<const DeliveryRecord> records) { forwarder.Take(records, Now()); });
+      const auto polled = client.Poll(wait, [&](std::span<const DeliveryRecord> records) {
+        if (!std::exchange(has_begun, true)) {
+          forwarder.BeginBehind(client.sequence());  // the greeting said where the cursor stands
+        }
+        forwarder.Take(records, Now());
+      });
       if (!polled) {
         return std::unexpected(polled.error());
       }
@@ -73,7 +80,11 @@ std::expected<void, std::string> RunSink(SinkOptions options, const std::atomic<
     options.subscription.start = RequestKind::kSubscribeFrom;
     options.subscription.sequence = position.taken;
   }
-  spdlog::info("{}: begins behind {}", options.subscription.address, position.taken);
+  options.subscription.acknowledge_later = true;
+  spdlog::info("{}: begins behind {}, or where control keeps {}",
+               options.subscription.address,
+               position.taken,
+               options.subscription.cursor);
   const auto sink = MakeSink(options);
   Forwarder forwarder(
       *sink,

@@ -1,7 +1,7 @@
-// A sink at work: subscribes behind what was taken last, and hands on what it hears until it is
-// told to stop. The loop reads the clock, waits and logs; what is done when is the forwarder's. One
-// thread. Blocks for a fifth of a second at most without looking at `stop`, and for as long as the
-// sink itself takes.
+// A sink at work: subscribes by its cursor, behind what was taken last, and hands on what it hears
+// until it is told to stop. The loop reads the clock, waits and logs; what is done when is the
+// forwarder's. One thread. Blocks for a fifth of a second at most without looking at `stop`, and
+// for as long as the sink itself takes.
 #pragma once
 
 #include "control/sinks/options.h"

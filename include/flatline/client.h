@@ -34,11 +34,12 @@ struct Subscription {
   // waited so long: fewer, larger deliveries. Zero: each is sent at once.
   std::uint32_t batch_bytes = 0;
   Duration batch_age{};
-  bool want_names = false;       // a kName record before each record of an endpoint that has one
-  std::string filter{};          // an expression, control/README.md; beside mask and groups
-  std::string cursor{};          // where to go on from, kept by control under this name
-  std::string token{};           // who asks
-  std::uint32_t summary_ms = 0;  // counts of each group so often, in place of transitions; 0: no
+  bool want_names = false;         // a kName record before each record of an endpoint that has one
+  std::string filter{};            // an expression, control/README.md; beside mask and groups
+  std::string cursor{};            // where to go on from, kept by control under this name
+  bool acknowledge_later = false;  // the cursor moves by Client::Acknowledge alone
+  std::string token{};             // who asks
+  std::uint32_t summary_ms = 0;    // counts of each group so often, in place of transitions; 0: no
 };
 
 class Client {
@@ -71,6 +72,11 @@ class Client {
   // been handed out: after a callback that threw, those before it come again.
   [[nodiscard]] std::expected<std::size_t, std::string> PollEach(Duration timeout,
                                                                  const OnRecord& on_record);
+
+  // Where there is a cursor and `acknowledge_later`: all up to here is where it should be. Never
+  // more than was handed out is said, and ten times a second at most. To be called now and then
+  // also where nothing is new: it is the sign of life of who does not poll. Not from the callback.
+  void Acknowledge(std::uint64_t sequence);
 
   // The last sequence accounted for: what to subscribe from after a restart of the subscriber.
   [[nodiscard]] std::uint64_t sequence() const noexcept;

@@ -44,20 +44,37 @@ JOURNAL = [record(sequence) for sequence in range(1, RECORDS + 1)]
 
 
 class InventedControl:
-    """Serves JOURNAL from where it is asked to, in pieces, on a Unix socket."""
+    """Serves JOURNAL from where it is asked to or its cursor stands, in pieces, on a Unix socket.
+    `cursor` is what was acknowledged last; `told` what was, ever."""
 
     def __init__(self, path):
+        self.cursor = 0
+        self.told = []
+        outer = self
+
         class Handler(socketserver.BaseRequestHandler):
             def handle(self):
                 request = self.request.recv(64, socket.MSG_WAITALL)
-                begin = struct.unpack_from("<Q", request, 16)[0]
-                self.request.sendall(record(RECORDS, delivery.HELLO, silence_ns=1))
+                begin, text_bytes = struct.unpack_from("<QI", request, 16)
+                text = self.request.recv(text_bytes, socket.MSG_WAITALL).decode()
+                begin = max(begin, outer.cursor if "cursor=audit\n" in text else 0)
+                self.request.sendall(record(RECORDS, delivery.HELLO, silence_ns=1, endpoint=begin))
+                listener = threading.Thread(target=self.listen, daemon=True)
+                listener.start()
                 try:
                     for at in range(begin, RECORDS, 100):
-                        self.request.sendall(b"".join(JOURNAL[at:at + 100]))
+                        self.request.sendall(b"".join(JOURNAL[at:min(at + 100, RECORDS)]))
                         time.sleep(0.002)
-                    while self.request.recv(64):
-                        pass
+                except OSError:
+                    pass
+                listener.join()
+
+            def listen(self):
+                try:
+                    while said := self.request.recv(16, socket.MSG_WAITALL):
+                        if len(said) == 16:
+                            outer.told.append(struct.unpack("<4sIQ", said)[2])
+                            outer.cursor = max(outer.cursor, outer.told[-1])
                 except OSError:
                     pass
 
@@ -153,13 +170,15 @@ class SinkTest(unittest.TestCase):
 
     def start(self, *arguments):
         sink = Process("sink", [SINK, "--address", self.control.address, "--position",
-                                self.position, "--from", "0", "--batch-records", "50",
+                                self.position, "--cursor", "audit", "--from", "0", "--batch-records", "50",
                                 "--batch-age", "20ms", *arguments], self.directory)
         self.addCleanup(sink.kill)
         return sink
 
-    def taken(self):
-        return int(self.position.read_text().split()[3]) if self.position.exists() else 0
+    def to_command(self, script):
+        config = self.directory / "sink.toml"
+        config.write_text(f'to = "command"\ncommand = ["/bin/sh", "-c", "{script}"]\n')
+        return ("--config", config)
 
     def run_to_the_end(self, kills, *arguments):
         for _ in range(kills):
@@ -169,7 +188,7 @@ class SinkTest(unittest.TestCase):
             sink.kill()
         sink = self.start(*arguments)
         sink.wait_for_line("begins behind")
-        wait_for(lambda: self.taken() == RECORDS, 60, f"the end: {sink.output}")
+        wait_for(lambda: self.control.cursor == RECORDS, 60, f"the end: {sink.output}")
         self.assertEqual(0, sink.stop())
 
     def test_webhook(self):
@@ -182,6 +201,36 @@ class SinkTest(unittest.TestCase):
         self.assertEqual(0, webhook.bad_signatures)
         self.assertEqual(list(range(1, RECORDS + 1)), sequences(webhook.batches.values()))
 
+    def test_a_cursor_never_says_more_than_was_taken(self):
+        heard = self.directory / "heard"
+        sink = self.start(*self.to_command(f"cat >> {heard}; sleep 0.02"))
+        wait_for(lambda: len(self.control.told) > 5, 20, f"acknowledgements: {sink.output}")
+        sink.kill()
+        taken = sequences([heard.read_text()])
+        self.assertLessEqual(max(self.control.told), taken[-1])
+        self.assertLess(0, self.control.cursor)
+
+    def test_moved_to_another_machine(self):
+        # Killed each time, and found without its file: what is kept is control's cursor.
+        heard = self.directory / "heard"
+        heard.mkdir()
+        script = f"cat > {heard}/.$$ && mv {heard}/.$$ {heard}/$FLATLINE_KEY"
+        for _ in range(10):
+            sink = self.start(*self.to_command(script))
+            time.sleep(self.chance.uniform(0.1, 0.6))
+            self.assertTrue(sink.is_running, sink.output)
+            sink.kill()
+            self.position.unlink(missing_ok=True)
+        before = self.control.cursor
+        self.assertLess(0, before)
+        after = self.directory / "after"
+        after.mkdir()
+        self.run_to_the_end(0, *self.to_command(script.replace(str(heard), str(after))))
+        told = [set(sequences(path.read_text() for path in place.iterdir() if path.name[0] != "."))
+                for place in (heard, after)]
+        self.assertEqual(set(range(1, RECORDS + 1)), told[0] | told[1])
+        self.assertGreater(min(told[1], default=before + 1), before)
+
     def test_a_secret_that_all_can_read_is_refused(self):
         secret = self.directory / "secret"
         secret.write_bytes(SECRET)
@@ -193,10 +242,8 @@ class SinkTest(unittest.TestCase):
     def test_command(self):
         heard = self.directory / "heard"
         heard.mkdir()
-        config = self.directory / "sink.toml"
-        script = f'cat > {heard}/.$FLATLINE_KEY && mv {heard}/.$FLATLINE_KEY {heard}/$FLATLINE_KEY'
-        config.write_text(f'to = "command"\ncommand = ["/bin/sh", "-c", "{script}"]\n')
-        self.run_to_the_end(10, "--config", config)
+        self.run_to_the_end(10, *self.to_command(
+            f"cat > {heard}/.$FLATLINE_KEY && mv {heard}/.$FLATLINE_KEY {heard}/$FLATLINE_KEY"))
         files = sorted((path for path in heard.iterdir() if path.name[0] != "."),
                        key=lambda path: int(path.name.split("-")[1]))
         self.assertEqual(list(range(1, RECORDS + 1)), sequences(path.read_text() for path in files))

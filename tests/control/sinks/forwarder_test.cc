@@ -112,6 +112,29 @@ TEST(Forwarder, ClosesABatchBySizeByAgeAndByGeneration) {
   EXPECT_EQ(world.disk, (Position{.taken = 6, .offered = 0}));
 }
 
+TEST(Forwarder, GoesOnWhereTheCursorStands) {
+  const auto keys_behind = [](std::uint64_t cursor, const Position& disk) {
+    World world;
+    world.disk = disk;
+    Forwarder forwarder = world.Start();
+    forwarder.BeginBehind(cursor);
+    std::vector<DeliveryRecord> records;
+    for (std::uint64_t i = forwarder.position().taken + 1; i <= 9; ++i) {
+      records.push_back(RecordAt(i));
+    }
+    forwarder.Take(records, Instant{});
+    EXPECT_TRUE(forwarder.Turn(Instant{} + kTick, 9));
+    return world.sink.keys;
+  };
+  using Keys = std::vector<std::string>;
+  EXPECT_EQ(keys_behind(0, {.taken = 4, .offered = 6}), Keys{"00000007-5-6"})
+      << "what was acknowledged did not arrive: the file knows better";
+  EXPECT_EQ(keys_behind(4, {.taken = 4, .offered = 6}), Keys{"00000007-5-6"});
+  EXPECT_EQ(keys_behind(7, {.taken = 4, .offered = 6}), Keys{"00000007-8-9"})
+      << "it was taken elsewhere meanwhile";
+  EXPECT_EQ(keys_behind(3, {}), Keys{"00000007-4-7"}) << "without its file";
+}
+
 TEST(Forwarder, OffersAgainUnderTheSameKeyAndNotBeforeItWasAsked) {
   World world;
   world.sink.answer_is_lost = true;
