@@ -169,8 +169,9 @@ class Journal {
   Instant sync_failing_since_{};
   Instant sync_retry_at_{};
   std::uint64_t lost_pages_ = 0;  // of the segments there are
-  std::uint64_t given_up_ = 0;    // records in memory that the disk never had
-  std::uint64_t moved_ = 0;       // records, since memory was needed
+  std::uint64_t lost_pages_of_all_ = 0;
+  std::uint64_t given_up_ = 0;  // records in memory that the disk never had
+  std::uint64_t moved_ = 0;     // records, since memory was needed
 };
 
 }  // namespace flatline

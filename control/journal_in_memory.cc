@@ -1,6 +1,7 @@
 // The journal while the disk refuses: its segments in memory, and their way to the disk as soon as
 // that takes them again.
 #include "control/journal.h"
+#include "control/page_shield.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -109,11 +110,11 @@ void Journal::EraseMarks() {
 }
 
 void Journal::MoveToDisk(Instant now) {
-  const auto at =
-      std::ranges::find_if(segments_, [](const auto& segment) { return segment->is_in_memory(); });
-  if (at == segments_.end()) {
+  if (!IsInMemory()) {
     return;
   }
+  const auto at =
+      std::ranges::find_if(segments_, [](const auto& segment) { return segment->is_in_memory(); });
   if (in_memory_since_ == Instant{}) {
     in_memory_since_ = now;  // as a predecessor left it
   }
@@ -198,6 +199,11 @@ void Journal::SyncFailed(int number) {
 
 // Pages that failed are neither on the disk nor will they be.
 void Journal::LookForLostPages() {
+  const std::uint64_t of_all = page_shield::LostPages();
+  if (of_all == lost_pages_of_all_ && lost_pages_ == 0) {
+    return;  // which is every turn, and there may be many segments
+  }
+  lost_pages_of_all_ = of_all;
   std::uint64_t lost = 0;
   for (const auto& segment : segments_) {
     lost += segment->lost_pages();
@@ -211,10 +217,8 @@ void Journal::LookForLostPages() {
 JournalHealth Journal::health() const noexcept {
   JournalHealth out;
   out.in_memory_since = IsInMemory() ? in_memory_since_ : Instant{};
-  for (const auto& segment : segments_) {
-    if (segment->is_in_memory()) {
-      out.records_in_memory += std::min(newest_, segment->end() - 1) + 1 - segment->first();
-    }
+  for (auto at = segments_.rbegin(); at != segments_.rend() && (*at)->is_in_memory(); ++at) {
+    out.records_in_memory += std::min(newest_, (*at)->end() - 1) + 1 - (*at)->first();
   }
   out.records_given_up = given_up_;
   out.sync_failing_since = sync_failing_since_;

@@ -21,6 +21,8 @@ struct Mapping {
 
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): all that a handler can reach
 std::array<Mapping, kMostMappings> mappings;
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): likewise
+std::atomic<std::uint64_t> lost_pages{0};
 
 // True when the page is memory of ours now. System calls only: it runs in a signal handler.
 bool PutMemoryInPlaceOf(std::uintptr_t page, const Mapping& mapping, std::uintptr_t base) {
@@ -44,6 +46,7 @@ void Handle(int /*signal*/, siginfo_t* info, void* /*context*/) {
     if (base != 0 && address >= base && address - base < mapping.bytes) {
       if (PutMemoryInPlaceOf(address / kPage * kPage, mapping, base)) {
         mapping.lost->fetch_add(1, std::memory_order_relaxed);
+        lost_pages.fetch_add(1, std::memory_order_relaxed);
         errno = number;
         return;
       }
@@ -83,6 +86,10 @@ void Unguard(std::size_t ticket) {
     mappings[ticket].base.store(0, std::memory_order_release);
     mappings[ticket].is_taken.store(false, std::memory_order_release);
   }
+}
+
+std::uint64_t LostPages() noexcept {
+  return lost_pages.load(std::memory_order_relaxed);
 }
 
 }  // namespace flatline::page_shield

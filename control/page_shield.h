@@ -24,4 +24,7 @@ void Install();
 
 void Unguard(std::size_t ticket);
 
+// Pages that have failed, in all mappings, ever.
+[[nodiscard]] std::uint64_t LostPages() noexcept;
+
 }  // namespace flatline::page_shield
