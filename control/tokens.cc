@@ -146,7 +146,7 @@ bool GrantsAsMuch(const Token& now, const Token& then) {
   const bool has_groups = now.groups.empty() ||
                           (!then.groups.empty() && std::ranges::includes(now.groups, then.groups));
   return has_groups && (now.filter.empty() || now.filter == then.filter) &&
-         now.may_administer >= then.may_administer && now.name == then.name;
+         (now.may_administer || !then.may_administer) && now.name == then.name;
 }
 
 std::optional<std::vector<Group>> ParseTokenGroups(std::string_view text) {
