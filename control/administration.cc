@@ -88,6 +88,7 @@ bool Administration::ReadResults(const RegionView& region, unsigned worker) {
   bool worked = false;
   while (const CommandResult* const result = results.Front()) {
     Settle(*result);
+    results_.fetch_add(1);
     results.PopFront();
     worked = true;
   }

@@ -63,6 +63,9 @@ class Administration {
   void Detach();
 
   // By any thread.
+  // Of commands, ever: by anybody.
+  [[nodiscard]] std::uint64_t results() const noexcept { return results_.load(); }
+
   [[nodiscard]] bool attached() const noexcept { return is_attached_.load(); }
 
   // Carried out for as long as the caller holds it. By any thread.
@@ -79,6 +82,7 @@ class Administration {
 
   std::optional<RegionView> region_;
   std::atomic<bool> is_attached_{false};
+  std::atomic<std::uint64_t> results_{0};
   std::mutex mutex_;  // of the next two
   std::uint64_t next_serial_;
   std::vector<std::weak_ptr<AdminBatch>> batches_;

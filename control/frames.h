@@ -1,6 +1,6 @@
 // The records that are made on the connection and do not stand in the journal: greetings,
-// bookmarks, gaps, brackets of a snapshot, names, errors, answers. Used by publisher, snapshot and
-// administration. Pure; each is sealed with its CRC when it is returned.
+// bookmarks, gaps, brackets of a snapshot, names, summaries, errors, answers. Used by publisher,
+// snapshot and administration. Pure; each is sealed with its CRC when it is returned.
 #pragma once
 
 #include "control/request.h"
@@ -8,6 +8,7 @@
 #include <flatline/command_ring.h>
 #include <flatline/crc32c.h>
 #include <flatline/delivery.h>
+#include <flatline/summary.h>
 #include <flatline/time.h>
 
 #include <algorithm>
@@ -77,6 +78,24 @@ inline DeliveryRecord Error(const Refusal& refusal) noexcept {
               std::min(refusal.text.size(), kErrorTextSize));
   out.kind = RecordKind::kError;
   out.reason = static_cast<std::uint8_t>(refusal.error);
+  return Seal(out);
+}
+
+struct GroupSummary {
+  SummaryCounts counts;
+  Group group = kNoGroup;
+  bool is_sum = false;  // of all groups told
+  bool is_settled = true;
+};
+
+inline DeliveryRecord Summary(const GroupSummary& of,
+                              std::uint64_t sequence,
+                              WallInstant wall) noexcept {
+  DeliveryRecord out = Make(RecordKind::kSummary, sequence, wall);
+  WriteSummary(of.counts, out);
+  out.group = of.group;
+  out.to = of.is_sum ? 1 : 0;
+  out.reason = of.is_settled ? 0 : kSummaryUnsettled;
   return Seal(out);
 }
 

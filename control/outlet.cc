@@ -21,7 +21,9 @@ Outlet::Outlet(Service& service, SnapshotJob::Run run, std::shared_ptr<Bell> bel
                  {.bookmark = service.options().bookmark,
                   .run = std::move(run),
                   .wake = [bell = bell_] { bell->Ring(); },
-                  .roster = [&service] { return service.filters().roster(); }}),
+                  .roster = [&service] { return service.filters().roster(); },
+                  .ask_for_snapshot = [&service] { return service.snapshots().Ask(); },
+                  .silent_changes = [&service] { return service.administration().results(); }}),
       look_interval_(std::clamp(service.options().bookmark / 4, kMostLooks, kLeastLooks)) {
   service_->Enter(bell_);
 }
@@ -203,7 +205,7 @@ void Outlet::ServeLane(Lane& lane) {
   going_.clear();
 }
 
-// Administrators and snapshots: few, and what they wait for is not the journal.
+// Administrators, snapshots and summaries: few, and what they wait for is not the journal.
 void Outlet::Poll() {
   for (std::size_t i = polled_.size(); i != 0; --i) {
     Session& session = *polled_[i - 1];
@@ -211,6 +213,8 @@ void Outlet::Poll() {
     if (!session.ready().empty() || session.finished()) {
       Unlist(session);
       Attend(session);
+    } else if (const auto& summary = session.subscriber_.summary) {
+      next_turn_ = std::min(next_turn_, summary->look_at);
     }
   }
 }

@@ -6,6 +6,13 @@
 #include <utility>
 
 namespace flatline {
+namespace {
+
+constexpr std::int64_t kMillisecond = 1'000'000;
+// While a census is being taken; its steps ring the bell besides.
+constexpr Duration kPatientLook{20 * kMillisecond};
+
+}  // namespace
 
 Publisher::Publisher(const ReadableJournal& journal, const Trail& trail, PublisherOptions options)
     : readable_(&journal), trail_(&trail), options_(std::move(options)), journal_(journal) {}
@@ -43,11 +50,22 @@ std::expected<Outgoing, Refusal> Publisher::Begin(Subscriber& subscriber,
                                                   WallInstant wall) {
   Follow(wall);
   const std::uint64_t newest = journal_.newest();
-  subscriber.stream = StreamFor(Filter(request), (request.header.options & kWantNames) != 0);
+  const bool with_names = (request.header.options & kWantNames) != 0;
   subscriber.last_sent = now;
   subscriber.cursor = newest;
   subscriber.pace = {request.header.batch_bytes,
                      Duration{std::int64_t{request.header.batch_age_us} * 1000}};
+  if (request.text.summary_ms != 0) {
+    subscriber.stage = Subscriber::Stage::kSummary;
+    subscriber.summary = SummaryOrder{.taker = Census(),
+                                      .groups = request.groups,
+                                      .with_names = with_names,
+                                      .interval = Duration{request.text.summary_ms * kMillisecond},
+                                      .due = now,
+                                      .look_at = now};
+  } else {
+    subscriber.stream = StreamFor(Filter(request), with_names);
+  }
   if (request.header.kind == RequestKind::kSubscribeFrom) {
     if (request.header.sequence > newest) {
       return Refuse(DeliveryError::kFutureSequence, "that sequence was never given out");
@@ -71,6 +89,8 @@ std::expected<Outgoing, Refusal> Publisher::Next(Subscriber& subscriber,
   Outgoing out;
   if (subscriber.stage == Subscriber::Stage::kFollows) {
     out = subscriber.stream->From(subscriber.cursor, wall);
+  } else if (subscriber.stage == Subscriber::Stage::kSummary) {
+    out = NextOfSummary(subscriber, now, wall);
   } else {
     auto rows = NextOfSnapshot(subscriber, wall);
     if (!rows) {
@@ -84,6 +104,43 @@ std::expected<Outgoing, Refusal> Publisher::Next(Subscriber& subscriber,
   if (!out.bytes.empty()) {
     subscriber.last_sent = now;
   }
+  return out;
+}
+
+Outgoing Publisher::NextOfSummary(Subscriber& subscriber, Instant now, WallInstant wall) {
+  // NOLINTNEXTLINE(bugprone-unchecked-optional-access): at this stage there is one
+  SummaryOrder& order = *subscriber.summary;
+  const bool is_behind = order.taker->Follow(now, wall);
+  if (is_behind || !order.taker->is_ready()) {
+    order.look_at = is_behind ? now : now + kPatientLook;
+    return {};
+  }
+  if (now < order.due) {
+    order.look_at = order.due;
+    return {};
+  }
+  // On time again after a delay, and never twice for one.
+  order.due = std::max(order.due + order.interval, now + order.interval / 2);
+  order.look_at = order.due;
+  return order.taker->Tell(order.groups, order.with_names, wall);
+}
+
+std::shared_ptr<CensusTaker> Publisher::Census() {
+  if (auto there = census_.lock()) {
+    return there;
+  }
+  CensusSources sources{
+      .ask_for_snapshot = options_.ask_for_snapshot,
+      .silent_changes = options_.silent_changes,
+      .make_job =
+          [this, everything = StreamFor(Filter(), false)](auto ticket) {
+            return std::make_shared<SnapshotJob>(
+                std::move(ticket), *everything, *readable_, *trail_, options_.wake);
+          },
+      .run = options_.run,
+      .roster = options_.roster};
+  auto out = std::make_shared<CensusTaker>(journal_, std::move(sources));
+  census_ = out;
   return out;
 }
 

@@ -13,6 +13,7 @@
 #include <flatline/time.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <functional>
 #include <memory>
@@ -26,6 +27,11 @@ struct PublisherOptions {
   std::function<void()> wake = [] {};  // a step of a snapshot is done
   // As of now, from any thread.
   Stream::RosterNow roster = [] { return std::shared_ptr<const Roster>{}; };
+  // For summaries; see CensusSources.
+  std::function<std::expected<std::shared_ptr<SnapshotTicket>, Refusal>()> ask_for_snapshot = [] {
+    return Refuse(DeliveryError::kNoDataplane, "there is no region");
+  };
+  std::function<std::uint64_t()> silent_changes = [] { return std::uint64_t{0}; };
 };
 
 class Publisher {
@@ -56,6 +62,10 @@ class Publisher {
  private:
   [[nodiscard]] std::expected<Outgoing, Refusal> NextOfSnapshot(Subscriber& subscriber,
                                                                 WallInstant wall);
+  [[nodiscard]] static Outgoing NextOfSummary(Subscriber& subscriber,
+                                              Instant now,
+                                              WallInstant wall);
+  [[nodiscard]] std::shared_ptr<CensusTaker> Census();
   [[nodiscard]] std::shared_ptr<Stream> StreamFor(const Filter& filter, bool with_names);
 
   const ReadableJournal* readable_;
@@ -64,6 +74,7 @@ class Publisher {
   JournalReader journal_;
   bool is_behind_ = false;  // a stream has not caught up with the journal
   std::vector<std::weak_ptr<Stream>> streams_;
+  std::weak_ptr<CensusTaker> census_;
 };
 
 }  // namespace flatline

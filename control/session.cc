@@ -15,9 +15,17 @@ namespace {
 constexpr std::size_t kAnswersAtOnce = 1024;
 const Refusal cursor_is_taken{DeliveryError::kCursorTaken, "another connection goes on there"};
 
-// What a request may say and this release does not do yet is refused, never passed over.
-const char* UnservedKey(const Request& request) {
-  return request.text.summary_ms != 0 ? "summary" : nullptr;
+// What a summary cannot go by is refused, never passed over: counts are kept for whole groups.
+const char* FaultInSummary(const Request& request) {
+  constexpr unsigned kAll = (1U << kLivenessNames.size()) - 1;
+  if (request.text.summary_ms == 0) {
+    return nullptr;
+  }
+  if (request.header.kind != RequestKind::kSubscribeNow || !request.text.cursor.empty()) {
+    return "summary: from now on only, no cursor";
+  }
+  const bool takes_all = (request.header.liveness_mask & kAll) == kAll;
+  return takes_all && request.text.filter.empty() ? nullptr : "summary: by group only, no filter";
 }
 
 }  // namespace
@@ -176,8 +184,8 @@ void Session::Take(Request request, Instant now, WallInstant wall) {
     return;
   }
   grant_ = std::move(*grant);
-  if (const char* const key = UnservedKey(request)) {
-    Refuse({DeliveryError::kBadRequest, std::string(key) + ": not served by this release"});
+  if (const char* const fault = FaultInSummary(request)) {
+    Refuse({DeliveryError::kBadRequest, fault});
     return;
   }
   if (!request.text.filter.empty()) {

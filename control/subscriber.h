@@ -3,6 +3,7 @@
 // snapshot.
 #pragma once
 
+#include "control/census_taker.h"
 #include "control/filter.h"
 #include "control/snapshot_job.h"
 #include "control/stream.h"
@@ -13,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace flatline {
@@ -27,20 +29,32 @@ struct Pace {
   bool operator==(const Pace&) const = default;
 };
 
+// What a summary subscriber asked for.
+struct SummaryOrder {
+  std::shared_ptr<CensusTaker> taker;
+  std::vector<Group> groups;  // empty: all
+  bool with_names = false;
+  Duration interval{};
+  Instant due{};      // the next summary
+  Instant look_at{};  // there may be something to do
+};
+
 struct Subscriber {
   enum class Stage : std::uint8_t {
     kAwaitsSnapshot,  // for a place among those who are given one
     kSnapshot,
     kFollows,  // the journal
+    kSummary,  // counts, at an interval
   };
 
-  std::shared_ptr<Stream> stream;
+  std::shared_ptr<Stream> stream;  // null: it hears summaries
   Stage stage = Stage::kFollows;
   std::uint64_t cursor = 0;  // the last sequence accounted for
   Instant last_sent{};       // anything at all
   Pace pace;
   std::shared_ptr<SnapshotTicket> ticket;  // while it waits for a snapshot
   std::shared_ptr<SnapshotJob> snapshot;
+  std::optional<SummaryOrder> summary;
 };
 
 }  // namespace flatline

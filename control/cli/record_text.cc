@@ -2,6 +2,8 @@
 
 #include "control/cli/status_text.h"
 
+#include <flatline/summary.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -38,6 +40,44 @@ std::string ChangeText(const DeliveryRecord& record, std::string_view name) {
                      record.incarnation);
 }
 
+std::string SummaryText(const DeliveryRecord& record, std::string_view name) {
+  const SummaryCounts counts = ReadSummary(record);
+  const std::string of =
+      record.to != 0
+          ? std::string("all")
+          : fmt::format(
+                "group {}{}", record.group, name.empty() ? "" : " (" + Printable(name) + ")");
+  return fmt::format(
+      "{}: {} alive ({} degraded, {} failing), {} suspect, {} dead, {} left, {} unknown{}",
+      of,
+      counts.of(Liveness::kAlive),
+      counts.degraded,
+      counts.failing,
+      counts.of(Liveness::kSuspect),
+      counts.of(Liveness::kDead),
+      counts.of(Liveness::kLeft),
+      counts.of(Liveness::kUnknown),
+      (record.reason & kSummaryUnsettled) != 0 ? "; being counted anew" : "");
+}
+
+void AddSummary(const DeliveryRecord& record, std::string_view name, nlohmann::ordered_json& out) {
+  const SummaryCounts counts = ReadSummary(record);
+  if (record.to != 0) {
+    out["group"] = nullptr;
+  } else {
+    out["group"] = record.group;
+  }
+  if (!name.empty()) {
+    out["name"] = name;
+  }
+  for (std::size_t i = 0; i < kLivenessNames.size(); ++i) {
+    out[std::string(kLivenessNames[i])] = counts.liveness[i];
+  }
+  out["degraded"] = counts.degraded;
+  out["failing"] = counts.failing;
+  out["settled"] = (record.reason & kSummaryUnsettled) == 0;
+}
+
 std::string Body(const DeliveryRecord& record, std::string_view name) {
   switch (record.kind) {
     case RecordKind::kLiveness:
@@ -62,6 +102,8 @@ std::string Body(const DeliveryRecord& record, std::string_view name) {
                          record.incarnation);
     case RecordKind::kSnapshotEnd:
       return fmt::format("snapshot ends after {} rows; what follows is news", record.silence_ns);
+    case RecordKind::kSummary:
+      return SummaryText(record, name);
     default:
       return std::string(NameOf(record.kind));
   }
@@ -160,6 +202,9 @@ nlohmann::ordered_json RecordJson(const DeliveryRecord& record, std::string_view
   }
   if (record.kind == RecordKind::kSnapshotEnd) {
     out["rows"] = record.silence_ns;
+  }
+  if (record.kind == RecordKind::kSummary) {
+    AddSummary(record, name, out);
   }
   return out;
 }

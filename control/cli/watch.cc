@@ -4,6 +4,7 @@
 #include "control/cli/observation.h"
 #include "control/cli/record_text.h"
 #include "control/filter_text.h"
+#include "control/subscription_text.h"
 
 #include <flatline/client.h>
 #include <flatline/config.h>
@@ -36,6 +37,7 @@ struct Options {
   bool snapshot = false;
   bool no_health = false;
   bool names = false;
+  std::string summary;  // empty: transitions
   std::vector<std::string> liveness;
   std::vector<Group> groups;
   std::string filter;
@@ -74,6 +76,15 @@ std::expected<Subscription, std::string> SubscriptionOf(const Options& options,
   }
   out.token = options.token;
   out.want_names = options.names;
+  if (!options.summary.empty()) {
+    const auto interval = ParseDuration(options.summary).value_or(Duration{});
+    constexpr std::int64_t kMostMs = SubscriptionText::kMostSummaryMs;
+    const std::int64_t ms = interval.count() / 1'000'000;
+    if (ms < 1 || ms > kMostMs) {
+      return std::unexpected("--summary: needed 1ms to 1h, found " + options.summary);
+    }
+    out.summary_ms = static_cast<std::uint32_t>(ms);
+  }
   return out;
 }
 
@@ -174,6 +185,13 @@ void AddWatchVerb(CLI::App& app, Invocation& invocation) {
   verb->add_option("--filter", options->filter, "liveness:dead and rack=r7 and not group:12, say")
       ->type_name("EXPRESSION");
   verb->add_flag("--names", options->names, "with the names of the roster");
+  verb->add_option("--summary", options->summary, "counts of each group, so often")
+      ->excludes(from)
+      ->excludes("--snapshot")
+      ->excludes("--filter")
+      ->excludes("--liveness")
+      ->type_name("DURATION")
+      ->check(FaultInDuration);
   verb->add_flag("--no-health", options->no_health, "no changes of health");
   verb->add_option("--for", options->duration, "end after so long")
       ->type_name("DURATION")

@@ -41,7 +41,7 @@ std::string TextOf(const Subscription& subscription) {
 }
 
 StreamPosition::StreamPosition(const Subscription& subscription)
-    : next_request_(subscription.start),
+    : next_request_(subscription.summary_ms == 0 ? subscription.start : RequestKind::kSubscribeNow),
       // Every liveness has a bit in the low five.
       takes_everything_((subscription.liveness_mask & 0x1FU) == 0x1FU && subscription.want_health &&
                         subscription.groups.empty() && subscription.filter.empty() &&
@@ -50,6 +50,7 @@ StreamPosition::StreamPosition(const Subscription& subscription)
                         subscription.summary_ms == 0),
       resnapshot_(subscription.resnapshot),
       has_cursor_(!subscription.cursor.empty()),
+      is_summary_(subscription.summary_ms != 0),
       liveness_mask_(subscription.liveness_mask),
       want_health_(subscription.want_health),
       groups_(static_cast<std::uint32_t>(subscription.groups.size())),
@@ -137,7 +138,7 @@ StreamPosition::Verdict StreamPosition::TakeGreeting(const DeliveryRecord& recor
     // "Now" was this instant, and a cursor stands where it stands: a later connection goes on from
     // here.
     sequence_ = has_cursor_ ? std::max(sequence_, record.endpoint) : record.sequence;
-    next_request_ = RequestKind::kSubscribeFrom;
+    next_request_ = is_summary_ ? RequestKind::kSubscribeNow : RequestKind::kSubscribeFrom;
   }
   return Verdict::kKeep;
 }
@@ -179,7 +180,7 @@ StreamPosition::Verdict StreamPosition::TakeTail(const DeliveryRecord& record) {
       sequence_ = record.sequence;
       return Verdict::kHandOut;
     case RecordKind::kSummary:
-      return Verdict::kHandOut;
+      return is_summary_ ? Verdict::kHandOut : Verdict::kBroken;
     case RecordKind::kBookmark:
       // Who takes everything has been sent everything before it.
       if (record.sequence < sequence_ || (takes_everything_ && record.sequence != sequence_)) {

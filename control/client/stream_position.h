@@ -66,6 +66,7 @@ class StreamPosition {
   bool takes_everything_ = true;  // then sequences have no holes
   bool resnapshot_ = false;
   bool has_cursor_ = false;
+  bool is_summary_ = false;  // always of now: there is nothing to resume
   std::uint8_t liveness_mask_ = 0xFF;
   bool want_health_ = true;
   std::uint32_t groups_ = 0;

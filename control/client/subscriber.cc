@@ -1,7 +1,9 @@
 #include <flatline/client.h>
 #include <flatline/subscriber.h>
+#include <flatline/summary.h>
 
 #include <cstddef>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <new>
@@ -43,6 +45,7 @@ flatline::Subscription SubscriptionOf(const FlatlineSubscription& from) {
   out.filter = TextOrNone(from.filter);
   out.token = TextOrNone(from.token);
   out.want_names = from.want_names != 0;
+  out.summary_ms = from.summary_ms;
   return out;
 }
 
@@ -103,6 +106,25 @@ int64_t FlatlinePollEach(FlatlineSubscriber* subscriber,
           on_record(reinterpret_cast<const FlatlineRecord*>(&record), name.data(), context);
         });
   });
+}
+
+int FlatlineReadSummary(const FlatlineRecord* record, FlatlineSummary* out) {
+  flatline::DeliveryRecord whole;
+  std::memcpy(static_cast<void*>(&whole), record, sizeof(whole));
+  if (whole.kind != flatline::RecordKind::kSummary) {
+    return 0;
+  }
+  const flatline::SummaryCounts counts = flatline::ReadSummary(whole);
+  *out = {.unknown = counts.of(flatline::Liveness::kUnknown),
+          .alive = counts.of(flatline::Liveness::kAlive),
+          .suspect = counts.of(flatline::Liveness::kSuspect),
+          .dead = counts.of(flatline::Liveness::kDead),
+          .left = counts.of(flatline::Liveness::kLeft),
+          .degraded = counts.degraded,
+          .failing = counts.failing,
+          .is_sum = whole.to,
+          .is_settled = (whole.reason & flatline::kSummaryUnsettled) == 0 ? 1 : 0};
+  return 1;
 }
 
 const char* FlatlineError(const FlatlineSubscriber* subscriber) {

@@ -43,7 +43,8 @@ enum class RecordKind : std::uint8_t {
   // For those who asked for it, on the connection only:
   kName = 24,     // the name of the endpoint in the record behind it, whose `sequence` it repeats;
                   // in several records where it is long: part `from` of `to`, `reason` bytes each
-  kSummary = 25,  // counts of a group, at an interval
+  kSummary = 25,  // counts of `group`, or of all that were told before it (`to`: 1), true as of
+                  // `sequence`; summary.h. With kWantNames, a kName of the group before it
 };
 
 struct DeliveryRecord {

@@ -46,7 +46,8 @@ typedef struct FlatlineSubscription {
   size_t group_count;
   const char* filter;
   const char* token;
-  int want_names;  // for FlatlinePollEach
+  int want_names;       // for FlatlinePollEach
+  uint32_t summary_ms;  // counts of each group so often, in place of transitions; 0: no
 } FlatlineSubscription;
 
 typedef struct FlatlineSubscriber FlatlineSubscriber;
@@ -73,6 +74,24 @@ int64_t FlatlinePollEach(FlatlineSubscriber* subscriber,
                          int64_t timeout_ms,
                          FlatlineOnRecord on_record,
                          void* context);
+
+// How many endpoints of a group (or of all that are told, where `is_sum`: the last of each time)
+// are in which liveness, and of those alive say that they are not well. True as of the record's
+// sequence; where not `is_settled`, see include/README.md.
+typedef struct FlatlineSummary {
+  uint32_t unknown;
+  uint32_t alive;
+  uint32_t suspect;
+  uint32_t dead;
+  uint32_t left;
+  uint32_t degraded;
+  uint32_t failing;
+  int is_sum;
+  int is_settled;
+} FlatlineSummary;
+
+// 1 where the record is one (kind 25), else 0.
+int FlatlineReadSummary(const FlatlineRecord* record, FlatlineSummary* out);
 
 // Valid until the next call with this subscriber; "" where nothing went wrong.
 const char* FlatlineError(const FlatlineSubscriber* subscriber);

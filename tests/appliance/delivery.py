@@ -9,7 +9,7 @@ import struct
 import time
 
 _RECORD = struct.Struct("<QqQqIIIIHBBBBBBII")
-_REQUEST = struct.Struct("<4sIBBBBIQI36x")
+_REQUEST = struct.Struct("<4sIBBBBIQII32x")
 SIZE = 64
 VERSION = 2
 
@@ -19,6 +19,7 @@ Record = collections.namedtuple("Record", [
     "crc"])
 
 LIVENESS, HEALTH, BLIND, RESET = 1, 2, 3, 4
+NAME, SUMMARY = 24, 25
 HELLO, BOOKMARK, GAP, SNAPSHOT_BEGIN, SNAPSHOT_ROW, SNAPSHOT_END, ERROR = 16, 17, 18, 19, 20, 21, 22
 UNKNOWN, ALIVE, SUSPECT, DEAD, LEFT = range(5)
 BAD_REQUEST, FUTURE_SEQUENCE, NOT_PERMITTED, BAD_TOKEN = 1, 2, 6, 11
@@ -57,26 +58,39 @@ def connect(address):
     return socket.create_connection((host.strip("[]"), int(port)))
 
 
-def request(start, sequence=0, mask=0xFF, groups=(), text=""):
+WANT_NAMES = 1
+
+
+def request(start, sequence=0, mask=0xFF, groups=(), names=False, text=""):
     lines = text.encode()
-    return (_REQUEST.pack(b"FLSB", VERSION, start, mask, 1, 0, len(groups), sequence, len(lines))
+    return (_REQUEST.pack(b"FLSB", VERSION, start, mask, 1, 0, len(groups), sequence, len(lines),
+                          WANT_NAMES if names else 0)
             + struct.pack(f"<{len(groups)}I", *groups) + lines)
+
+
+def counts(summary):
+    """Of unknown, alive, suspect, dead and left, in the 64 bytes of a summary."""
+    return struct.unpack_from("<5I", summary, 16)
 
 
 class Subscriber:
     """A connection and what came over it. `records` holds those of the journal and the snapshot's,
-    `sequence` the last one accounted for."""
+    `sequence` the last one accounted for; `names` the name told with each endpoint's last record,
+    `summaries` (group, or None for the sum, and counts) as they came."""
 
-    def __init__(self, address, start=NOW, sequence=0, mask=0xFF, groups=(), text=""):
+    def __init__(self, address, start=NOW, sequence=0, mask=0xFF, groups=(), names=False, text=""):
         self._socket = connect(address)
         self._start = start
         self._rest = b""
+        self._name = b""
         self.records = []
+        self.names = {}
+        self.summaries = []
         self.errors = []
         self.hello = None
         self.sequence = sequence
         self.closed = False
-        self._socket.sendall(request(start, sequence, mask, groups, text))
+        self._socket.sendall(request(start, sequence, mask, groups, names, text))
         self._socket.setblocking(False)
         if not self.until(lambda: self.hello or self.closed, 10):
             raise AssertionError("no hello in 10 s")
@@ -97,7 +111,14 @@ class Subscriber:
             self.errors.append(record)
         elif record.kind == BOOKMARK:
             self.sequence = max(self.sequence, record.sequence)
+        elif record.kind == NAME:  # part `origin` of `to`, in `reason` bytes
+            self._name = (self._name if record.origin > 1 else b"") + data[8:8 + record.reason]
+        elif record.kind == SUMMARY:
+            self.summaries.append((None if record.to else record.group, counts(data)))
         else:
+            if self._name:
+                self.names[record.endpoint] = self._name.decode()
+                self._name = b""
             self.records.append(record)
             if record.kind <= RESET and record.sequence <= self.sequence:
                 raise AssertionError(f"sequence {record.sequence} came after {self.sequence}")

@@ -64,6 +64,39 @@ class SubscriberTest(unittest.TestCase):
             deaf.close()
             self.assertTrue(control.is_running)
 
+    def test_names_and_counts_of_an_enrolled_roster(self):
+        case.needs_root()
+        with Appliance([MEMIF_PORT], {"endpoints": 1000}, {"roster": "{dir}/roster"}) as flatline:
+            long_name = "node-" + "x" * 150
+            table = flatline.directory / "table.csv"
+            table.write_text(f"id,name,group\n5,web-5,8\n6,,8\n7,{long_name},9\n")
+            self.assertEqual(0, flatline.flatline("roster", "load", table)[0])
+            flatline.start_dataplane()
+            flatline.start_control()
+            status, output = flatline.flatline("enrol", "--roster")
+            self.assertEqual(0, status, output)
+            subscriber = flatline.subscribe(delivery.SNAPSHOT, names=True)
+            subscriber.until(lambda: subscriber.kinds(delivery.SNAPSHOT_END), 10)
+            self.assertEqual({5, 6, 7},
+                             {row.endpoint for row in subscriber.kinds(delivery.SNAPSHOT_ROW)})
+            self.assertEqual({5: "web-5", 7: long_name}, subscriber.names)
+            summary = flatline.subscribe(delivery.NOW, text="summary=100\n")
+            summary.until(lambda: len(summary.summaries) >= 3, 10)
+            self.assertEqual([(8, (2, 0, 0, 0, 0)), (9, (1, 0, 0, 0, 0)), (None, (3, 0, 0, 0, 0))],
+                             summary.summaries[:3])
+            subscriber.names.clear()
+            self.assertEqual(0, flatline.flatline("retire", "7")[0])
+            self.assertTrue(subscriber.until(lambda: 7 in subscriber.names, 10))
+            self.assertTrue(summary.until(
+                lambda: summary.summaries[-1] == (None, (2, 0, 0, 0, 0)), 10))
+            status, output = flatline.flatline("list", "--names")
+            self.assertEqual(0, status)
+            self.assertIn("  web-5\n", output)
+            status, output = flatline.flatline("watch", "--summary", "100ms", "--count", "2",
+                                               "--json")
+            self.assertEqual(0, status, output)
+            self.assertIn('"group":8', output)
+
 
 if __name__ == "__main__":
     case.run()

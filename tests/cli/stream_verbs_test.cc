@@ -4,6 +4,7 @@
 #include "tests/client/scripted_server.h"
 
 #include <flatline/delivery.h>
+#include <flatline/summary.h>
 
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -98,6 +99,46 @@ TEST(Watch, TellsNamesIfAsked) {
       EXPECT_THAT(ran.out, HasSubstr("endpoint 1008 (web?-) suspect -> dead"));
     }
   }
+}
+
+TEST(Watch, PrintsSummaries) {
+  DeliveryRecord group{.sequence = 9, .group = 7, .kind = RecordKind::kSummary};
+  WriteSummary({.liveness = {1, 2, 3, 4, 5}, .degraded = 6, .failing = 7}, group);
+  DeliveryRecord sum = group;
+  sum.group = 0;
+  sum.to = 1;
+  sum.reason = kSummaryUnsettled;
+  for (const bool as_json : {false, true}) {
+    const ScriptedServer server({Script{}.Send({Hello(9), Sealed(group), Sealed(sum)}).Stay()});
+    std::vector<std::string> arguments{
+        "watch", "--address", server.address(), "--summary", "1s", "--count", "2"};
+    if (as_json) {
+      arguments.emplace_back("--json");
+    }
+    const Ran ran = Flatline(arguments);
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    EXPECT_EQ(server.requests()[0].kind, RequestKind::kSubscribeNow);
+    EXPECT_EQ(server.requests()[0].text_bytes, std::string("summary=1000\n").size());
+    std::istringstream lines(ran.out);
+    std::string line;
+    std::getline(lines, line);
+    if (as_json) {
+      EXPECT_EQ(json::parse(line)["group"], 7);
+      EXPECT_EQ(json::parse(line)["dead"], 4);
+      EXPECT_EQ(json::parse(line)["settled"], true);
+      std::getline(lines, line);
+      EXPECT_EQ(json::parse(line)["group"], nullptr);
+      EXPECT_EQ(json::parse(line)["failing"], 7);
+      EXPECT_EQ(json::parse(line)["settled"], false);
+    } else {
+      EXPECT_THAT(line,
+                  HasSubstr("#9 group 7: 2 alive (6 degraded, 7 failing), 3 suspect, 4 dead, 5 "
+                            "left, 1 unknown"));
+      EXPECT_THAT(ran.out, HasSubstr("all: 2 alive"));
+    }
+  }
+  EXPECT_EQ(Flatline({"watch", "--summary", "2h"}).code, 2);
+  EXPECT_EQ(Flatline({"watch", "--summary", "1s", "--from", "3"}).code, 2);
 }
 
 TEST(Watch, EndsInTime) {

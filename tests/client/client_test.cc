@@ -232,6 +232,24 @@ TEST(Client, TornNamesAreNotBelieved) {
   }
 }
 
+// There is nothing to resume in counts: each connection asks for those of now.
+TEST(Client, SummariesAreHandedOutAndAskedForAnew) {
+  const ScriptedServer server(
+      {Script{}.Send({Hello(9), Record(RecordKind::kSummary, 7), Record(RecordKind::kBookmark, 9)}),
+       Script{}.Send({Hello(3), Record(RecordKind::kSummary, 3)}).Stay()});
+  Subscription wanted = From(server, 17);
+  wanted.summary_ms = 500;
+  Client client(wanted);
+  const Heard heard = Hear(client, 2);
+  EXPECT_THAT(heard.kinds(), ElementsAre(RecordKind::kSummary, RecordKind::kSummary))
+      << heard.error;
+  ASSERT_EQ(server.requests().size(), 2U);
+  for (const DeliveryRequest& request : server.requests()) {
+    EXPECT_EQ(request.kind, RequestKind::kSubscribeNow);
+    EXPECT_EQ(request.sequence, 0U);
+  }
+}
+
 TEST(Client, BookmarkMovesThePosition) {
   const ScriptedServer server(
       {Script{}.Send({Hello(9), Death(2), Record(RecordKind::kBookmark, 6)}),

@@ -192,8 +192,10 @@ class ScriptedServer {
     }
     std::vector<Group> groups(request.kind == RequestKind::kAdminister ? 0 : request.count);
     std::vector<AdminEntry> entries(request.kind == RequestKind::kAdminister ? request.count : 0);
+    std::vector<char> text(request.kind == RequestKind::kAdminister ? 0 : request.text_bytes);
     if ((!groups.empty() && !ReadAll(peer, groups.data(), groups.size() * sizeof(Group))) ||
-        (!entries.empty() && !ReadAll(peer, entries.data(), entries.size() * sizeof(AdminEntry)))) {
+        (!entries.empty() && !ReadAll(peer, entries.data(), entries.size() * sizeof(AdminEntry))) ||
+        (!text.empty() && !ReadAll(peer, text.data(), text.size()))) {
       return;
     }
     {
