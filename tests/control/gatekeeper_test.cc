@@ -218,6 +218,17 @@ TEST_F(GatekeeperTest, NoExpressionGetsOutOfItsToken) {
   EXPECT_THAT(ErrorOf("token=flt_some\nfilter=" + deep + "\n"), HasSubstr("beside your token's"));
 }
 
+TEST_F(GatekeeperTest, NoSummaryCountsWhatATokenDoesNotGrant) {
+  Grant({some_, all_, {.name = "g", .hash = HashOf("flt_g"), .groups = {2}}});
+  const auto error_of = [&](const std::string& token) {
+    const auto peer = Subscribe("token=" + token + "\nsummary=100\n", RequestKind::kSubscribeNow);
+    return peer->Error();
+  };
+  EXPECT_EQ(error_of("flt_some"), "1 summary: by group only, no filter");
+  EXPECT_EQ(error_of("flt_g"), "none");
+  EXPECT_EQ(error_of("flt_all"), "none");
+}
+
 TEST_F(GatekeeperTest, LimitsASnapshotToo) {
   for (const EndpointId id : {EndpointId{1}, EndpointId{2}, EndpointId{3}, EndpointId{4}}) {
     auto& record = region_.view().records()[id];
