@@ -66,8 +66,9 @@ void Stream::Encode(Chunk& into, std::uint64_t limit, WallInstant wall) const {
       into.upto = oldest - 1;
       continue;
     }
+    // Not more than will be used where all of it is wanted: each record is checked.
     const JournalRange range =
-        journal_->From(into.upto + 1, static_cast<std::size_t>(limit - into.upto));
+        journal_->From(into.upto + 1, std::min<std::uint64_t>(limit - into.upto, kChunkRecords));
     if (range.hole_until != 0) {
       into.records.push_back(frames::Gap(into.upto, range.hole_until, wall));
       into.upto = range.hole_until;
@@ -102,7 +103,7 @@ void Stream::Encode(Chunk& into,
   }
 }
 
-Outgoing Stream::From(std::uint64_t& cursor, WallInstant wall) const {
+Outgoing Stream::From(std::uint64_t& cursor, WallInstant wall) {
   if (cursor >= upto_) {
     return {};
   }
@@ -121,14 +122,22 @@ Outgoing Stream::From(std::uint64_t& cursor, WallInstant wall) const {
     }
     return {};
   }
-  const std::uint64_t window = chunks_.empty() ? upto_ : chunks_.front()->after;
-  auto own = std::make_shared<Chunk>(cursor);
-  Encode(*own, std::min(window, cursor + kMostScanned), wall);
-  if (own->records.empty()) {
-    cursor = own->upto;
-    return {};
+  return FromChunk(StrayBehind(cursor, wall), cursor);
+}
+
+// Those who fell behind together are mostly as far as each other: what is being sent to the one is
+// sent to the next.
+std::shared_ptr<Stream::Chunk> Stream::StrayBehind(std::uint64_t cursor, WallInstant wall) {
+  for (const std::weak_ptr<Chunk>& weak : strays_) {
+    if (auto chunk = weak.lock(); chunk && chunk->after == cursor) {
+      return chunk;
+    }
   }
-  return FromChunk(own, cursor);
+  const std::uint64_t window = chunks_.empty() ? upto_ : chunks_.front()->after;
+  auto out = std::make_shared<Chunk>(cursor);
+  Encode(*out, std::min(window, cursor + kMostScanned), wall);
+  strays_[next_stray_++ % kStrays] = out;
+  return out;
 }
 
 Outgoing Stream::FromChunk(const std::shared_ptr<Chunk>& chunk, std::uint64_t& cursor) {

@@ -2,9 +2,9 @@
 // left out or added, else records encoded once for all of them, with the names of the roster of
 // that moment where they want names. One per filter and publisher thread, with names and without,
 // and used by that thread alone. Who is further behind than the encoded window is encoded for by
-// himself, until he has caught up. Bounds: kMostChunks of kChunkRecords encoded; kMostScanned
-// records looked at in one call. Cost: nothing for each record where all is wanted; else one look
-// at each, whatever the number of subscribers.
+// himself, with those who are exactly as far, until he has caught up. Bounds: kMostChunks of
+// kChunkRecords encoded; kMostScanned records looked at in one call. Cost: nothing for each record
+// where all is wanted; else one look at each, whatever the number of subscribers.
 //
 //   journal:  … | … … … … … | … … … … … |  newest
 //   encoded:      chunk        chunk      upto()         each chunk: (after, upto], what is wanted
@@ -18,6 +18,7 @@
 #include <flatline/delivery.h>
 #include <flatline/time.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -34,6 +35,7 @@ class Stream {
   static constexpr std::size_t kChunkRecords = (std::size_t{64} << 10) / sizeof(DeliveryRecord);
   static constexpr std::size_t kMostChunks = 16;
   static constexpr std::size_t kMostScanned = 65536;
+  static constexpr std::size_t kStrays = 8;
 
   // As of now; null: there is none.
   using RosterNow = std::function<std::shared_ptr<const Roster>()>;
@@ -54,7 +56,7 @@ class Stream {
 
   // What comes behind `cursor`, which moves on accordingly; no bytes: nothing is there for him up
   // to the cursor, which then may be less than upto() where much had to be looked at.
-  [[nodiscard]] Outgoing From(std::uint64_t& cursor, WallInstant wall) const;
+  [[nodiscard]] Outgoing From(std::uint64_t& cursor, WallInstant wall);
 
   [[nodiscard]] const std::shared_ptr<const Filter>& filter() const noexcept { return filter_; }
 
@@ -81,6 +83,7 @@ class Stream {
   [[nodiscard]] Outgoing FromJournal(std::uint64_t& cursor, WallInstant wall) const;
   [[nodiscard]] static Outgoing FromChunk(const std::shared_ptr<Chunk>& chunk,
                                           std::uint64_t& cursor);
+  [[nodiscard]] std::shared_ptr<Chunk> StrayBehind(std::uint64_t cursor, WallInstant wall);
   void Encode(Chunk& into, std::uint64_t limit, WallInstant wall) const;
   static void Encode(Chunk& into,
                      std::span<const DeliveryRecord> records,
@@ -94,6 +97,8 @@ class Stream {
   std::uint64_t upto_;
   std::uint64_t produced_ = 0;
   std::deque<std::shared_ptr<Chunk>> chunks_;
+  std::array<std::weak_ptr<Chunk>, kStrays> strays_;  // older ones, while they are being sent
+  std::size_t next_stray_ = 0;
 };
 
 }  // namespace flatline

@@ -161,6 +161,29 @@ TEST_F(OutletTest, ALateOneCatchesUpWithTheSharedStream) {
   EXPECT_EQ(early.last_from, late.last_from);
 }
 
+TEST_F(OutletTest, WhoFellBehindTogetherAreSentTheSameBytes) {
+  DeliveryRequest deaths = From(0);
+  deaths.liveness_mask = 1U << static_cast<unsigned>(Liveness::kDead);
+  Reader early(outlet_, now_);
+  early.Subscribe(deaths);
+  Turn();
+  const std::size_t filled = (Stream::kMostChunks + 4) * Stream::kChunkRecords;
+  Fill(filled);
+  for (int i = 0; i < 50; ++i) {
+    Turn();
+  }
+  EXPECT_EQ(early.Take().size(), filled) << "the window has moved on";
+  Reader late(outlet_, now_);
+  Reader later(outlet_, now_);
+  for (Reader* const reader : {&late, &later}) {
+    reader->Subscribe(deaths);
+    reader->stuck = true;
+  }
+  Turn();
+  EXPECT_EQ(late.session().ready().size(), Stream::kChunkRecords * sizeof(DeliveryRecord));
+  EXPECT_EQ(late.session().ready().data(), later.session().ready().data());
+}
+
 TEST_F(OutletTest, HoldsABatchBackUntilItIsOldEnough) {
   Reader reader(outlet_, now_);
   DeliveryRequest request = From(0);
