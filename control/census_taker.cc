@@ -126,15 +126,17 @@ bool CensusTaker::FollowJournal(Census& census, std::uint64_t& sequence) const {
 }
 
 Outgoing CensusTaker::Tell(std::span<const Group> groups, bool with_names, WallInstant wall) {
-  // NOLINTNEXTLINE(bugprone-unchecked-optional-access): asked where is_ready
+  if (!census_) {
+    return {};
+  }
   const bool is_settled = census_->is_settled();
   const bool is_shared = groups.empty() && !with_names;
   if (is_shared && told_ && told_sequence_ == sequence_ && told_settled_ == is_settled) {
     return {std::as_bytes(std::span(*told_)), told_};
   }
   auto frames = std::make_shared<const std::vector<DeliveryRecord>>(
-      groups.empty() ? Encode(census_->groups(), with_names, wall)
-                     : Encode(groups, with_names, wall));
+      groups.empty() ? Encode(*census_, census_->groups(), with_names, wall)
+                     : Encode(*census_, groups, with_names, wall));
   if (is_shared) {
     told_ = frames;
     told_sequence_ = sequence_;
@@ -144,16 +146,17 @@ Outgoing CensusTaker::Tell(std::span<const Group> groups, bool with_names, WallI
   return {bytes, std::move(frames)};
 }
 
-std::vector<DeliveryRecord> CensusTaker::Encode(std::span<const Group> groups,
+std::vector<DeliveryRecord> CensusTaker::Encode(const Census& census,
+                                                std::span<const Group> groups,
                                                 bool with_names,
                                                 WallInstant wall) const {
   const auto roster = with_names ? sources_.roster() : nullptr;
-  const bool is_settled = census_->is_settled();
+  const bool is_settled = census.is_settled();
   SummaryCounts sum;
   std::vector<DeliveryRecord> out;
   out.reserve(groups.size() + 1);
   for (const Group group : groups) {
-    const SummaryCounts counts = census_->Of(group);
+    const SummaryCounts counts = census.Of(group);
     Add(counts, sum);
     std::array<DeliveryRecord, kMostNameParts> name;
     const std::string_view text =

@@ -58,8 +58,9 @@ class CensusTaker {
 
   [[nodiscard]] std::uint64_t sequence() const noexcept { return sequence_; }
 
-  // A frame for each of these groups (none: for those in which there is somebody), then their sum.
-  // Made once for all who want the same of the same sequence. With names: of groups that have one.
+  // Nothing where it is not ready. A frame for each of these groups (none: for those in which there
+  // is somebody), then their sum. Made once for all who want the same of the same sequence. With
+  // names: of groups that have one.
   [[nodiscard]] Outgoing Tell(std::span<const Group> groups, bool with_names, WallInstant wall);
 
  private:
@@ -70,7 +71,8 @@ class CensusTaker {
   void CountRows(Instant now, WallInstant wall);
   void Finish(bool is_whole, Instant now);
   [[nodiscard]] bool FollowJournal(Census& census, std::uint64_t& sequence) const;
-  [[nodiscard]] std::vector<DeliveryRecord> Encode(std::span<const Group> groups,
+  [[nodiscard]] std::vector<DeliveryRecord> Encode(const Census& census,
+                                                   std::span<const Group> groups,
                                                    bool with_names,
                                                    WallInstant wall) const;
 
