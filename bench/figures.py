@@ -52,7 +52,8 @@ class Bench:
 
 
 BENCHES = [
-    # one worker over ten million endpoints, fed from memory
+    # one worker over ten million endpoints, fed from memory; with tags on the heartbeats, and without
+    Bench("trust_bench", ("trust.authenticated", "trust.ratio_to_libsodium"), core=1),
     Bench("pipeline_bench", ("pipeline.", "memory."), core=1),
     # random lines and the translation of addresses, over an array as large as that table
     Bench("memory_limit_bench", ("limit.",), core=1),

@@ -17,7 +17,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace flatline {
@@ -30,13 +32,17 @@ struct Member {
   Slot slot = kNoSlot;
 };
 
-// Heartbeats of `members`, round and round. Every so often a burst is short, as if the queue had
-// been empty for a moment: else the worker would rightly call itself overloaded.
+// Heartbeats of `members`, round and round, with tags of 64 bits where they are `tagged`. Every so
+// often a burst is short, as if the queue had been empty for a moment: else the worker would
+// rightly call itself overloaded.
 class FleetSource final : public FrameSource {
  public:
-  FleetSource() {
+  explicit FleetSource(bool tagged = false) : tagged_(tagged) {
+    std::vector<std::byte> datagram(kHeartbeatSize + (tagged ? kTagSize : 0));
+    EncodeHeartbeat({.id = 1, .incarnation = 1, .sequence = 1},
+                    std::span(datagram).first<kHeartbeatSize>());
     for (std::size_t i = 0; i < kBurst; ++i) {
-      buffers_[i] = testing_frames::HeartbeatFrame({.id = 1, .incarnation = 1, .sequence = 1});
+      buffers_[i] = testing_frames::UdpFrame(datagram);
       frames_[i] = {.data = buffers_[i].data(),
                     .length = static_cast<std::uint32_t>(buffers_[i].size()),
                     .ip_checksum = ChecksumStatus::kGood,
@@ -52,11 +58,37 @@ class FleetSource final : public FrameSource {
     sequence_ = sequence;
     at_ = 0;
     for (auto& buffer : buffers_) {
-      buffer[kPayload + 4] = find == Find::kByHandle ? std::byte{kFlagHandle} : std::byte{0};
+      buffer[kPayload + 4] = (find == Find::kByHandle ? std::byte{kFlagHandle} : std::byte{0}) |
+                             (tagged_ ? std::byte{kFlagAuthenticated} : std::byte{0});
     }
+    tags_ = {};
+  }
+
+  // Makes the tags of the next `count` heartbeats, so that it takes no time later: `tag` gives that
+  // of the 40 bytes of a member's. No more than these may be asked for before the next call.
+  template <typename TagOf>
+  void MakeTags(std::size_t count, const TagOf& tag) {
+    const std::size_t at = at_;
+    const std::uint32_t sequence = sequence_;
+    std::vector<std::byte> scratch(buffers_[0].begin() + kPayload, buffers_[0].end());
+    tags_.clear();
+    std::vector<std::uint64_t> made;
+    made.reserve(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      const Member& member = members_[at_];
+      Write(scratch.data());
+      made.push_back(tag(member, std::span<const std::byte>(scratch).first(kHeartbeatSize)));
+    }
+    at_ = at;
+    sequence_ = sequence;
+    tags_ = std::move(made);
+    next_tag_ = 0;
   }
 
   std::span<const Frame> Receive() noexcept override {
+    if (is_paused_) {
+      return {};
+    }
     const std::size_t count = ++bursts_ % kBurstsBetweenShort == 0 ? kBurst - 1 : kBurst;
     for (std::size_t i = 0; i < count; ++i) {
       Write(buffers_[i].data() + kPayload);
@@ -67,6 +99,9 @@ class FleetSource final : public FrameSource {
 
   void Release() noexcept override {}
 
+  // Whether the queue is empty.
+  void Pause(bool is_paused) noexcept { is_paused_ = is_paused; }
+
   // Of the heartbeats handed out now.
   [[nodiscard]] std::uint32_t sequence() const noexcept { return sequence_; }
 
@@ -76,6 +111,7 @@ class FleetSource final : public FrameSource {
   static constexpr std::size_t kPayload = 42;  // behind Ethernet, IPv4 and UDP
   static constexpr unsigned kBurstsBetweenShort = 16;
   static constexpr std::size_t kOrderAhead = 512;
+  static constexpr std::size_t kTagSize = 8;
 
   void Write(std::byte* heartbeat) noexcept {
     const Member& member = members_[at_];
@@ -83,13 +119,20 @@ class FleetSource final : public FrameSource {
     wire::Store<std::uint64_t>(heartbeat + 8, member.id);
     wire::Store<std::uint32_t>(heartbeat + 20, sequence_);
     wire::Store<std::uint32_t>(heartbeat + 32, find_ == Find::kByHandle ? member.slot : 0);
+    if (next_tag_ < tags_.size()) {
+      std::memcpy(heartbeat + kHeartbeatSize, &tags_[next_tag_++], kTagSize);
+    }
     if (++at_ == members_.size()) {
       at_ = 0;
       ++sequence_;
     }
   }
 
+  bool tagged_;
+  bool is_paused_ = false;
   std::span<const Member> members_;
+  std::vector<std::uint64_t> tags_;
+  std::size_t next_tag_ = 0;
   std::array<std::vector<std::byte>, kBurst> buffers_;
   std::array<Frame, kBurst> frames_{};
   std::size_t at_ = 0;

@@ -51,6 +51,7 @@ TARGETS = [
     ("delivery.storm_heartbeats_lost", AT_MOST, 0, "1"),
     ("delivery.snapshot_seconds", AT_MOST, 1.5, "s"),
     ("delivery.roster_seconds", AT_MOST, 15, "s"),
+    ("trust.authenticated_heartbeats_per_core", AT_LEAST, 25e6, "1/s"),
 ]
 
 # The larger server of the arithmetic.

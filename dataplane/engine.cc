@@ -110,7 +110,8 @@ void Engine::MakeWorkers(Instant now, HearingInstant hearing) {
                         .index = index,
                         .outgoing = {},
                         .incoming = {},
-                        .reports = reports_[number].get()};
+                        .reports = reports_[number].get(),
+                        .authenticator = options_.authenticator};
     for (unsigned other = 0; other < workers; ++other) {
       wiring.outgoing.push_back(RingBetween(number, other));
       wiring.incoming.push_back(RingBetween(other, number));

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "dataplane/attachment.h"
+#include "dataplane/authenticator.h"
 #include "dataplane/blindness.h"
 #include "dataplane/endpoint_index.h"
 #include "dataplane/handoff.h"
@@ -26,7 +27,8 @@
 namespace flatline {
 
 struct EngineOptions {
-  Duration stall{10'000'000};  // a turn longer than this is a blind interval
+  Duration stall{10'000'000};                    // a turn longer than this is a blind interval
+  const Authenticator* authenticator = nullptr;  // outlives the engine; null: no tag is looked at
 };
 
 class Engine {

@@ -7,6 +7,8 @@
 #include <flatline/wire.h>
 
 #include <atomic>
+#include <bit>
+#include <cstring>
 
 namespace flatline {
 namespace {
@@ -56,6 +58,8 @@ void FastPath::Take(std::span<const Frame> frames,
     if (i < count) {
       burst.bytes += frames[i].length;
       Recognise(burst, i);
+    } else if (gathered_count_ != 0) {
+      VerifyGathered();
     }
     if (const std::size_t second = i - kAhead; second < count) {
       Locate(lanes_[second]);
@@ -75,6 +79,7 @@ void FastPath::Take(std::span<const Frame> frames,
   tally_.Add(Counter::kHeartbeats, burst.heartbeats);
   tally_.Add(Counter::kByHandle, burst.by_handle);
   tally_.Add(Counter::kForeign, burst.foreign);
+  tally_.Add(Counter::kAuthenticated, burst.authenticated);
 }
 
 inline void FastPath::Recognise(const Burst& burst, std::size_t i) noexcept {
@@ -89,6 +94,7 @@ inline void FastPath::Recognise(const Burst& burst, std::size_t i) noexcept {
     lane.heartbeat = heartbeat;
     lane.form = &form;
     lane.by_handle = (ByteAt(heartbeat + kFlags) & kFlagHandle) != 0;
+    lane.master = Authenticator::kNoMaster;
     if (lane.by_handle) {
       lane.slot = wire::Load<Slot>(heartbeat + kHandle);
       if (lane.slot >= index_.records.size()) [[unlikely]] {
@@ -99,6 +105,9 @@ inline void FastPath::Recognise(const Burst& burst, std::size_t i) noexcept {
     } else {
       lane.hash = index_.HashOf(wire::Load<EndpointId>(heartbeat + kId));
       lane.home = index_.ShardFor(lane.hash).Prefetch(lane.hash);
+    }
+    if (form.tag() != TagSize::kNone) {
+      Gather(i);
     }
     return;
   }
@@ -114,13 +123,17 @@ inline void FastPath::Locate(Lane& lane) noexcept {
   }
 }
 
+inline void FastPath::Leave(const Burst& burst, std::size_t i) noexcept {
+  left_[left_count_++] = &burst.frames[i];
+}
+
 inline void FastPath::Finish(Burst& burst, std::size_t i) noexcept {
   const Outcome outcome = StampLane(burst, i);
   if (outcome == Outcome::kOtherRecord) [[unlikely]] {
     index_.ShardFor(lanes_[i].hash).PrefetchMatches(lanes_[i].hash);
     late_[burst.late++] = static_cast<std::uint16_t>(i);
   } else if (outcome == Outcome::kLeft) [[unlikely]] {
-    left_[left_count_++] = &burst.frames[i];
+    Leave(burst, i);
   }
 }
 
@@ -129,8 +142,57 @@ void FastPath::FinishLate(Burst& burst, std::size_t i) noexcept {
   const auto id = wire::Load<EndpointId>(lane.heartbeat + kId);
   lane.slot = index_.ShardFor(lane.hash).Find(id, lane.hash);
   if (StampLane(burst, i) != Outcome::kStamped) {
-    left_[left_count_++] = &burst.frames[i];
+    Leave(burst, i);
   }
+}
+
+inline void FastPath::Gather(std::size_t i) noexcept {
+  tags_.Put(gathered_count_, lanes_[i].heartbeat);
+  gathered_[gathered_count_++] = static_cast<std::uint16_t>(i);
+  if (gathered_count_ == SipLanes::kLanes) {
+    VerifyGathered();
+  }
+}
+
+// Notes with which master key each tag was made. Of two that hold, agents change to the newer one,
+// so the older is asked only about those that are left.
+void FastPath::VerifyGathered() noexcept {
+  std::uint32_t open = (1U << gathered_count_) - 1;
+  for (Authenticator::Master master = 0; open != 0 && master < authenticator_->masters();
+       ++master) {
+    authenticator_->Reckon(tags_, master);
+    const std::uint32_t matched = open & TagsThatMatch();
+    open &= ~matched;
+    for (std::uint32_t rest = matched; rest != 0; rest &= rest - 1) {
+      lanes_[gathered_[static_cast<std::size_t>(std::countr_zero(rest))]].master = master;
+    }
+  }
+  gathered_count_ = 0;
+}
+
+// Bit j: the tag of the j-th that was gathered is the one reckoned last.
+std::uint32_t FastPath::TagsThatMatch() const noexcept {
+  const bool is_wide = authenticator_->tag_size() == TagSize::k128Bits;
+  std::uint32_t out = 0;
+  for (std::size_t j = 0; j < gathered_count_; ++j) {
+    const std::byte* said = lanes_[gathered_[j]].heartbeat + kHeartbeatSize;
+    SipTag tag;
+    std::memcpy(&tag.low, said, sizeof tag.low);
+    std::uint64_t difference = tag.low ^ tags_.tag_low[j];
+    if (is_wide) {
+      std::memcpy(&tag.high, said + sizeof tag.low, sizeof tag.high);
+      difference |= tag.high ^ tags_.tag_high[j];
+    }
+    out |= (difference == 0 ? 1U : 0U) << j;
+  }
+  return out;
+}
+
+// A tag that was wrong is none that could be done without.
+inline bool FastPath::GoesWithoutTag(const Lane& lane, ProfileId profile) const noexcept {
+  const Authentication mode = authenticator_->ModeOf(profile);
+  return mode == Authentication::kOff ||
+         (mode == Authentication::kAccepted && lane.form->tag() == TagSize::kNone);
 }
 
 inline FastPath::Outcome FastPath::StampLane(Burst& burst, std::size_t i) noexcept {
@@ -149,6 +211,10 @@ inline FastPath::Outcome FastPath::StampLane(Burst& burst, std::size_t i) noexce
   if (!IsRoutine(seen, heartbeat)) [[unlikely]] {
     return Outcome::kLeft;
   }
+  if (authenticator_ != nullptr && lane.master == Authenticator::kNoMaster &&
+      !GoesWithoutTag(lane, seen.state.profile)) [[unlikely]] {
+    return Outcome::kLeft;
+  }
   const auto sequence = wire::Load<std::uint32_t>(heartbeat + kSequence);
   if (lane.slot - first_own_ < own_slots_) [[likely]] {
     StampOwn(record, seen, sequence, burst.stamp);
@@ -158,12 +224,14 @@ inline FastPath::Outcome FastPath::StampLane(Burst& burst, std::size_t i) noexce
     return Outcome::kLeft;  // somebody else stamped it in this instant
   }
   ++burst.heartbeats;
+  burst.authenticated += lane.master != Authenticator::kNoMaster ? 1 : 0;
   burst.by_handle += lane.by_handle ? 1 : 0;
   if ((ByteAt(heartbeat + kFlags) & kFlagAcknowledge) != 0) {
     unanswered_[unanswered_count_++] = {.frame = &burst.frames[i],
                                         .form = lane.form,
                                         .slot = lane.slot,
-                                        .profile = seen.state.profile};
+                                        .profile = seen.state.profile,
+                                        .master = lane.master};
   }
   return Outcome::kStamped;
 }

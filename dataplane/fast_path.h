@@ -9,11 +9,16 @@
 //   frame i - 12   by the index: candidate slot read from the bucket, its record prefetched
 //   frame i - 24   record read, id and sequence compared, stamped
 //   frame i - 36   the few whose candidate was another's: looked for in earnest, stamped
+//
+// Frames with a tag gather on their way from the first stage to the third; when there are sixteen,
+// or no more frames, their tags are reckoned at once. The third leaves over whose tag is wrong.
 #pragma once
 
+#include "dataplane/authenticator.h"
 #include "dataplane/endpoint_index.h"
 #include "dataplane/frame.h"
 #include "dataplane/plain_heartbeat.h"
+#include "dataplane/siphash.h"
 #include "dataplane/tally.h"
 
 #include <flatline/endpoint.h>
@@ -35,11 +40,21 @@ class FastPath {
     const PlainHeartbeat* form = nullptr;
     Slot slot = kNoSlot;
     ProfileId profile = kDefaultProfile;
+    Authenticator::Master master = Authenticator::kNoMaster;  // by which its tag was right
   };
 
-  // `own` is the range of the worker's own slots.
-  FastPath(const IndexSet& index, Slot first_own, Slot own_slots, Tally& tally) noexcept
-      : index_(index), first_own_(first_own), own_slots_(own_slots), tally_(tally) {}
+  // `own` is the range of the worker's own slots; `authenticator` is null where no tag is verified,
+  // and then no form has one.
+  FastPath(const IndexSet& index,
+           Slot first_own,
+           Slot own_slots,
+           const Authenticator* authenticator,
+           Tally& tally) noexcept
+      : index_(index),
+        first_own_(first_own),
+        own_slots_(own_slots),
+        authenticator_(authenticator),
+        tally_(tally) {}
 
   // Stamps what is routine among `frames`, at most kBurst, with `stamp`. `forms` are those of the
   // port.
@@ -65,6 +80,7 @@ class FastPath {
     const PlainHeartbeat* form = nullptr;
     Slot slot = kNoSlot;
     bool by_handle = false;
+    Authenticator::Master master = Authenticator::kNoMaster;
   };
 
   // One Take: what it works on, and what it has counted so far.
@@ -78,6 +94,7 @@ class FastPath {
     std::uint64_t heartbeats = 0;
     std::uint64_t by_handle = 0;
     std::uint64_t foreign = 0;
+    std::uint64_t authenticated = 0;
   };
 
   // What became of a lane.
@@ -87,11 +104,17 @@ class FastPath {
   void Locate(Lane& lane) noexcept;
   void Finish(Burst& burst, std::size_t i) noexcept;
   void FinishLate(Burst& burst, std::size_t i) noexcept;
+  void Leave(const Burst& burst, std::size_t i) noexcept;
   [[nodiscard]] Outcome StampLane(Burst& burst, std::size_t i) noexcept;
+  [[nodiscard]] bool GoesWithoutTag(const Lane& lane, ProfileId profile) const noexcept;
+  void Gather(std::size_t i) noexcept;
+  void VerifyGathered() noexcept;
+  [[nodiscard]] std::uint32_t TagsThatMatch() const noexcept;
 
   IndexSet index_;
   Slot first_own_;
   Slot own_slots_;
+  const Authenticator* authenticator_;
   Tally& tally_;
   std::size_t left_count_ = 0;
   std::size_t unanswered_count_ = 0;
@@ -99,6 +122,9 @@ class FastPath {
   std::array<std::uint16_t, kBurst> late_{};  // frames whose record Find has to tell
   std::array<const Frame*, kBurst> left_{};
   std::array<Stamped, kBurst> unanswered_{};
+  std::size_t gathered_count_ = 0;
+  std::array<std::uint16_t, SipLanes::kLanes> gathered_{};  // frames whose tags are to be verified
+  SipLanes tags_;
 };
 
 }  // namespace flatline

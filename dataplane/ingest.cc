@@ -51,6 +51,7 @@ Ingest::Ingest(IngestWiring wiring) noexcept
       fast_path_(wiring_.index,
                  wiring_.own->table().FirstSlot(0),
                  static_cast<Slot>(wiring_.own->table().capacity()),
+                 wiring_.authenticator,
                  *wiring_.tally) {}
 
 void Ingest::Take(std::span<const Frame> frames,
@@ -75,8 +76,11 @@ void Ingest::AnswerStamped(const Attachment& to) noexcept {
   for (const FastPath::Stamped& stamped : fast_path_.unanswered()) {
     const Packet packet = stamped.form->PacketOf(*stamped.frame);
     if (const auto heartbeat = DecodeHeartbeat(packet.payload)) {
-      Reply(
-          *stamped.frame, packet, AcknowledgementOf(*heartbeat, stamped.slot, stamped.profile), to);
+      Reply(*stamped.frame,
+            packet,
+            AcknowledgementOf(*heartbeat, stamped.slot, stamped.profile),
+            stamped.master,
+            to);
     }
   }
 }
@@ -114,6 +118,7 @@ bool Ingest::DecodeDatagram(const Packet& packet, Pending& out) noexcept {
     return false;
   }
   out.group = kNoGroup;
+  out.master = Authenticator::kNoMaster;
   if (heartbeat->payload_length != 0) {
     const auto elements =
         ParsePayloadElements(packet.payload.subspan(kHeartbeatSize, heartbeat->payload_length));
@@ -174,11 +179,51 @@ void Ingest::Find(std::span<Pending> burst) noexcept {
   }
 }
 
-// Third pass: stamp, or tell the owner.
-void Ingest::Deliver(const Pending& pending, const Reception& reception) noexcept {
+// Third pass: stamp, or tell the owner. Nothing is done for a heartbeat that may be forged.
+void Ingest::Deliver(Pending& pending, const Reception& reception) noexcept {
+  if (wiring_.authenticator != nullptr && !IsGenuine(pending)) {
+    return;
+  }
   if (pending.slot == kNoSlot || !Stamped(pending, reception)) {
     ToOwner(pending, reception);
   }
+}
+
+// False, and counted, where the tag is not as the endpoint's profile wants it: that in which it is,
+// and of one that is not known the one in which it would be.
+bool Ingest::IsGenuine(Pending& pending) noexcept {
+  const Authenticator& authenticator = *wiring_.authenticator;
+  const Heartbeat& heartbeat = pending.heartbeat;
+  const EndpointRecord* record =
+      pending.slot == kNoSlot ? nullptr : &wiring_.index.records[pending.slot];
+  const bool is_known =
+      record != nullptr && record->id.load(std::memory_order_acquire) == heartbeat.id;
+  const ProfileId has = is_known ? View(*record).state.profile : kDefaultProfile;
+  const Authentication mode = is_known ? authenticator.ModeOf(has, heartbeat.profile)
+                                       : authenticator.ModeOf(heartbeat.profile);
+  if (mode == Authentication::kOff) {
+    return true;
+  }
+  const std::span<const std::byte> datagram = pending.packet.payload;
+  const std::size_t stated = kHeartbeatSize + heartbeat.payload_length;
+  if (!IsTagged(datagram)) {
+    if (mode == Authentication::kRequired) {
+      wiring_.tally->Drop(DropReason::kUntagged);
+    }
+    return mode == Authentication::kAccepted;
+  }
+  if (datagram.size() != stated + static_cast<std::size_t>(authenticator.tag_size())) {
+    wiring_.tally->Drop(DropReason::kBadTag);
+    return false;
+  }
+  const auto master = authenticator.Verify(datagram);
+  if (!master) {
+    wiring_.tally->Drop(DropReason::kBadTag);
+    return false;
+  }
+  pending.master = *master;
+  wiring_.tally->Add(Counter::kAuthenticated);
+  return true;
 }
 
 // Deals with a heartbeat as far as anybody may. False where the owner has to hear of it.
@@ -255,23 +300,40 @@ void Ingest::Acknowledge(const Pending& pending,
                          ProfileId profile,
                          const Attachment& to) noexcept {
   if (pending.heartbeat.wants_acknowledgement) {
-    Reply(*pending.frame, pending.packet, AcknowledgementOf(pending.heartbeat, slot, profile), to);
+    Reply(*pending.frame,
+          pending.packet,
+          AcknowledgementOf(pending.heartbeat, slot, profile),
+          pending.master,
+          to);
   }
 }
 
 void Ingest::Reply(const Frame& frame,
                    const Packet& packet,
                    const Heartbeat& acknowledgement,
+                   Authenticator::Master master,
                    const Attachment& to) noexcept {
   std::byte* room = to.sink->Claim();
   if (room == nullptr) {
     wiring_.tally->Add(Counter::kReplyDropped);
     return;
   }
-  std::array<std::byte, kHeartbeatSize> payload{};
-  EncodeHeartbeat(acknowledgement, payload);
-  const std::uint32_t length = BuildDatagramReply(
-      frame, packet, *to.identity, payload, std::span<std::byte, kReplyRoom>(room, kReplyRoom));
+  // With a tag where the request had one: so never longer than the request.
+  std::array<std::byte, kHeartbeatSize + static_cast<std::size_t>(TagSize::k128Bits)> payload{};
+  const auto message = std::span(payload).first<kHeartbeatSize>();
+  std::size_t size = kHeartbeatSize;
+  EncodeHeartbeat(acknowledgement, message);
+  if (master != Authenticator::kNoMaster) {
+    MarkTagged(message);
+    wiring_.authenticator->Sign(master, message, std::span(payload).subspan(kHeartbeatSize));
+    size += static_cast<std::size_t>(wiring_.authenticator->tag_size());
+  }
+  const std::uint32_t length =
+      BuildDatagramReply(frame,
+                         packet,
+                         *to.identity,
+                         std::span(payload).first(size),
+                         std::span<std::byte, kReplyRoom>(room, kReplyRoom));
   if (length != 0) {
     to.sink->Commit(length);
     wiring_.tally->Add(Counter::kAcknowledged);

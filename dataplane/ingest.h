@@ -8,6 +8,7 @@
 #pragma once
 
 #include "dataplane/attachment.h"
+#include "dataplane/authenticator.h"
 #include "dataplane/detector.h"
 #include "dataplane/endpoint_index.h"
 #include "dataplane/fast_path.h"
@@ -38,6 +39,7 @@ struct IngestWiring {
   std::vector<HandoffRing*> handoffs;  // to each worker, by number; null at this one's own place
   TransitionProducer* ring = nullptr;
   Tally* tally = nullptr;
+  const Authenticator* authenticator = nullptr;  // null: no tag is looked at
 };
 
 class Ingest {
@@ -59,6 +61,7 @@ class Ingest {
     const Frame* frame = nullptr;
     Group group = kNoGroup;
     Slot slot = kNoSlot;
+    Authenticator::Master master = Authenticator::kNoMaster;  // by which its tag was right
   };
 
   // What is the same for a whole burst.
@@ -74,7 +77,8 @@ class Ingest {
   [[nodiscard]] bool DecodeDatagram(const Packet& packet, Pending& out) noexcept;
   void Answer(const Frame& frame, const Packet& packet, const Attachment& from) noexcept;
   void Find(std::span<Pending> burst) noexcept;
-  void Deliver(const Pending& pending, const Reception& reception) noexcept;
+  void Deliver(Pending& pending, const Reception& reception) noexcept;
+  [[nodiscard]] bool IsGenuine(Pending& pending) noexcept;
   [[nodiscard]] bool Stamped(const Pending& pending, const Reception& reception) noexcept;
   [[nodiscard]] bool Store(EndpointRecord& record,
                            const RecordView& seen,
@@ -88,6 +92,7 @@ class Ingest {
   void Reply(const Frame& frame,
              const Packet& packet,
              const Heartbeat& acknowledgement,
+             Authenticator::Master master,
              const Attachment& to) noexcept;
 
   [[nodiscard]] bool IsOwn(const Heartbeat& heartbeat) const noexcept {

@@ -8,7 +8,6 @@ namespace {
 constexpr std::size_t kEtherType = 12;
 constexpr std::size_t kIp = 14;
 constexpr std::size_t kUdpHeader = 8;
-constexpr std::size_t kUdpLength = kUdpHeader + kHeartbeatSize;
 constexpr std::size_t kIpv4Header = 20;
 constexpr std::size_t kIpv6Header = 40;
 constexpr std::uint8_t kUdp = 17;
@@ -20,7 +19,13 @@ bool IsIpv4(const IpAddress& address) noexcept {
 
 }  // namespace
 
-PlainHeartbeat::PlainHeartbeat(const PortIdentity& identity, const IpAddress& address) noexcept {
+PlainHeartbeat::PlainHeartbeat(const PortIdentity& identity,
+                               const IpAddress& address,
+                               TagSize tag) noexcept
+    : first_word_(tag == TagSize::kNone ? kFirstWord : kTaggedFirstWord),
+      tag_(tag),
+      udp_length_(
+          static_cast<std::uint16_t>(kUdpHeader + kHeartbeatSize + static_cast<std::size_t>(tag))) {
   if (!identity.promiscuous) {
     for (std::size_t i = 0; i < identity.mac.size(); ++i) {
       Expect(i, identity.mac[i], 1);
@@ -31,10 +36,10 @@ PlainHeartbeat::PlainHeartbeat(const PortIdentity& identity, const IpAddress& ad
   } else {
     ExpectIpv6(identity, address);
   }
-  least_ = heartbeat_ + kHeartbeatSize;
   const std::size_t udp = heartbeat_ - kUdpHeader;
+  least_ = static_cast<std::uint32_t>(udp + udp_length_);
   Expect(udp + 2, identity.udp_port, 2);
-  Expect(udp + 4, kUdpLength, 2);
+  Expect(udp + 4, udp_length_, 2);
 }
 
 // From the 20 bytes without options: length, no fragment of a longer one, protocol, destination.
@@ -42,7 +47,7 @@ void PlainHeartbeat::ExpectIpv4(const PortIdentity& identity, const IpAddress& a
   heartbeat_ = kIp + kIpv4Header + kUdpHeader;
   Expect(kEtherType, 0x0800, 2);
   Expect(kIp, 0x45, 1);
-  Expect(kIp + 2, kIpv4Header + kUdpLength, 2);
+  Expect(kIp + 2, static_cast<std::uint32_t>(kIpv4Header + udp_length_), 2);
   auto* mask = reinterpret_cast<std::byte*>(mask_.data());
   mask[kIp + 6] = std::byte{0x3F};  // "more fragments" and the offset: zero
   mask[kIp + 7] = std::byte{0xFF};
@@ -59,7 +64,7 @@ void PlainHeartbeat::ExpectIpv6(const PortIdentity& identity, const IpAddress& a
   auto* value = reinterpret_cast<std::byte*>(value_.data());
   value[kIp] = std::byte{0x60};  // traffic class and flow label: any
   mask[kIp] = std::byte{0xF0};
-  Expect(kIp + 4, kUdpLength, 2);
+  Expect(kIp + 4, udp_length_, 2);
   Expect(kIp + 6, kUdp, 1);
   for (std::size_t i = 0; i < address.size() && !identity.addresses.empty(); ++i) {
     Expect(kIp + 24 + i, address[i], 1);
@@ -91,9 +96,10 @@ bool PlainHeartbeat::SumsHold(const Frame& frame) const noexcept {
   if (frame.udp_checksum == ChecksumStatus::kGood) {
     return true;
   }
-  constexpr std::uint64_t kPseudo = PseudoHeaderSum(kUdp, kUdpLength);
-  const std::uint64_t sum = is_ipv4 ? AddToChecksum(kPseudo, frame.data + kIp + 12, 8 + kUdpLength)
-                                    : AddToChecksum(kPseudo, frame.data + kIp + 8, 32 + kUdpLength);
+  const std::uint64_t pseudo = PseudoHeaderSum(kUdp, udp_length_);
+  const std::uint64_t sum =
+      is_ipv4 ? AddToChecksum(pseudo, frame.data + kIp + 12, std::size_t{8} + udp_length_)
+              : AddToChecksum(pseudo, frame.data + kIp + 8, std::size_t{32} + udp_length_);
   return FoldChecksum(sum) == 0xFFFF;
 }
 
@@ -102,20 +108,22 @@ Packet PlainHeartbeat::PacketOf(const Frame& frame) const noexcept {
   out.is_ipv6 = heartbeat_ != kIp + kIpv4Header + kUdpHeader;
   out.l3_offset = kIp;
   out.l4_offset = static_cast<std::uint16_t>(heartbeat_ - kUdpHeader);
-  out.l4_length = kUdpLength;
-  out.payload = {frame.data + heartbeat_, kHeartbeatSize};
+  out.l4_length = udp_length_;
+  out.payload = {frame.data + heartbeat_, udp_length_ - kUdpHeader};
   return out;
 }
 
-std::vector<PlainHeartbeat> PlainHeartbeatsFor(const PortIdentity& identity) {
-  std::vector<PlainHeartbeat> out;
-  out.reserve(identity.addresses.size() + 2);
-  for (const IpAddress& address : identity.addresses) {
-    out.emplace_back(identity, address);
+std::vector<PlainHeartbeat> PlainHeartbeatsFor(const PortIdentity& identity, TagSize tag) {
+  std::vector<IpAddress> addresses = identity.addresses;
+  if (addresses.empty()) {
+    addresses = {kAnyIpv4, IpAddress{}};
   }
-  if (out.empty()) {
-    out.emplace_back(identity, kAnyIpv4);
-    out.emplace_back(identity, IpAddress{});
+  std::vector<PlainHeartbeat> out;
+  for (const IpAddress& address : addresses) {
+    if (tag != TagSize::kNone) {
+      out.emplace_back(identity, address, tag);
+    }
+    out.emplace_back(identity, address, TagSize::kNone);
   }
   return out;
 }

@@ -11,6 +11,7 @@ Worker::Worker(const WorkerWiring& wiring)
     : region_(wiring.region),
       number_(wiring.number),
       stall_(wiring.stall),
+      tag_(wiring.authenticator != nullptr ? wiring.authenticator->tag_size() : TagSize::kNone),
       progress_(&region_.dataplane().progress[number_]),
       ring_(region_.dataplane().transition_heads[number_],
             region_.control().transition_tails[number_],
@@ -23,7 +24,8 @@ Worker::Worker(const WorkerWiring& wiring)
                .own = shard_,
                .handoffs = wiring.outgoing,
                .ring = &ring_,
-               .tally = &tally_}),
+               .tally = &tally_,
+               .authenticator = wiring.authenticator}),
       housekeeping_(region_, number_),
       moment_{.now = wiring.began, .hearing = wiring.hearing, .horizon = wiring.hearing},
       blind_total_(wiring.began.time_since_epoch() - wiring.hearing.time_since_epoch()) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "dataplane/attachment.h"
+#include "dataplane/authenticator.h"
 #include "dataplane/blindness.h"
 #include "dataplane/endpoint_index.h"
 #include "dataplane/handoff.h"
@@ -50,6 +51,7 @@ struct WorkerWiring {
   std::vector<HandoffRing*> outgoing;  // to each worker; null at its own place
   std::vector<HandoffRing*> incoming;  // from each worker; null at its own place
   BlindReports* reports = nullptr;
+  const Authenticator* authenticator = nullptr;  // null: no tag is looked at
 };
 
 class Worker {
@@ -79,7 +81,7 @@ class Worker {
 
   // Before the first turn, by the engine.
   void Attach(const Attachment& attachment) {
-    queues_.push_back({attachment, PlainHeartbeatsFor(*attachment.identity), {}});
+    queues_.push_back({attachment, PlainHeartbeatsFor(*attachment.identity, tag_), {}});
   }
 
   void Lead(std::vector<BlindReports*> reports, PortWatch& ports, const HearingClock& clock);
@@ -97,6 +99,7 @@ class Worker {
   RegionView region_;
   unsigned number_;
   Duration stall_;
+  TagSize tag_;               // of plain heartbeats, where tags are looked at
   WorkerProgress* progress_;  // in the region; this worker writes
   Tally tally_;
   TransitionProducer ring_;

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <ctime>
 #include <fmt/ostream.h>
+#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -43,6 +44,8 @@ struct Options {
   Group group = kNoGroup;
   std::string health = "unknown";
   std::string duration;
+  std::string keys;
+  unsigned tag_bits = 64;
   bool acknowledge = false;
   bool leave = false;
 };
@@ -107,6 +110,31 @@ class AgentRun {
         schedule_(count, plan.timing, Now()),
         socket_(socket),
         invocation_(invocation) {}
+
+  // Lines of `flatline key derive`: for which of ours there is none.
+  [[nodiscard]] std::expected<void, std::string> ReadKeys(const std::string& path,
+                                                          unsigned tag_bits) {
+    std::ifstream file(path);
+    std::size_t given = 0;
+    EndpointId id = kNoEndpoint;
+    std::string text;
+    while (file >> id >> text) {
+      std::array<std::uint8_t, 16> key{};
+      if (!FlatlineReadKey(text.c_str(), key.data())) {
+        break;
+      }
+      given += fleet_.GiveKey(id, key, static_cast<std::uint8_t>(tag_bits / 8)) ? 1U : 0U;
+    }
+    if (!file.eof() || given < fleet_.size()) {
+      return std::unexpected(
+          fmt::format("{}: needed a line `id key` for each of {} agents, as `flatline key derive` "
+                      "prints them, found {} of them",
+                      path,
+                      fleet_.size(),
+                      given));
+    }
+    return {};
+  }
 
   void Beat() {
     const Instant start = Now();
@@ -287,6 +315,11 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
   }
   Announce(options, invocation);
   AgentRun run{*plan, options.count, *socket, invocation};
+  if (!options.keys.empty()) {
+    if (const auto read = run.ReadKeys(options.keys, options.tag_bits); !read) {
+      return invocation.Fail(ExitCode::kUsage, read.error());
+    }
+  }
   run.Beat();
   if (options.leave) {
     run.Leave();
@@ -346,6 +379,11 @@ void AddAgentVerb(CLI::App& app, Invocation& invocation) {
       ->check(CLI::IsMember(std::vector<std::string>(kHealthNames.begin(), kHealthNames.end())))
       ->capture_default_str();
   verb->add_option("--incarnation", options->incarnation, "which life it is; else the time in s");
+  verb->add_option("--keys", options->keys, "file of `flatline key derive`: heartbeats have tags")
+      ->type_name("PATH");
+  verb->add_option("--tag-bits", options->tag_bits, "of the tags, as flatline's configuration says")
+      ->check(CLI::IsMember(std::vector<unsigned>{64, 128}))
+      ->capture_default_str();
   verb->add_flag("--ack", options->acknowledge, "ask for acknowledgements, and carry the handle");
   verb->add_flag("--leave", options->leave, "take leave at the end");
   verb->add_option("--bind-device", options->device, "network interface to send through");

@@ -1,6 +1,7 @@
 #include "control/cli/agent_fleet.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace flatline::cli {
 
@@ -17,6 +18,18 @@ AgentFleet::AgentFleet(const FlatlineAgent& first, std::size_t count) : agents_(
   }
 }
 
+bool AgentFleet::GiveKey(EndpointId id,
+                         const std::array<std::uint8_t, 16>& key,
+                         std::uint8_t tag_size) {
+  const std::uint64_t agent = id - agents_.front().id;
+  if (agent >= agents_.size()) {
+    return false;
+  }
+  std::ranges::copy(key, std::begin(agents_[agent].key));
+  agents_[agent].tag_size = tag_size;
+  return true;
+}
+
 std::span<const std::uint8_t> AgentFleet::Encode(std::size_t agent,
                                                  Message message,
                                                  std::uint64_t wall_ns) {
@@ -28,7 +41,9 @@ void AgentFleet::Receive(std::span<const std::uint8_t> datagram, std::uint64_t w
   FlatlineAcknowledgement told{};
   const bool decoded = FlatlineDecodeAcknowledgement(datagram.data(), datagram.size(), &told);
   const std::uint64_t agent = told.id - agents_.front().id;
-  if (!decoded || agent >= agents_.size() || !FlatlineAccept(&agents_[agent], &told)) {
+  if (!decoded || agent >= agents_.size() ||
+      !FlatlineIsGenuine(&agents_[agent], datagram.data(), datagram.size()) ||
+      !FlatlineAccept(&agents_[agent], &told)) {
     ++totals_.strange;
     return;
   }

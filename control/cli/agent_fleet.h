@@ -4,6 +4,7 @@
 #pragma once
 
 #include <flatline/agent.h>
+#include <flatline/endpoint.h>
 
 #include <array>
 #include <cstddef>
@@ -28,7 +29,7 @@ struct AgentTotals {
   std::uint64_t sent = 0;
   std::uint64_t failed = 0;        // the kernel did not take them, or told of a closed port
   std::uint64_t acknowledged = 0;  // of `sent`
-  std::uint64_t strange = 0;       // datagrams that were no acknowledgement of ours
+  std::uint64_t strange = 0;       // datagrams that were no acknowledgement of ours, or forged
   RoundTrips round_trips;
 };
 
@@ -38,6 +39,9 @@ class AgentFleet {
  public:
   // `count` agents like `first`, whose ids count up from its.
   AgentFleet(const FlatlineAgent& first, std::size_t count);
+
+  // From here on its heartbeats have a tag. False where it is none of ours.
+  bool GiveKey(EndpointId id, const std::array<std::uint8_t, 16>& key, std::uint8_t tag_size);
 
   // The next datagram of one agent; valid until the next call.
   [[nodiscard]] std::span<const std::uint8_t> Encode(std::size_t agent,

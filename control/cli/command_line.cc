@@ -4,6 +4,7 @@
 #include "control/cli/check_config.h"
 #include "control/cli/enrol.h"
 #include "control/cli/get.h"
+#include "control/cli/key.h"
 #include "control/cli/list.h"
 #include "control/cli/roster.h"
 #include "control/cli/status.h"
@@ -41,6 +42,7 @@ void AddVerbs(CLI::App& app, Invocation& invocation) {
   AddRetireVerb(app, invocation);
   AddRosterVerb(app, invocation);
   AddAgentVerb(app, invocation);
+  AddKeyVerb(app, invocation);
   AddTokenVerb(app, invocation);
   AddCheckConfigVerb(app, invocation);
 }

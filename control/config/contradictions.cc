@@ -76,6 +76,30 @@ void CheckListeners(const toml::table& root, const ControlConfig& config, Compla
   }
 }
 
+// Fails closed: what is to be checked has something to be checked with, and the other way about.
+void CheckAuthentication(const toml::table& root, const Config& config, Complaints& out) {
+  const AuthenticationConfig& asked = config.authentication;
+  if (asked.tag_bits != 64 && asked.tag_bits != 128) {
+    out.Add(PlaceOfKey(root, "authentication", "tag_bits"),
+            "authentication.tag_bits: " + std::to_string(asked.tag_bits) +
+                " is no size of a tag; write 64 or 128");
+  }
+  bool any = false;
+  for (ProfileId id = 0; id < kMaxProfiles; ++id) {
+    any = any || config.AuthenticationOf(id) != Authentication::kOff;
+  }
+  if (any && asked.key.empty()) {
+    out.Add(PlaceOfKey(root, "authentication", "mode"),
+            "authentication: a mode, but no key; make one with `flatline key make FILE` and write "
+            "key = \"FILE\"");
+  }
+  if (!any && !asked.key.empty()) {
+    out.Add(PlaceOfKey(root, "authentication", "key"),
+            "authentication.key: a key, and no profile for which it is used; write mode = "
+            "\"required\", or authentication in a [[profile]]");
+  }
+}
+
 void CheckPorts(const toml::table& root, const Config& config, Complaints& out) {
   const toml::array* ports = root.get_as<toml::array>("port");
   if (ports == nullptr) {
@@ -102,6 +126,7 @@ void FindContradictions(const toml::table& root, const Config& config, Complaint
   CheckDataplane(root, config.dataplane, complaints);
   CheckControl(root, config.control, complaints);
   CheckListeners(root, config.control, complaints);
+  CheckAuthentication(root, config, complaints);
   CheckPorts(root, config, complaints);
 }
 

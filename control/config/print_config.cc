@@ -22,12 +22,14 @@ void PrintSection(std::string_view heading,
   }
 }
 
-ProfileEntry EntryOf(std::size_t id, const Profile& profile) {
+ProfileEntry EntryOf(std::size_t id, const Config& config) {
+  const Profile& profile = config.profiles[id];
   return {.id = static_cast<ProfileId>(id),
           .name = profile.name.data(),
           .interval = profile.interval,
           .threshold = profile.threshold,
-          .confirmation = profile.confirmation};
+          .confirmation = profile.confirmation,
+          .authentication = config.profile_authentication[id]};
 }
 
 }  // namespace
@@ -40,18 +42,19 @@ std::string PrintConfig(const Config& config) {
     PrintSection("[[port]]", PortKeys(), port, out);
   }
   PrintSection("[control]", ControlKeys(), config.control, out);
+  PrintSection("[authentication]", AuthenticationKeys(), config.authentication, out);
   for (std::size_t id = 0; id < config.profiles.size(); ++id) {
     const Profile& profile = config.profiles[id];
     if (!profile.in_use()) {
       continue;
     }
     if (id >= kFirstOwnProfile) {
-      PrintSection("[[profile]]", ProfileKeys(), EntryOf(id, profile), out);
+      PrintSection("[[profile]]", ProfileKeys(), EntryOf(id, config), out);
       continue;
     }
     // The built-in ones are shown, and cannot be set.
     std::string built_in;
-    PrintSection("", ProfileKeys(), EntryOf(id, profile), built_in);
+    PrintSection("", ProfileKeys(), EntryOf(id, config), built_in);
     out += "\n# built in:";
     for (std::size_t at = 0; at < built_in.size();) {
       const std::size_t end = built_in.find('\n', at);

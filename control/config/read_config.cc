@@ -108,10 +108,8 @@ void ReadTables(const toml::table& root,
   }
 }
 
-void AddProfile(const ProfileEntry& entry,
-                Place place,
-                Profiles& profiles,
-                Complaints& complaints) {
+void AddProfile(const ProfileEntry& entry, Place place, Config& config, Complaints& complaints) {
+  Profiles& profiles = config.profiles;
   if (entry.id == kDefaultProfile || entry.name.empty() || entry.interval == Duration{}) {
     return;  // complained of already
   }
@@ -139,6 +137,7 @@ void AddProfile(const ProfileEntry& entry,
                                     ? entry.confirmation
                                     : std::max(entry.interval, kLeastTimeout);
   profiles[entry.id] = MakeProfile(entry.name, entry.interval, entry.threshold, confirmation);
+  config.profile_authentication[entry.id] = entry.authentication;
 }
 
 Config ReadRoot(const toml::table& root, Complaints& complaints) {
@@ -147,10 +146,11 @@ Config ReadRoot(const toml::table& root, Complaints& complaints) {
   // Profiles first: default_profile names one of them.
   ReadTables(
       root, "profile", ProfileKeys(), complaints, [&](const ProfileEntry& entry, Place place) {
-        AddProfile(entry, place, config.profiles, complaints);
+        AddProfile(entry, place, config, complaints);
       });
   ReadTable(root, "dataplane", DataplaneKeys(config.profiles), config.dataplane, complaints);
   ReadTable(root, "control", ControlKeys(), config.control, complaints);
+  ReadTable(root, "authentication", AuthenticationKeys(), config.authentication, complaints);
   ReadTables(root, "port", PortKeys(), complaints, [&](const PortConfig& port, Place) {
     config.ports.push_back(port);
   });

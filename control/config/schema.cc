@@ -23,6 +23,9 @@ constexpr std::array<std::string_view, 2> kIdleNames{"adaptive", "poll"};
 constexpr std::array<std::string_view, 3> kHugepageNames{"auto", "off", "required"};
 constexpr std::array<std::string_view, 3> kDurabilityNames{"none", "interval", "before-sending"};
 constexpr std::array<std::string_view, 2> kEnrolmentNames{"open", "closed"};
+constexpr std::array<std::string_view, 3> kModeNames{"off", "accepted", "required"};
+constexpr std::array<std::string_view, 4> kProfileModeNames{
+    "off", "accepted", "required", "default"};
 
 template <typename Section, typename Integer>
 Key<Section> IntegerKey(std::string_view name,
@@ -204,13 +207,21 @@ Keys<ControlConfig> ControlKeys() {
           DurationKey("cursor_expiry", &C::cursor_expiry, {kMinute, 100 * 365 * 24 * kHour})};
 }
 
+Keys<AuthenticationConfig> AuthenticationKeys() {
+  using A = AuthenticationConfig;
+  return {TextKey("key", &A::key, FaultInOptionalPath),
+          IntegerKey("tag_bits", &A::tag_bits, {64, 128}),
+          ChoiceKey("mode", &A::mode, kModeNames)};
+}
+
 Keys<ProfileEntry> ProfileKeys() {
   using P = ProfileEntry;
   return {Required(IntegerKey("id", &P::id, {kFirstOwnProfile, kMaxProfiles - 1})),
           Required(TextKey("name", &P::name, FaultInProfileName)),
           Required(DurationKey("interval", &P::interval, {Duration{1'000}, kMostTimeout})),
           IntegerKey("threshold", &P::threshold, {1, 1000}),
-          DurationKey("confirmation", &P::confirmation, {kLeastTimeout, kMostTimeout})};
+          DurationKey("confirmation", &P::confirmation, {kLeastTimeout, kMostTimeout}),
+          ChoiceKey("authentication", &P::authentication, kProfileModeNames)};
 }
 
 }  // namespace flatline

@@ -36,6 +36,7 @@ struct ProfileEntry {
   Duration interval{};
   std::uint32_t threshold = 3;
   Duration confirmation{};  // zero: one more interval
+  Authentication authentication = Authentication::kDefault;
 };
 
 [[nodiscard]] Keys<Config> TopKeys();
@@ -43,10 +44,12 @@ struct ProfileEntry {
 [[nodiscard]] Keys<DataplaneConfig> DataplaneKeys(const Profiles& profiles);
 [[nodiscard]] Keys<PortConfig> PortKeys();
 [[nodiscard]] Keys<ControlConfig> ControlKeys();
+[[nodiscard]] Keys<AuthenticationConfig> AuthenticationKeys();
 [[nodiscard]] Keys<ProfileEntry> ProfileKeys();
 
 // The tables of the file.
-inline constexpr std::array<std::string_view, 4> kTables{"dataplane", "control", "port", "profile"};
+inline constexpr std::array<std::string_view, 5> kTables{
+    "dataplane", "control", "authentication", "port", "profile"};
 
 template <typename Section>
 std::vector<std::string_view> NamesOf(const Keys<Section>& keys) {

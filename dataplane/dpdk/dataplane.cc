@@ -1,5 +1,6 @@
 #include "dataplane/dpdk/dataplane.h"
 
+#include "dataplane/authenticator.h"
 #include "dataplane/dpdk/device_string.h"
 #include "dataplane/dpdk/device_watch.h"
 #include "dataplane/dpdk/eal.h"
@@ -124,8 +125,15 @@ std::expected<void, std::string> RunEngine(const Config& config,
                                            const Eal& eal,
                                            const Devices& devices,
                                            const StopSignals& stop) {
+  auto authenticator = Authenticator::Load(config);
+  if (!authenticator) {
+    return std::unexpected(authenticator.error());
+  }
   TscClock clock;
-  auto engine = Engine::Create(region, {.stall = config.dataplane.stall}, clock.Now());
+  auto engine =
+      Engine::Create(region,
+                     {.stall = config.dataplane.stall, .authenticator = authenticator->get()},
+                     clock.Now());
   if (!engine) {
     return std::unexpected(engine.error());
   }

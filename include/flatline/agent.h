@@ -18,7 +18,7 @@
 enum {
   kFlatlinePort = 17996,
   kFlatlineHeartbeatSize = 40,
-  kFlatlineLargestHeartbeat = 46,  // with the group
+  kFlatlineLargestHeartbeat = 62,  // with the group and a tag
   kFlatlineMostPayload = 256
 };
 
@@ -41,7 +41,9 @@ typedef struct FlatlineAgent {
   uint8_t health;
   bool wants_acknowledgement;
   bool has_handle;
-  uint32_t handle;  // from the last acknowledgement: a heartbeat that carries it is found faster
+  uint32_t handle;   // from the last acknowledgement: a heartbeat that carries it is found faster
+  uint8_t tag_size;  // 8 or 16, as authentication.tag_bits says in bits; 0: no tag
+  uint8_t key[16];   // of this endpoint: FlatlineReadKey
 } FlatlineAgent;
 
 typedef struct FlatlineAcknowledgement {
@@ -68,6 +70,79 @@ static inline uint64_t FlatlineLoad(const uint8_t* at, size_t bytes) {
   return value;
 }
 
+static inline uint64_t FlatlineLoadLittle(const uint8_t* at, size_t bytes) {
+  uint64_t value = 0;
+  for (size_t i = bytes; i > 0; --i) {
+    value = value << 8 | at[i - 1];
+  }
+  return value;
+}
+
+static inline uint64_t FlatlineRotate(uint64_t value, unsigned by) {
+  return value << by | value >> (64 - by);
+}
+
+static inline void FlatlineSipRounds(uint64_t v[4], int rounds) {
+  for (; rounds > 0; --rounds) {
+    v[0] += v[1];
+    v[2] += v[3];
+    v[1] = FlatlineRotate(v[1], 13) ^ v[0];
+    v[3] = FlatlineRotate(v[3], 16) ^ v[2];
+    v[0] = FlatlineRotate(v[0], 32);
+    v[2] += v[1];
+    v[0] += v[3];
+    v[1] = FlatlineRotate(v[1], 17) ^ v[2];
+    v[3] = FlatlineRotate(v[3], 21) ^ v[0];
+    v[2] = FlatlineRotate(v[2], 32);
+  }
+}
+
+// SipHash-2-4 of `size` bytes, of 8 or 16 bytes, into `out`.
+static inline void FlatlineSipHash(
+    const uint8_t key[16], const uint8_t* message, size_t size, size_t tag_size, uint8_t* out) {
+  const uint64_t low = FlatlineLoadLittle(key, 8);
+  const uint64_t high = FlatlineLoadLittle(key + 8, 8);
+  const bool is_wide = tag_size == 16;
+  uint64_t v[4] = {low ^ 0x736F6D6570736575,
+                   high ^ 0x646F72616E646F6D ^ (is_wide ? 0xEEU : 0U),
+                   low ^ 0x6C7967656E657261,
+                   high ^ 0x7465646279746573};
+  const size_t whole = size / 8 * 8;
+  for (size_t i = 0; i <= whole; i += 8) {
+    const uint64_t word = i < whole ? FlatlineLoadLittle(message + i, 8)
+                                    : FlatlineLoadLittle(message + i, size - whole) | (uint64_t)size
+                                                                                          << 56;
+    v[3] ^= word;
+    FlatlineSipRounds(v, 2);
+    v[0] ^= word;
+  }
+  v[2] ^= is_wide ? 0xEEU : 0xFFU;
+  for (size_t half = 0; half < tag_size; half += 8) {
+    FlatlineSipRounds(v, 4);
+    const uint64_t word = v[0] ^ v[1] ^ v[2] ^ v[3];
+    for (size_t i = 0; i < 8; ++i) {
+      out[half + i] = (uint8_t)(word >> (8 * i));
+    }
+    v[1] ^= 0xDDU;
+  }
+}
+
+// A key as `flatline key derive` prints it, 32 hexadecimal digits: whether it was one.
+static inline bool FlatlineReadKey(const char* text, uint8_t key[16]) {
+  for (size_t i = 0; i < 32; ++i) {
+    const char c = text[i];
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : -1;
+    if (digit < 0) {
+      return false;
+    }
+    key[i / 2] = (uint8_t)(i % 2 == 0 ? digit << 4 : key[i / 2] | digit);
+  }
+  return text[32] == '\0';
+}
+
 static inline size_t FlatlineEncode(const FlatlineAgent* agent,
                                     uint8_t kind,
                                     uint64_t sent_ns,
@@ -75,7 +150,8 @@ static inline size_t FlatlineEncode(const FlatlineAgent* agent,
   const size_t payload = agent->group != 0 ? 6 : 0;
   FlatlineStore(out, 0x464C01, 3);  // "FL", version 1
   out[3] = kind;
-  out[4] = (uint8_t)((agent->wants_acknowledgement ? 1 : 0) | (agent->has_handle ? 2 : 0));
+  out[4] = (uint8_t)((agent->wants_acknowledgement ? 1 : 0) | (agent->has_handle ? 2 : 0) |
+                     (agent->tag_size != 0 ? 4 : 0));
   out[5] = agent->health;
   FlatlineStore(out + 6, agent->profile, 2);
   FlatlineStore(out + 8, agent->id, 8);
@@ -88,7 +164,9 @@ static inline size_t FlatlineEncode(const FlatlineAgent* agent,
     FlatlineStore(out + 40, 0x0104, 2);  // element: group, 4 bytes
     FlatlineStore(out + 42, agent->group, 4);
   }
-  return kFlatlineHeartbeatSize + payload;
+  const size_t size = kFlatlineHeartbeatSize + payload;
+  FlatlineSipHash(agent->key, out, size, agent->tag_size, out + size);
+  return size + agent->tag_size;
 }
 
 // The next heartbeat into `out` (kFlatlineLargestHeartbeat bytes); returns its size. `sent_ns` is
@@ -129,6 +207,26 @@ static inline bool FlatlineDecodeAcknowledgement(const uint8_t* datagram,
   out->handle = (uint32_t)FlatlineLoad(datagram + 32, 4);
   out->has_handle = (flags & 2U) != 0 && out->handle != 0xFFFFFFFFU;
   return true;
+}
+
+// Whether the datagram may be taken for flatline's: it ends with the right tag. Always, where the
+// agent uses none. Ask it of acknowledgements before FlatlineAccept.
+static inline bool FlatlineIsGenuine(const FlatlineAgent* agent,
+                                     const uint8_t* datagram,
+                                     size_t size) {
+  if (agent->tag_size == 0) {
+    return true;
+  }
+  if (size < kFlatlineHeartbeatSize + (size_t)agent->tag_size || (datagram[4] & 4U) == 0) {
+    return false;
+  }
+  uint8_t tag[16] = {0};
+  uint8_t difference = 0;
+  FlatlineSipHash(agent->key, datagram, size - agent->tag_size, agent->tag_size, tag);
+  for (size_t i = 0; i < agent->tag_size; ++i) {
+    difference |= (uint8_t)(tag[i] ^ datagram[size - agent->tag_size + i]);
+  }
+  return difference == 0;
 }
 
 // Keeps the handle for the heartbeats to come, where the acknowledgement is for this life of this

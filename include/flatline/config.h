@@ -25,6 +25,14 @@ enum class HugepageMode : std::uint8_t { kAuto, kOff, kRequired };
 
 enum class Enrolment : std::uint8_t { kOpen, kClosed };
 
+// Whether the heartbeats of a profile have to carry a tag, made with the endpoint's key.
+enum class Authentication : std::uint8_t {
+  kOff,       // tags are not looked at
+  kAccepted,  // without a tag is well; with a wrong one is not
+  kRequired,
+  kDefault,  // of a profile: as authentication.mode says
+};
+
 // [[port]]: one DPDK device.
 struct PortConfig {
   std::string device;                  // "0000:3b:00.0", or a vdev "net_memif0,role=server,…"
@@ -81,6 +89,13 @@ struct ControlConfig {
   Duration cursor_expiry{30 * Duration{86'400'000'000'000}};  // untouched for so long: may go
 };
 
+// [authentication]: of heartbeats (subscribers have tokens).
+struct AuthenticationConfig {
+  std::string key;              // file of the master key (master_key.h); empty: nothing is checked
+  std::uint32_t tag_bits = 64;  // or 128
+  Authentication mode = Authentication::kOff;  // of profiles that do not say
+};
+
 struct Config {
   std::string instance = "flatline";      // names the region and DPDK's files
   std::string region_directory = "auto";  // auto: hugetlbfs where it has room, else /dev/shm
@@ -88,7 +103,19 @@ struct Config {
   DataplaneConfig dataplane;
   std::vector<PortConfig> ports;
   ControlConfig control;
+  AuthenticationConfig authentication;
   std::array<Profile, kMaxProfiles> profiles{};  // by id; built-in ones filled in
+  std::array<Authentication, kMaxProfiles> profile_authentication = [] {
+    std::array<Authentication, kMaxProfiles> out{};
+    out.fill(Authentication::kDefault);
+    return out;
+  }();
+
+  // What holds for a profile; never kDefault.
+  [[nodiscard]] Authentication AuthenticationOf(ProfileId profile) const noexcept {
+    const Authentication own = profile_authentication[profile];
+    return own == Authentication::kDefault ? authentication.mode : own;
+  }
 };
 
 // The defaults, with the built-in profiles.

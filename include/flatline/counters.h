@@ -24,6 +24,7 @@ enum class CounterType : std::uint8_t { kCounter, kGauge, kMaximum };
   X(kFrameBytes, "frame_bytes", kCounter, "bytes of frames received")                            \
   X(kHeartbeats, "heartbeats", kCounter, "heartbeats that counted")                              \
   X(kByHandle, "heartbeats_by_handle", kCounter, "of these, found by handle")                    \
+  X(kAuthenticated, "heartbeats_authenticated", kCounter, "with a tag that was right")           \
   X(kStaleHandle, "stale_handles", kCounter, "handles that did not match; the index was asked")  \
   X(kForeign, "foreign_heartbeats", kCounter, "stamped for an endpoint of another worker")       \
   X(kHandedOver, "handed_over", kCounter, "passed to the owning worker")                         \

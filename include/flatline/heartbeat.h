@@ -128,4 +128,13 @@ constexpr void EncodeHeartbeat(const Heartbeat& heartbeat,
   wire::Store<std::uint16_t>(at + 38, 0);
 }
 
+// Whether what begins with these 40 bytes says that a tag ends it; and to say so.
+constexpr bool IsTagged(std::span<const std::byte> datagram) noexcept {
+  return (datagram[4] & std::byte{kFlagAuthenticated}) != std::byte{0};
+}
+
+constexpr void MarkTagged(std::span<std::byte, kHeartbeatSize> heartbeat) noexcept {
+  heartbeat[4] |= std::byte{kFlagAuthenticated};
+}
+
 }  // namespace flatline

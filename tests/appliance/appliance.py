@@ -68,13 +68,14 @@ class Appliance:
             "dataplane": {"endpoints": 10_000, "memory": "64M", **(dataplane or {})},
             "control": {"listen": [], "socket": f"{self.directory}/control.sock",
                         "journal": f"{self.directory}/control/journal", **(control or {})},
+            "authentication": {},
             "ports": ports,
         }
         self.write_config()
 
     def write_config(self):
         lines = [f"{key} = {_toml(value)}" for key, value in self.settings["top"].items()]
-        for table in ("dataplane", "control"):
+        for table in ("dataplane", "control", "authentication"):
             lines.append(f"[{table}]")
             lines += [f"{key} = {_toml(value)}" for key, value in self.settings[table].items()]
         for port in self.settings["ports"]:

@@ -7,7 +7,7 @@ import struct
 
 PORT = 17996
 HEARTBEAT, LEAVE, ACKNOWLEDGEMENT = 0, 1, 2
-WANTS_ACKNOWLEDGEMENT, HAS_HANDLE = 1, 2
+WANTS_ACKNOWLEDGEMENT, HAS_HANDLE, AUTHENTICATED = 1, 2, 4
 LEADER_ELECTION, DATABASE = 1, 2
 _LAYOUT = struct.Struct(">2sBBBBHQIIQIHH")
 MAC = bytes.fromhex("02464c000001")
@@ -18,6 +18,39 @@ def heartbeat(endpoint, sequence, incarnation=1, profile=LEADER_ELECTION, kind=H
               flags=WANTS_ACKNOWLEDGEMENT, health=1, handle=0):
     return _LAYOUT.pack(b"FL", 1, kind, flags, health, profile, endpoint, incarnation, sequence, 0,
                         handle, 0, 0)
+
+
+def _rotated(value, by):
+    return (value << by | value >> (64 - by)) & 0xFFFFFFFFFFFFFFFF
+
+
+def siphash(key, message):
+    """SipHash-2-4, 64 bits, as its paper has it."""
+    low, high = struct.unpack("<QQ", key)
+    v = [low ^ 0x736F6D6570736575, high ^ 0x646F72616E646F6D, low ^ 0x6C7967656E657261,
+         high ^ 0x7465646279746573]
+
+    def rounds(count):
+        for _ in range(count):
+            for a, b, by in ((0, 1, 13), (2, 3, 16), (0, 3, 21), (2, 1, 17)):
+                v[a] = (v[a] + v[b]) & 0xFFFFFFFFFFFFFFFF
+                v[b] = _rotated(v[b], by) ^ v[a]
+                if b == 1:
+                    v[a] = _rotated(v[a], 32)
+    padded = message + b"\0" * (7 - len(message) % 8) + bytes([len(message) % 256])
+    for (word,) in struct.iter_unpack("<Q", padded):
+        v[3] ^= word
+        rounds(2)
+        v[0] ^= word
+    v[2] ^= 0xFF
+    rounds(4)
+    return struct.pack("<Q", v[0] ^ v[1] ^ v[2] ^ v[3])
+
+
+def tagged(message, key):
+    """The heartbeat with flag and tag."""
+    message = message[:4] + bytes([message[4] | AUTHENTICATED]) + message[5:]
+    return message + siphash(key, message)
 
 
 def acknowledged(datagram):

@@ -8,7 +8,10 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <sodium.h>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -184,6 +187,58 @@ TEST(Agent, RefusesWhatHeartbeatRefuses) {
   EXPECT_EQ(opinions[static_cast<std::size_t>(Opinion::kDiffer)], 0);
   EXPECT_GT(opinions[static_cast<std::size_t>(Opinion::kBothTake)], 1000);
   EXPECT_GT(opinions[static_cast<std::size_t>(Opinion::kBothRefuse)], 1000);
+}
+
+// libsodium's word on what the encoders append, for both sizes, with and without a payload.
+TEST(Agent, AppendsTheTagOfItsKey) {
+  for (const Encoder encode : kHeartbeatEncoders) {
+    for (const std::uint8_t size : {std::uint8_t{8}, std::uint8_t{16}}) {
+      for (const std::uint32_t group : {0U, 9U}) {
+        FlatlineAgent agent = FullAgent();
+        agent.group = group;
+        agent.tag_size = size;
+        ASSERT_TRUE(FlatlineReadKey("000102030405060708090A0b0c0d0e0f", agent.key));
+        EXPECT_EQ(agent.key[10], 10);
+        const auto bytes = EncodeWith(encode, agent, 99);
+        const std::size_t message = kHeartbeatSize + (group != 0 ? 6 : 0);
+        ASSERT_EQ(bytes.size(), message + size);
+        std::vector<std::uint8_t> tag(size);
+        (size == 8 ? crypto_shorthash : crypto_shorthash_siphashx24)(
+            tag.data(), bytes.data(), message, agent.key);
+        EXPECT_TRUE(std::equal(tag.begin(), tag.end(), bytes.begin() + std::ptrdiff_t(message)));
+        EXPECT_TRUE(DecodeHeartbeat(std::as_bytes(std::span{bytes})).has_value());
+        EXPECT_TRUE(IsTagged(std::as_bytes(std::span{bytes})));
+      }
+    }
+  }
+}
+
+TEST(Agent, ReadsNoKeyThatIsNone) {
+  std::array<std::uint8_t, 16> key{};
+  const std::vector<std::string> texts{"",
+                                       "000102030405060708090a0b0c0d0e0",
+                                       "000102030405060708090a0b0c0d0e0f0",
+                                       "000102030405060708090a0b0c0d0e0g"};
+  for (const std::string& text : texts) {
+    EXPECT_FALSE(FlatlineReadKey(text.c_str(), key.data())) << text;
+  }
+}
+
+TEST(Agent, TakesNoForgedAcknowledgement) {
+  FlatlineAgent agent = FullAgent();
+  agent.tag_size = 8;
+  agent.group = 0;
+  auto bytes = EncodeWith(&FlatlineEncodeHeartbeat, agent, 99);  // any message with its tag
+  EXPECT_TRUE(FlatlineIsGenuine(&agent, bytes.data(), bytes.size()));
+  for (std::size_t bit = 0; bit < 8 * bytes.size(); ++bit) {
+    auto forged = bytes;
+    forged[bit / 8] ^= static_cast<std::uint8_t>(1U << (bit % 8));
+    EXPECT_FALSE(FlatlineIsGenuine(&agent, forged.data(), forged.size())) << bit;
+  }
+  EXPECT_FALSE(FlatlineIsGenuine(&agent, bytes.data(), bytes.size() - 1));
+  EXPECT_FALSE(FlatlineIsGenuine(&agent, bytes.data(), 20));
+  agent.tag_size = 0;
+  EXPECT_TRUE(FlatlineIsGenuine(&agent, bytes.data(), 20)) << "nothing was agreed";
 }
 
 }  // namespace

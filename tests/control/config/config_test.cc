@@ -294,6 +294,30 @@ TEST(Config, InTheClearOnlyWhereItIsSaidInWords) {
   }
 }
 
+TEST(Config, AuthenticationIsByProfileOrAsForAll) {
+  const auto parsed = ParseConfig(
+      "[authentication]\nkey = \"/k\"\nmode = \"required\"\ntag_bits = 128\n"
+      "[[profile]]\nid = 16\nname = \"lab\"\ninterval = \"1s\"\nauthentication = \"off\"\n"
+      "[[profile]]\nid = 17\nname = \"edge\"\ninterval = \"1s\"\n",
+      "f");
+  ASSERT_TRUE(parsed) << parsed.error();
+  EXPECT_EQ(parsed->AuthenticationOf(16), Authentication::kOff);
+  EXPECT_EQ(parsed->AuthenticationOf(17), Authentication::kRequired);
+  EXPECT_EQ(parsed->AuthenticationOf(5), Authentication::kRequired);
+  EXPECT_EQ(parsed->authentication.tag_bits, 128U);
+}
+
+TEST(Config, AuthenticationFailsClosed) {
+  EXPECT_THAT(ErrorsOf("[authentication]\nmode = \"required\"\n"),
+              HasSubstr("f:2:8: authentication: a mode, but no key"));
+  EXPECT_THAT(ErrorsOf("[[profile]]\nid = 16\nname = \"edge\"\ninterval = \"1s\"\n"
+                       "authentication = \"accepted\"\n"),
+              HasSubstr("a mode, but no key"));
+  EXPECT_THAT(ErrorsOf("[authentication]\nkey = \"/k\"\n"), HasSubstr("no profile for which"));
+  EXPECT_THAT(ErrorsOf("[authentication]\nkey = \"/k\"\nmode = \"accepted\"\ntag_bits = 65\n"),
+              HasSubstr("write 64 or 128"));
+}
+
 TEST(Config, MissingFileSaysWhichAndWhatToDo) {
   const auto loaded = LoadConfig("/nonexistent/flatline.toml");
   ASSERT_FALSE(loaded);
