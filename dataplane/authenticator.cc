@@ -91,7 +91,7 @@ std::optional<Authenticator::Master> Authenticator::Verify(
   }
   const std::span<const std::byte> message = tagged.first(tagged.size() - size);
   const SipTag said = LoadTag(message.data() + message.size(), tag_size_);
-  for (Master master = 0; master < roots_.size(); ++master) {
+  for (Master master = 0; std::size_t{master} < roots_.size(); ++master) {
     const SipTag is = TagOf(master, message);
     if (((said.low ^ is.low) | (said.high ^ is.high)) == 0) {
       return master;

@@ -36,10 +36,10 @@ constexpr std::array<SipEngine, 3> kEngines{{
 
 std::size_t FirstUsable() noexcept {
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") != 0) {
+  if (static_cast<int>(__builtin_cpu_supports("avx512f")) != 0) {
     return 0;
   }
-  return __builtin_cpu_supports("avx2") != 0 ? 1 : 2;
+  return static_cast<int>(__builtin_cpu_supports("avx2")) != 0 ? 1 : 2;
 }
 #else
 constexpr std::array<SipEngine, 1> kEngines{{kScalar}};
@@ -52,9 +52,10 @@ std::size_t FirstUsable() noexcept {
 }  // namespace
 
 SipTag SipHash(const SipKey& key, std::span<const std::byte> message, TagSize size) noexcept {
-  using namespace siphash;
+  using siphash::Compress;
+  using siphash::Finish;
   const bool is_wide = size == TagSize::k128Bits;
-  State<std::uint64_t> s = Begin(key.low, key.high, is_wide);
+  siphash::State<std::uint64_t> s = siphash::Begin(key.low, key.high, is_wide);
   std::size_t at = 0;
   for (; at + kWord <= message.size(); at += kWord) {
     Compress(s, LoadWord(message.data() + at, kWord));
@@ -64,7 +65,7 @@ SipTag SipHash(const SipKey& key, std::span<const std::byte> message, TagSize si
   s.v2 ^= is_wide ? 0xEEU : 0xFFU;
   SipTag out{.low = Finish(s), .high = 0};
   if (is_wide) {
-    out.high = SecondHalf(s);
+    out.high = siphash::SecondHalf(s);
   }
   return out;
 }

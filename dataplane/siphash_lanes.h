@@ -95,40 +95,63 @@ template <typename V>
   return Finish(s);
 }
 
-// `kVectors` of them at a time: what one waits for, the other fills.
-template <typename V, std::size_t kVectors, bool kIsWide>
-void Reckon(SipLanes& lanes, const SipKey& root) noexcept {
-  constexpr std::size_t kWidth = sizeof(V) / sizeof(std::uint64_t);
-  const auto* rows = reinterpret_cast<const SipLanes::Row*>(&lanes.words);
-  for (std::size_t at = 0; at < SipLanes::kLanes; at += kWidth * kVectors) {
-    State<V> s[kVectors];  // NOLINT(modernize-avoid-c-arrays): no std:: here
-    V word[kVectors];      // NOLINT(modernize-avoid-c-arrays)
+// `kVectors` vectors of lanes at a time: what one waits for, the other fills.
+template <typename V, std::size_t kVectors>
+struct Batch {
+  // NOLINTBEGIN(modernize-avoid-c-arrays): no std:: here
+  State<V> s[kVectors];
+  V word[kVectors];
+
+  // NOLINTEND(modernize-avoid-c-arrays)
+
+  static constexpr std::size_t Width() {
+    return sizeof(V) / 8;  // lanes to a vector
+  }
+
+  [[gnu::always_inline]] void Take(const SipLanes::Row& row, std::size_t at) noexcept {
     for (std::size_t k = 0; k < kVectors; ++k) {
-      s[k] = Begin(V{} + root.low, V{} + root.high, true);
-      Load(word[k], rows[SipLanes::kIdWord], at + k * kWidth);
-    }
-    for (std::size_t k = 0; k < kVectors; ++k) {
+      Load(word[k], row, at + k * Width());
       Compress(s[k], word[k]);
     }
-    for (std::size_t k = 0; k < kVectors; ++k) {
-      End(s[k], 8, true);
-    }
-    for (std::size_t k = 0; k < kVectors; ++k) {
-      const V low = Finish(s[k]);
-      const V high = SecondHalf(s[k]);
-      s[k] = Begin(low, high, kIsWide);
-    }
+  }
+};
+
+// The states of as many messages, begun with the keys of the endpoints whose ids are in `ids`.
+template <typename V, std::size_t kVectors>
+[[gnu::always_inline]] inline void BeginWithKeys(Batch<V, kVectors>& batch,
+                                                 const SipLanes::Row& ids,
+                                                 std::size_t at,
+                                                 const SipKey& root,
+                                                 bool is_wide) noexcept {
+  for (std::size_t k = 0; k < kVectors; ++k) {
+    batch.s[k] = Begin(V{} + root.low, V{} + root.high, true);
+  }
+  batch.Take(ids, at);
+  for (std::size_t k = 0; k < kVectors; ++k) {
+    End(batch.s[k], 8, true);
+  }
+  for (std::size_t k = 0; k < kVectors; ++k) {
+    const V low = Finish(batch.s[k]);
+    const V high = SecondHalf(batch.s[k]);
+    batch.s[k] = Begin(low, high, is_wide);
+  }
+}
+
+template <typename V, std::size_t kVectors, bool kIsWide>
+void Reckon(SipLanes& lanes, const SipKey& root) noexcept {
+  using Lanes = Batch<V, kVectors>;
+  const auto* rows = reinterpret_cast<const SipLanes::Row*>(&lanes.words);
+  for (std::size_t at = 0; at < SipLanes::kLanes; at += Lanes::Width() * kVectors) {
+    Lanes batch;
+    BeginWithKeys(batch, rows[SipLanes::kIdWord], at, root, kIsWide);
     for (std::size_t i = 0; i < SipLanes::kWords; ++i) {
-      for (std::size_t k = 0; k < kVectors; ++k) {
-        Load(word[k], rows[i], at + k * kWidth);
-        Compress(s[k], word[k]);
-      }
+      batch.Take(rows[i], at);
     }
     for (std::size_t k = 0; k < kVectors; ++k) {
-      End(s[k], 8 * SipLanes::kWords, kIsWide);
-      Store(Finish(s[k]), lanes.tag_low, at + k * kWidth);
+      End(batch.s[k], 8 * SipLanes::kWords, kIsWide);
+      Store(Finish(batch.s[k]), lanes.tag_low, at + k * Lanes::Width());
       if constexpr (kIsWide) {
-        Store(SecondHalf(s[k]), lanes.tag_high, at + k * kWidth);
+        Store(SecondHalf(batch.s[k]), lanes.tag_high, at + k * Lanes::Width());
       }
     }
   }

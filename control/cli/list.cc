@@ -82,6 +82,29 @@ std::string LineOf(const EndpointRow& row, std::string_view name, bool json) {
   return JsonLine(out);
 }
 
+// The rows that the filter lets through, until there are enough. Failed: nobody reads them.
+ExitCode PrintRows(const RegionView& region,
+                   const RowFilter& filter,
+                   const Roster* roster,
+                   const Options& options,
+                   const Invocation& invocation) {
+  const auto slots = static_cast<Slot>(region.shape().slots());
+  std::uint64_t printed = 0;
+  for (Slot slot = 0; slot < slots && (options.limit == 0 || printed < options.limit); ++slot) {
+    const std::optional<EndpointRow> row = ReadRow(region, slot, MonotonicNow());
+    if (!row || !filter.Accepts(*row)) {
+      continue;
+    }
+    const std::string_view name = roster != nullptr ? roster->NameOf(row->id) : std::string_view{};
+    invocation.out << LineOf(*row, name, invocation.json) << "\n";
+    ++printed;
+    if (!invocation.out) {
+      return ExitCode::kFailed;
+    }
+  }
+  return ExitCode::kOk;
+}
+
 ExitCode Run(const Options& options, const Invocation& invocation) {
   const auto roster = RosterFor(options, invocation);
   if (!roster) {
@@ -98,21 +121,7 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
   if (!invocation.json) {
     invocation.out << RowHeading() << (options.names ? "  name\n" : "\n");
   }
-  const auto slots = static_cast<Slot>(region->view().shape().slots());
-  std::uint64_t printed = 0;
-  for (Slot slot = 0; slot < slots && (options.limit == 0 || printed < options.limit); ++slot) {
-    const std::optional<EndpointRow> row = ReadRow(region->view(), slot, MonotonicNow());
-    if (!row || !filter->Accepts(*row)) {
-      continue;
-    }
-    const std::string_view name = *roster ? (*roster)->NameOf(row->id) : std::string_view{};
-    invocation.out << LineOf(*row, name, invocation.json) << "\n";
-    ++printed;
-    if (!invocation.out) {
-      return ExitCode::kFailed;
-    }
-  }
-  return ExitCode::kOk;
+  return PrintRows(region->view(), *filter, roster->get(), options, invocation);
 }
 
 }  // namespace

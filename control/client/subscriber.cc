@@ -103,6 +103,7 @@ int64_t FlatlinePollEach(FlatlineSubscriber* subscriber,
         flatline::Duration{timeout_ms * 1'000'000},
         [&](const flatline::DeliveryRecord& record, std::string_view name) {
           // A zero stands behind it: NameReader.
+          // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage)
           on_record(reinterpret_cast<const FlatlineRecord*>(&record), name.data(), context);
         });
   });

@@ -17,7 +17,7 @@ namespace {
 constexpr std::string_view kHead = "flatline-master-key-1 ";
 constexpr char kContext[] = "flatline";  // NOLINT(modernize-avoid-c-arrays): eight bytes, no more
 constexpr std::uint64_t kRootKey = 1;    // the only subkey there is
-constexpr std::size_t kHex = 2 * crypto_kdf_KEYBYTES;
+constexpr std::size_t kHex = std::size_t{2} * crypto_kdf_KEYBYTES;
 constexpr std::size_t kLine = kHead.size() + kHex + 1;
 
 static_assert(sizeof kContext == crypto_kdf_CONTEXTBYTES + 1);

@@ -127,14 +127,19 @@ static inline void FlatlineSipHash(
   }
 }
 
+// Of a hexadecimal digit; -1 where it is none.
+static inline int FlatlineDigit(char c) {
+  if (c >= '0' && c <= '9') {
+    return c - '0';
+  }
+  const int letter = (c | 0x20) - 'a';
+  return letter >= 0 && letter < 6 ? letter + 10 : -1;
+}
+
 // A key as `flatline key derive` prints it, 32 hexadecimal digits: whether it was one.
 static inline bool FlatlineReadKey(const char* text, uint8_t key[16]) {
   for (size_t i = 0; i < 32; ++i) {
-    const char c = text[i];
-    const int digit = c >= '0' && c <= '9'   ? c - '0'
-                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                             : -1;
+    const int digit = FlatlineDigit(text[i]);
     if (digit < 0) {
       return false;
     }

@@ -24,7 +24,7 @@ class KeyVerb : public testing::Test {
                            << "/key\"\n";
   }
 
-  ~KeyVerb() override { std::filesystem::remove_all(directory_); }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
 
   [[nodiscard]] Ran Run(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), "key");

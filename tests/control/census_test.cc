@@ -40,7 +40,7 @@ class Fleet {
       member.group = SomeGroup();
       return true;
     } else if (Chance(10)) {
-      Tell(at->first, member, Liveness::kUnknown, member.health, Reason::kRetired, census);
+      Tell(at->first, member, {Liveness::kUnknown, member.health, Reason::kRetired}, census);
       members_.erase(at);
     } else {
       Change(at->first, member, census);
@@ -76,7 +76,7 @@ class Fleet {
     if (Chance(5)) {
       return true;  // by command: in silence
     }
-    Tell(id, member, Liveness::kAlive, SomeHealth(), Reason::kFirstHeartbeat, census);
+    Tell(id, member, {Liveness::kAlive, SomeHealth(), Reason::kFirstHeartbeat}, census);
     return false;
   }
 
@@ -85,44 +85,49 @@ class Fleet {
     switch (member.liveness) {
       case Liveness::kUnknown:
         Chance(2)
-            ? Tell(id, member, Liveness::kDead, health, Reason::kNeverHeard, census)
-            : Tell(id, member, Liveness::kAlive, SomeHealth(), Reason::kFirstHeartbeat, census);
+            ? Tell(id, member, {Liveness::kDead, health, Reason::kNeverHeard}, census)
+            : Tell(id, member, {Liveness::kAlive, SomeHealth(), Reason::kFirstHeartbeat}, census);
         break;
       case Liveness::kAlive:
         if (Chance(3)) {
           TellHealth(id, member, census);
         } else if (Chance(20)) {
-          Tell(id, member, Liveness::kAlive, SomeHealth(), Reason::kRestarted, census);
+          Tell(id, member, {Liveness::kAlive, SomeHealth(), Reason::kRestarted}, census);
         } else if (Chance(4)) {
-          Tell(id, member, Liveness::kLeft, health, Reason::kLeaveReceived, census);
+          Tell(id, member, {Liveness::kLeft, health, Reason::kLeaveReceived}, census);
         } else {
-          Tell(id, member, Liveness::kSuspect, health, Reason::kDeadlineMissed, census);
+          Tell(id, member, {Liveness::kSuspect, health, Reason::kDeadlineMissed}, census);
         }
         break;
       case Liveness::kSuspect:
         Chance(2)
-            ? Tell(id, member, Liveness::kDead, health, Reason::kNotConfirmed, census)
-            : Tell(id, member, Liveness::kAlive, SomeHealth(), Reason::kHeartbeatResumed, census);
+            ? Tell(id, member, {Liveness::kDead, health, Reason::kNotConfirmed}, census)
+            : Tell(id, member, {Liveness::kAlive, SomeHealth(), Reason::kHeartbeatResumed}, census);
         break;
       default:
-        Tell(id, member, Liveness::kAlive, SomeHealth(), Reason::kRestarted, census);
+        Tell(id, member, {Liveness::kAlive, SomeHealth(), Reason::kRestarted}, census);
     }
   }
 
   // Where liveness and health change together, the record tells the health after.
-  static void Tell(
-      EndpointId id, Member& member, Liveness to, Health health, Reason reason, Census& census) {
+  struct Next {
+    Liveness to;
+    Health health;
+    Reason reason;
+  };
+
+  static void Tell(EndpointId id, Member& member, const Next& next, Census& census) {
     DeliveryRecord record;
     record.kind = RecordKind::kLiveness;
     record.endpoint = id;
     record.group = member.group;
     record.from = static_cast<std::uint8_t>(member.liveness);
-    record.to = static_cast<std::uint8_t>(to);
-    record.health = health;
-    record.reason = static_cast<std::uint8_t>(reason);
+    record.to = static_cast<std::uint8_t>(next.to);
+    record.health = next.health;
+    record.reason = static_cast<std::uint8_t>(next.reason);
     census.Take(record);
-    member.liveness = to;
-    member.health = health;
+    member.liveness = next.to;
+    member.health = next.health;
   }
 
   void TellHealth(EndpointId id, Member& member, Census& census) {

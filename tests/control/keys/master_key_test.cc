@@ -23,7 +23,7 @@ class MasterKeyTest : public testing::Test {
     path_ = directory_ + "/key";
   }
 
-  ~MasterKeyTest() override { fs::remove_all(directory_); }
+  void TearDown() override { fs::remove_all(directory_); }
 
   void Write(const std::string& text, unsigned mode = 0400) {
     fs::remove(path_);
@@ -42,7 +42,9 @@ class MasterKeyTest : public testing::Test {
   std::string path_;
 };
 
-const std::string kZeroes = "flatline-master-key-1 " + std::string(64, '0') + "\n";
+std::string Zeroes() {
+  return "flatline-master-key-1 " + std::string(64, '0') + "\n";
+}
 
 TEST_F(MasterKeyTest, MakesWhatItLoads) {
   ASSERT_TRUE(MasterKey::Make(path_).has_value());
@@ -59,7 +61,7 @@ TEST_F(MasterKeyTest, MakesWhatItLoads) {
 
 // Fixed for good: agents in the field have been given these.
 TEST_F(MasterKeyTest, DerivesTheSameInEveryRelease) {
-  Write(kZeroes);
+  Write(Zeroes());
   const auto key = MasterKey::Load(path_)->Derive(0x0102030405060708);
   std::string hex;
   for (const std::byte byte : key) {
@@ -71,17 +73,17 @@ TEST_F(MasterKeyTest, DerivesTheSameInEveryRelease) {
 }
 
 TEST_F(MasterKeyTest, NeverOverwrites) {
-  Write(kZeroes);
+  Write(Zeroes());
   EXPECT_FALSE(MasterKey::Make(path_).has_value());
   EXPECT_TRUE(MasterKey::Load(path_).has_value());
 }
 
 TEST_F(MasterKeyTest, RefusesWhatOthersMayTouch) {
   for (const unsigned mode : {0440U, 0404U, 0420U, 0402U, 0777U}) {
-    Write(kZeroes, mode);
+    Write(Zeroes(), mode);
     ExpectRefused("its owner alone may read");
   }
-  Write(kZeroes, 0600);
+  Write(Zeroes(), 0600);
   EXPECT_TRUE(MasterKey::Load(path_).has_value());
 }
 
@@ -92,8 +94,8 @@ TEST_F(MasterKeyTest, RefusesWhatIsNoKey) {
                                   "flatline-master-key-2 " + std::string(64, '0') + "\n",
                                   "flatline-master-key-1 " + std::string(62, '0') + "zz\n",
                                   "flatline-master-key-1 " + std::string(63, '0') + "\n",
-                                  kZeroes + kZeroes,
-                                  kZeroes.substr(0, kZeroes.size() - 1)}) {
+                                  Zeroes() + Zeroes(),
+                                  Zeroes().substr(0, Zeroes().size() - 1)}) {
     Write(text);
     ExpectRefused("needed one line");
   }
@@ -106,7 +108,7 @@ TEST_F(MasterKeyTest, RefusesWhatIsNoKey) {
 }
 
 TEST_F(MasterKeyTest, RotatesAndRetires) {
-  Write(kZeroes);
+  Write(Zeroes());
   const auto before = MasterKey::Load(path_)->Root();
   ASSERT_TRUE(RotateMasterKey(path_).has_value());
   EXPECT_NE(MasterKey::Load(path_)->Root(), before);
@@ -122,7 +124,7 @@ TEST_F(MasterKeyTest, RotatesAndRetires) {
 
 // Killed before the last step of a rotation: the old key is there twice, and `retire` mends it.
 TEST_F(MasterKeyTest, GoesOnAfterARotationThatWasKilled) {
-  Write(kZeroes);
+  Write(Zeroes());
   const auto before = MasterKey::Load(path_)->Root();
   ASSERT_TRUE(MasterKey::Make(path_ + ".new").has_value());
   fs::create_hard_link(path_, PreviousKeyPath(path_));
