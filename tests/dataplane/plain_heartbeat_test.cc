@@ -5,6 +5,7 @@
 #include "tests/dataplane/frame_table.h"
 #include "tests/dataplane/frames.h"
 
+#include <algorithm>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -150,6 +151,53 @@ TEST(PlainHeartbeat, ReadsNothingBeyondTheFrame) {
       const std::vector<std::byte> bytes(whole.begin(),
                                          whole.begin() + static_cast<std::ptrdiff_t>(size));
       EXPECT_EQ(PlainIn(FrameOn(bytes, ChecksumStatus::kGood), forms), nullptr) << size;
+    }
+  }
+}
+
+// A heartbeat with so many bytes behind it, and the flag that says they are a tag.
+std::vector<std::byte> FrameWithTag(std::size_t bytes, bool flagged) {
+  std::vector<std::byte> datagram(kHeartbeatSize + bytes);
+  const auto heartbeat = std::span(datagram).first<kHeartbeatSize>();
+  EncodeHeartbeat({.id = 7}, heartbeat);
+  if (flagged) {
+    MarkTagged(heartbeat);
+  }
+  return testing_frames::UdpFrame(datagram);
+}
+
+// Plain, as ParsePacket and DecodeHeartbeat have it, and nothing beyond the frame is read.
+void ExpectPlainWithTag(const std::vector<std::byte>& bytes,
+                        const std::vector<PlainHeartbeat>& forms,
+                        TagSize tag) {
+  const Frame frame = FrameOn(bytes, ChecksumStatus::kUnknown);
+  const auto form = std::ranges::find_if(
+      forms, [&](const PlainHeartbeat& each) { return each.In(frame) != nullptr; });
+  ASSERT_NE(form, forms.end());
+  EXPECT_EQ(form->tag(), tag);
+  const Packet parsed = ParsePacket(frame, Identity({})).value();
+  EXPECT_EQ(form->PacketOf(frame).payload.data(), parsed.payload.data());
+  EXPECT_EQ(form->PacketOf(frame).payload.size(), parsed.payload.size());
+  EXPECT_TRUE(DecodeHeartbeat(parsed.payload).has_value());
+  for (std::size_t length = 0; length < bytes.size(); ++length) {
+    const std::vector<std::byte> cut(bytes.begin(),
+                                     bytes.begin() + static_cast<std::ptrdiff_t>(length));
+    EXPECT_EQ(PlainIn(FrameOn(cut, ChecksumStatus::kGood), forms), nullptr) << length;
+  }
+}
+
+TEST(PlainHeartbeat, TakesTagsOfTheirSizeAlone) {
+  for (const TagSize size : {TagSize::k64Bits, TagSize::k128Bits}) {
+    const auto forms = PlainHeartbeatsFor(Identity({}), size);
+    ExpectPlainWithTag(FrameWithTag(0, false), forms, TagSize::kNone);
+    ExpectPlainWithTag(FrameWithTag(static_cast<std::size_t>(size), true), forms, size);
+    for (std::size_t bytes = 0; bytes <= 20; ++bytes) {
+      const auto flagged = FrameWithTag(bytes, true);
+      const auto unflagged = FrameWithTag(bytes, false);
+      EXPECT_EQ(PlainIn(FrameOn(flagged, ChecksumStatus::kUnknown), forms) != nullptr,
+                bytes == static_cast<std::size_t>(size));
+      EXPECT_EQ(PlainIn(FrameOn(unflagged, ChecksumStatus::kUnknown), forms) != nullptr,
+                bytes == 0);
     }
   }
 }

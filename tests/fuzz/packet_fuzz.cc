@@ -92,9 +92,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (packet) {
     CheckPacket(frame, *packet, circumstances.identity);
   }
-  for (const PlainHeartbeat& form : PlainHeartbeatsFor(circumstances.identity)) {
-    if (const std::byte* plain = form.In(frame)) {
-      FLATLINE_CHECK(packet && packet->payload.data() == plain);
+  for (const TagSize tag : {TagSize::k64Bits, TagSize::k128Bits}) {
+    for (const PlainHeartbeat& form : PlainHeartbeatsFor(circumstances.identity, tag)) {
+      if (const std::byte* plain = form.In(frame)) {
+        FLATLINE_CHECK(packet && packet->payload.data() == plain);
+        FLATLINE_CHECK(packet->payload.size() ==
+                       kHeartbeatSize + static_cast<std::size_t>(form.tag()));
+      }
     }
   }
   return 0;
