@@ -11,6 +11,7 @@
 #include "dataplane/page_array.h"
 #include "dataplane/shared_region.h"
 #include "dataplane/siphash.h"
+#include "tests/temporary_directory.h"
 
 #include <flatline/master_key.h>
 #include <flatline/region.h>
@@ -20,7 +21,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <random>
 #include <sodium.h>
@@ -57,34 +57,18 @@ void WithLibsodium(SipLanes& lanes, const SipKey& root) noexcept {
 
 constexpr SipEngine kLibsodium{"libsodium", WithLibsodium, WithLibsodium};
 
-// A master key in a directory that is gone at the end.
-class TemporaryKey {
- public:
-  TemporaryKey() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "flatline-trust-XXXXXX");
-    if (::mkdtemp(pattern.data()) == nullptr) {
-      throw std::runtime_error("needed a temporary directory, found none");
-    }
-    directory_ = pattern;
-    if (auto made = MasterKey::Make(path()); !made) {
-      throw std::runtime_error(made.error());
-    }
+// The path of a new master key.
+std::string MakeKey(const TemporaryDirectory& directory) {
+  std::string path = directory.Path("key");
+  if (auto made = MasterKey::Make(path); !made) {
+    throw std::runtime_error(made.error());
   }
+  return path;
+}
 
-  ~TemporaryKey() { std::filesystem::remove_all(directory_); }
-
-  TemporaryKey(const TemporaryKey&) = delete;
-  TemporaryKey& operator=(const TemporaryKey&) = delete;
-
-  [[nodiscard]] std::string path() const { return directory_ + "/key"; }
-
- private:
-  std::string directory_;
-};
-
-Config TrustConfig(std::uint64_t endpoints, const TemporaryKey& key) {
+Config TrustConfig(std::uint64_t endpoints, const std::string& key) {
   Config config = FleetConfig(endpoints, 1);
-  config.authentication = {.key = key.path(), .tag_bits = 64, .mode = Authentication::kRequired};
+  config.authentication = {.key = key, .tag_bits = 64, .mode = Authentication::kRequired};
   return config;
 }
 
@@ -151,7 +135,7 @@ class AuthenticatedPipeline {
       order_[i].id = i + 1;
     }
     keys_.resize(order_.size() + 1);
-    const MasterKey master = MasterKey::Load(key_.path()).value();
+    const MasterKey master = MasterKey::Load(key_).value();
     for (EndpointId id = 1; id < keys_.size(); ++id) {
       const EndpointKey key = master.Derive(id);
       std::memcpy(&keys_[id], key.data(), sizeof keys_[id]);
@@ -201,7 +185,8 @@ class AuthenticatedPipeline {
   }
 
   std::size_t window_;
-  TemporaryKey key_;
+  TemporaryDirectory directory_;
+  std::string key_ = MakeKey(directory_);
   Config config_;
   std::vector<Member> order_;
   std::vector<SipKey> keys_;  // by id

@@ -1,9 +1,8 @@
 // key make, derive, rotate and retire, run in this process over a directory of their own.
 #include "tests/cli/in_process.h"
+#include "tests/temporary_directory.h"
 
-#include <filesystem>
 #include <fstream>
-#include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp is POSIX
 #include <string>
 
 #include <gmock/gmock.h>
@@ -17,14 +16,9 @@ using testing::MatchesRegex;
 class KeyVerb : public testing::Test {
  protected:
   KeyVerb() {
-    std::string pattern = testing::TempDir() + "flatline-key-verb-XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
-    config_ = directory_ + "/config.toml";
-    std::ofstream(config_) << "[authentication]\nmode = \"required\"\nkey = \"" << directory_
-                           << "/key\"\n";
+    std::ofstream(config_) << "[authentication]\nmode = \"required\"\nkey = \""
+                           << directory_.Path("key") << "\"\n";
   }
-
-  void TearDown() override { std::filesystem::remove_all(directory_); }
 
   [[nodiscard]] Ran Run(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), "key");
@@ -32,8 +26,8 @@ class KeyVerb : public testing::Test {
     return Flatline(arguments);
   }
 
-  std::string directory_;
-  std::string config_;
+  TemporaryDirectory directory_;
+  std::string config_ = directory_.Path("config.toml");
 };
 
 TEST_F(KeyVerb, MakesDerivesRotatesAndRetires) {

@@ -6,13 +6,13 @@
 #include "tests/dataplane/fake_port.h"
 #include "tests/dataplane/frames.h"
 #include "tests/dataplane/plain_region.h"
+#include "tests/temporary_directory.h"
 
 #include <flatline/heartbeat.h>
 #include <flatline/master_key.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -30,25 +30,6 @@ namespace {
 constexpr ProfileId kOpenProfile = 2;
 constexpr ProfileId kAcceptingProfile = 3;
 
-// A directory of its own, gone at the end.
-class KeyDirectory {
- public:
-  KeyDirectory() {
-    std::string pattern = testing::TempDir() + "flatline-keys-XXXXXX";
-    path_ = ::mkdtemp(pattern.data());
-  }
-
-  ~KeyDirectory() { std::filesystem::remove_all(path_); }
-
-  KeyDirectory(const KeyDirectory&) = delete;
-  KeyDirectory& operator=(const KeyDirectory&) = delete;
-
-  [[nodiscard]] std::string key() const { return path_ + "/key"; }
-
- private:
-  std::string path_;
-};
-
 std::vector<std::byte> Encoded(Heartbeat heartbeat, std::span<const std::byte> elements) {
   heartbeat.payload_length = static_cast<std::uint16_t>(elements.size());
   std::vector<std::byte> out(kHeartbeatSize + elements.size());
@@ -57,13 +38,13 @@ std::vector<std::byte> Encoded(Heartbeat heartbeat, std::span<const std::byte> e
   return out;
 }
 
-// Whether by 64 or by 128 bits, in one engine with one or two workers.
+// By 64 and by 128 bits, in an engine of one worker.
 class AuthenticationTest : public testing::TestWithParam<std::uint32_t> {
  protected:
   AuthenticationTest() {
-    EXPECT_TRUE(MasterKey::Make(directory_.key()).has_value());
+    EXPECT_TRUE(MasterKey::Make(key_).has_value());
     config_.authentication = {
-        .key = directory_.key(), .tag_bits = GetParam(), .mode = Authentication::kRequired};
+        .key = key_, .tag_bits = GetParam(), .mode = Authentication::kRequired};
     config_.profile_authentication[kOpenProfile] = Authentication::kOff;
     config_.profile_authentication[kAcceptingProfile] = Authentication::kAccepted;
     region_ = std::make_unique<PlainRegion>(config_);
@@ -90,7 +71,7 @@ class AuthenticationTest : public testing::TestWithParam<std::uint32_t> {
                                               bool previous = false) const {
     std::vector<std::byte> out = Encoded(heartbeat, elements);
     out[4] |= std::byte{kFlagAuthenticated};
-    const std::string path = previous ? PreviousKeyPath(directory_.key()) : directory_.key();
+    const std::string path = previous ? PreviousKeyPath(key_) : key_;
     Tag(out, MasterKey::Load(path).value().Derive(heartbeat.id));
     return out;
   }
@@ -139,7 +120,8 @@ class AuthenticationTest : public testing::TestWithParam<std::uint32_t> {
   }
 
   Instant now_{Milliseconds(1000)};
-  KeyDirectory directory_;
+  TemporaryDirectory directory_;
+  const std::string key_ = directory_.Path("key");
   Config config_ = SmallConfig(2000);
   FakePort port_;
   std::unique_ptr<PlainRegion> region_;
@@ -292,7 +274,7 @@ TEST_P(AuthenticationTest, TagsTheAcknowledgement) {
   ASSERT_EQ(answer.size(), kHeartbeatSize + GetParam() / 8);
   EXPECT_EQ(DecodeHeartbeat(answer)->kind, HeartbeatKind::kAcknowledgement);
   std::vector<std::byte> expected(answer.begin(), answer.begin() + kHeartbeatSize);
-  Tag(expected, MasterKey::Load(directory_.key()).value().Derive(7));
+  Tag(expected, MasterKey::Load(key_).value().Derive(7));
   EXPECT_EQ(answer, expected);
 }
 
@@ -302,7 +284,7 @@ TEST_P(AuthenticationTest, RotatesWithoutAGap) {
   for (EndpointId id = 1; id <= 40; ++id) {
     Hear(Tagged({.id = id, .incarnation = 1, .sequence = 1}));
   }
-  ASSERT_TRUE(RotateMasterKey(directory_.key()).has_value());
+  ASSERT_TRUE(RotateMasterKey(key_).has_value());
   Start();
   for (std::uint32_t sequence = 2; sequence <= 3; ++sequence) {
     for (EndpointId id = 1; id <= 40; ++id) {
@@ -316,7 +298,7 @@ TEST_P(AuthenticationTest, RotatesWithoutAGap) {
     ASSERT_EQ(SequenceOf(id), 3U) << id;
   }
   const auto old = Tagged({.id = 2, .incarnation = 1, .sequence = 4}, {}, true);
-  ASSERT_TRUE(RetireMasterKey(directory_.key()).has_value());
+  ASSERT_TRUE(RetireMasterKey(key_).has_value());
   Start();
   Hear(old);
   EXPECT_EQ(SequenceOf(2), 3U);
@@ -345,15 +327,15 @@ TEST_P(AuthenticationTest, LeavesNoCoreDump) {
 }
 
 TEST_P(AuthenticationTest, DoesNotStartWithAKeyThatCannotBeUsed) {
-  std::filesystem::permissions(directory_.key(), std::filesystem::perms(0440));
+  std::filesystem::permissions(key_, std::filesystem::perms(0440));
   const auto wide = Authenticator::Load(config_);
   ASSERT_FALSE(wide.has_value());
   EXPECT_NE(wide.error().find("mode 0440"), std::string::npos) << wide.error();
-  std::filesystem::remove(directory_.key());
+  std::filesystem::remove(key_);
   EXPECT_FALSE(Authenticator::Load(config_).has_value());
   // A previous key that cannot be used is no better.
-  ASSERT_TRUE(MasterKey::Make(directory_.key()).has_value());
-  std::filesystem::create_directory(PreviousKeyPath(directory_.key()));
+  ASSERT_TRUE(MasterKey::Make(key_).has_value());
+  std::filesystem::create_directory(PreviousKeyPath(key_));
   EXPECT_FALSE(Authenticator::Load(config_).has_value());
 }
 

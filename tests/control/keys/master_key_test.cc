@@ -1,10 +1,11 @@
 // The file of the master key: made, loaded, refused, rotated and retired, in a directory of the
 // test's own.
+#include "tests/temporary_directory.h"
+
 #include <flatline/master_key.h>
 
 #include <filesystem>
 #include <fstream>
-#include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp is POSIX
 #include <string>
 #include <sys/stat.h>
 
@@ -17,14 +18,6 @@ namespace fs = std::filesystem;
 
 class MasterKeyTest : public testing::Test {
  protected:
-  MasterKeyTest() {
-    std::string pattern = testing::TempDir() + "flatline-master-XXXXXX";
-    directory_ = ::mkdtemp(pattern.data());
-    path_ = directory_ + "/key";
-  }
-
-  void TearDown() override { fs::remove_all(directory_); }
-
   void Write(const std::string& text, unsigned mode = 0400) {
     fs::remove(path_);
     std::ofstream(path_) << text;
@@ -38,8 +31,8 @@ class MasterKeyTest : public testing::Test {
     EXPECT_EQ(loaded.error().find('\n'), std::string::npos);
   }
 
-  std::string directory_;
-  std::string path_;
+  TemporaryDirectory directory_;
+  std::string path_ = directory_.Path("key");
 };
 
 std::string Zeroes() {
