@@ -1,7 +1,9 @@
 #include "control/assembly.h"
 
 #include "control/background.h"
+#include "control/clock.h"
 #include "control/control_loop.h"
+#include "control/tls/credentials.h"
 #include "control/uring/publisher_thread.h"
 
 #include <algorithm>
@@ -63,6 +65,23 @@ std::expected<Publishers, std::string> StartPublishers(std::uint32_t count,
   return out;
 }
 
+// Null: there is no TLS. Read anew with the tokens.
+std::expected<std::unique_ptr<TlsCredentials>, std::string> LoadCredentials(
+    const ControlConfig& config, Service& service) {
+  if (config.tls_certificate.empty()) {
+    return nullptr;
+  }
+  auto out = TlsCredentials::Load({.certificate = config.tls_certificate,
+                                   .key = config.tls_key,
+                                   .client_ca = config.tls_client_ca},
+                                  ReadWall());
+  if (out) {
+    spdlog::info("TLS 1.3 by {}", (*out)->current()->description());
+    service.OnReload([credentials = out->get()] { return credentials->Reload(ReadWall()); });
+  }
+  return out;
+}
+
 }  // namespace
 
 std::expected<void, std::string> RunControl(const Config& config, Wishes& wishes) {
@@ -91,7 +110,11 @@ std::expected<void, std::string> RunControl(const Config& config, Wishes& wishes
   for (const auto& publisher : *publishers) {
     outlets.push_back(&publisher->server());
   }
-  auto server = uring::Server::Create(config.control, std::move(outlets));
+  const auto credentials = LoadCredentials(config.control, service);
+  if (!credentials) {
+    return std::unexpected(credentials.error());
+  }
+  auto server = uring::Server::Create(config.control, std::move(outlets), credentials->get());
   if (!server) {
     return std::unexpected(std::move(server.error()));
   }

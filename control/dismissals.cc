@@ -10,18 +10,20 @@ namespace flatline {
 namespace {
 
 // By the number of its DeliveryError; what a later release adds is told by number.
-constexpr auto kNames = std::to_array<std::string_view>({"",
-                                                         "bad requests",
-                                                         "of sequences never given out",
-                                                         "with too many groups",
-                                                         "beyond control.subscribers",
-                                                         "too slow",
-                                                         "not permitted",
-                                                         "without a dataplane",
-                                                         "of a cursor taken over",
-                                                         "with too many cursors",
-                                                         "with a bad filter",
-                                                         "with a bad token"});
+constexpr auto kNames =
+    std::to_array<std::string_view>({"",
+                                     "bad requests",
+                                     "of sequences never given out",
+                                     "with too many groups",
+                                     "beyond control.subscribers",
+                                     "too slow",
+                                     "not permitted",
+                                     "without a dataplane",
+                                     "of a cursor taken over",
+                                     "with too many cursors",
+                                     "with a bad filter",
+                                     "with a bad token",
+                                     "in the clear where TLS is spoken, or the other way about"});
 
 }  // namespace
 
@@ -29,7 +31,7 @@ std::string Dismissals::News(Instant now) {
   if (now < tell_at_) {
     return {};
   }
-  std::uint64_t sum = stuck();
+  std::uint64_t sum = stuck() + unshaken();
   for (const auto& count : refused_) {
     sum += count.load(std::memory_order_relaxed);
   }
@@ -49,7 +51,17 @@ std::string Dismissals::News(Instant now) {
       fmt::format_to(std::back_inserter(out), ", {} by error {}", count, error);
     }
   }
+  if (unshaken() != 0) {
+    const std::lock_guard lock(mutex_);
+    fmt::format_to(std::back_inserter(out), ", {} by TLS (the last: {})", unshaken(), last_fault_);
+  }
   return out;
+}
+
+void Dismissals::CountUnshaken(const std::string& fault) {
+  unshaken_.fetch_add(1, std::memory_order_relaxed);
+  const std::lock_guard lock(mutex_);
+  last_fault_ = fault;
 }
 
 }  // namespace flatline

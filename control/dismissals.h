@@ -1,6 +1,7 @@
 // How many were sent away, by cause, since control began: what an operator looks at when somebody
 // out there does not keep to the protocol. Counted by the sessions of all publisher threads, told
-// by the control loop, a line at most every ten seconds. Cost: one relaxed addition for each.
+// by the control loop, a line at most every ten seconds. Cost: one relaxed addition for each, and a
+// lock for what TLS failed at.
 #pragma once
 
 #include <flatline/delivery.h>
@@ -10,6 +11,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <string>
 
 namespace flatline {
@@ -26,12 +28,19 @@ class Dismissals {
   // Took nothing, or said nothing, for so long that it was closed without a word.
   void CountStuck() noexcept { stuck_.fetch_add(1, std::memory_order_relaxed); }
 
+  // Was no TLS 1.3 with who may come in: what was found instead.
+  void CountUnshaken(const std::string& fault);
+
   [[nodiscard]] std::uint64_t refused(DeliveryError error) const noexcept {
     return refused_[IndexOf(error)].load(std::memory_order_relaxed);
   }
 
   [[nodiscard]] std::uint64_t stuck() const noexcept {
     return stuck_.load(std::memory_order_relaxed);
+  }
+
+  [[nodiscard]] std::uint64_t unshaken() const noexcept {
+    return unshaken_.load(std::memory_order_relaxed);
   }
 
   // What to say of it: empty where nothing was added, or it is too early. The control loop's.
@@ -50,6 +59,9 @@ class Dismissals {
 
   std::array<std::atomic<std::uint64_t>, kErrors> refused_{};
   std::atomic<std::uint64_t> stuck_{0};
+  std::atomic<std::uint64_t> unshaken_{0};
+  mutable std::mutex mutex_;  // of last_fault_
+  std::string last_fault_;
   std::uint64_t told_ = 0;  // the sum when it was last told
   Instant tell_at_{};
 };

@@ -39,7 +39,15 @@ std::expected<void, Refusal> CheckSubscription(const DeliveryRequest& header) {
   return {};
 }
 
+// The record of TLS that a hello is in.
+bool IsTlsHello(const DeliveryRequest& header) {
+  return header.magic[0] == 22 && header.magic[1] == 3;
+}
+
 std::expected<void, Refusal> CheckHeader(const DeliveryRequest& header) {
+  if (IsTlsHello(header)) {
+    return Refuse(DeliveryError::kWrongTransport, "this address does not speak TLS");
+  }
   if (header.magic != DeliveryRequest{}.magic) {
     return Refuse(DeliveryError::kBadRequest, "not a flatline request");
   }

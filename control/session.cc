@@ -34,6 +34,10 @@ Session::~Session() {
   LeavePlace();
 }
 
+Dismissals& Session::dismissals() noexcept {
+  return outlet_->service().dismissals();
+}
+
 void Session::LeavePlace() {
   if (role_ == Role::kSubscriber) {
     outlet_->service().LeavePlace();
@@ -274,7 +278,7 @@ void Session::Refuse(const Refusal& refusal) {
     pending_refusal_ = refusal;  // what is being sent stays where it is until it has gone
     return;
   }
-  outlet_->service().dismissals().CountRefused(refusal.error);
+  dismissals().CountRefused(refusal.error);
   outgoing_ = Only(frames::Error(refusal));
   progress_ = std::max(progress_, outlet_->now());
   LeavePlace();

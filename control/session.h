@@ -6,6 +6,7 @@
 
 #include "control/administration.h"
 #include "control/cursors.h"
+#include "control/dismissals.h"
 #include "control/gatekeeper.h"
 #include "control/outgoing.h"
 #include "control/request.h"
@@ -60,6 +61,14 @@ class Session {
   Session& operator=(const Session&) = delete;
 
   void CarryBy(Carrier& carrier) noexcept { carrier_ = &carrier; }
+
+  // Some of what is ready is on its way, though not yet to be told of by Sent.
+  void Moves(Instant now) noexcept { progress_ = now; }
+
+  // To be sent away, before it has said anything.
+  void Dismiss(const Refusal& refusal) { Refuse(refusal); }
+
+  [[nodiscard]] Dismissals& dismissals() noexcept;
 
   // Bytes from the other end; copied as far as they are wanted.
   void Receive(std::span<const std::byte> bytes, Instant now, WallInstant wall);

@@ -13,7 +13,7 @@
 namespace flatline {
 namespace {
 
-constexpr std::array<std::string_view, 12> kErrorNames{"unknown error",
+constexpr std::array<std::string_view, 13> kErrorNames{"unknown error",
                                                        "bad request",
                                                        "future sequence",
                                                        "too many groups",
@@ -24,7 +24,8 @@ constexpr std::array<std::string_view, 12> kErrorNames{"unknown error",
                                                        "cursor taken",
                                                        "too many cursors",
                                                        "bad filter",
-                                                       "bad token"};
+                                                       "bad token",
+                                                       "wrong transport"};
 
 std::uint32_t BatchAge(Duration age) {
   return static_cast<std::uint32_t>(

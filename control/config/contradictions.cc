@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace flatline {
 namespace {
@@ -63,14 +64,38 @@ void CheckControl(const toml::table& root, const ControlConfig& config, Complain
   }
 }
 
+// Half of what TLS needs is none of it.
+void CheckTls(const toml::table& root, const ControlConfig& config, Complaints& out) {
+  const bool has_certificate = !config.tls_certificate.empty();
+  if (has_certificate != !config.tls_key.empty()) {
+    const char* const there = has_certificate ? "tls_certificate" : "tls_key";
+    out.Add(PlaceOfKey(root, "control", there),
+            std::string("control.") + there + ": one of the two files for TLS; write " +
+                (has_certificate ? "tls_key" : "tls_certificate") + " too");
+  }
+  for (const auto& [key, asks] : {std::pair("tls_client_ca", !config.tls_client_ca.empty()),
+                                  std::pair("tls_loopback", config.tls_loopback)}) {
+    if (asks && !has_certificate) {
+      out.Add(PlaceOfKey(root, "control", key),
+              std::string("control.") + key +
+                  ": asks for TLS, and there is no certificate; write tls_certificate and tls_key");
+    }
+  }
+  if (has_certificate && !config.plaintext.empty()) {
+    out.Add(PlaceOfKey(root, "control", "plaintext"),
+            "control.plaintext: says that all is sent in the clear, and there is a certificate for "
+            "TLS; take out one of the two");
+  }
+}
+
 // Verdicts that somebody on the way can alter are worse than none.
 void CheckListeners(const toml::table& root, const ControlConfig& config, Complaints& out) {
   for (const std::string& listener : config.listen) {
-    if (!IsLoopback(listener) && config.plaintext.empty()) {
+    if (!IsLoopback(listener) && !IsEncrypted(config, listener) && config.plaintext.empty()) {
       out.Add(PlaceOfKey(root, "control", "listen"),
               "control.listen: \"" + listener +
-                  "\" is not loopback, and what is sent there is sent in the clear; listen on "
-                  "loopback behind a tunnel, or write plaintext = \"" +
+                  "\" is not loopback, and what is sent there is sent in the clear; write "
+                  "tls_certificate and tls_key, or plaintext = \"" +
                   std::string(kPlaintextWords) + "\"");
     }
   }
@@ -125,6 +150,7 @@ void CheckPorts(const toml::table& root, const Config& config, Complaints& out) 
 void FindContradictions(const toml::table& root, const Config& config, Complaints& complaints) {
   CheckDataplane(root, config.dataplane, complaints);
   CheckControl(root, config.control, complaints);
+  CheckTls(root, config.control, complaints);
   CheckListeners(root, config.control, complaints);
   CheckAuthentication(root, config, complaints);
   CheckPorts(root, config, complaints);

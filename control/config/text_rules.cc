@@ -65,6 +65,10 @@ bool IsLoopback(std::string_view listener) {
   return listener.starts_with("127.") || listener.starts_with("[::1]:");
 }
 
+bool IsEncrypted(const ControlConfig& control, std::string_view listener) {
+  return !control.tls_certificate.empty() && (control.tls_loopback || !IsLoopback(listener));
+}
+
 std::string FaultInRegionDirectory(std::string_view text) {
   return text == "auto" || text.starts_with('/')
              ? ""

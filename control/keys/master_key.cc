@@ -1,3 +1,5 @@
+#include "control/keys/guarded_file.h"
+
 #include <flatline/master_key.h>
 #include <flatline/wire.h>
 
@@ -7,7 +9,6 @@
 #include <fmt/format.h>
 #include <sodium.h>
 #include <string_view>
-#include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ constexpr char kContext[] = "flatline";  // NOLINT(modernize-avoid-c-arrays): ei
 constexpr std::uint64_t kRootKey = 1;    // the only subkey there is
 constexpr std::size_t kHex = std::size_t{2} * crypto_kdf_KEYBYTES;
 constexpr std::size_t kLine = kHead.size() + kHex + 1;
+constexpr Secret kSecret{.what = "a master key", .remedy = "make one with `flatline key make`"};
 
 static_assert(sizeof kContext == crypto_kdf_CONTEXTBYTES + 1);
 
@@ -46,33 +48,6 @@ struct Reading {
     }
   }
 };
-
-std::expected<void, std::string> CheckGuarded(const std::string& path, int file) {
-  struct stat found{};
-  if (::fstat(file, &found) != 0) {
-    return Trouble(path, "see that it can be read");
-  }
-  if (!S_ISREG(found.st_mode)) {
-    return std::unexpected(path +
-                           ": needed a master key, found what is no regular file; make one "
-                           "with `flatline key make`");
-  }
-  if ((found.st_mode & 077U) != 0) {
-    return std::unexpected(
-        fmt::format("{}: needed a master key that its owner alone may read, found mode {:04o}; "
-                    "`chmod 0400` it, and take it for known to others since",
-                    path,
-                    found.st_mode & 07777U));
-  }
-  if (found.st_uid != 0 && found.st_uid != ::geteuid()) {
-    return std::unexpected(
-        fmt::format("{}: needed a master key of this user or of root, found one "
-                    "of user {}; `chown` it",
-                    path,
-                    found.st_uid));
-  }
-  return {};
-}
 
 unsigned char* NewSecret() noexcept {
   return ::sodium_init() < 0 ? nullptr
@@ -109,7 +84,7 @@ std::expected<MasterKey, std::string> MasterKey::Load(const std::string& path) {
   if (reading.file < 0) {
     return Trouble(path, "make one with `flatline key make`, or mend the path");
   }
-  if (auto guarded = CheckGuarded(path, reading.file); !guarded) {
+  if (auto guarded = CheckGuarded(path, reading.file, kSecret); !guarded) {
     return std::unexpected(guarded.error());
   }
   const ssize_t size = ::read(reading.file, reading.line.data(), reading.line.size());

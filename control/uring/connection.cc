@@ -1,10 +1,24 @@
 #include "control/uring/connection.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <sys/socket.h>
 #include <unistd.h>
 
 namespace flatline::uring {
+
+Connection::Connection(Ring& ring,
+                       int descriptor,
+                       Session& session,
+                       Turnover& turnover,
+                       const std::shared_ptr<const TlsContext>& tls)
+    : ring_(&ring),
+      descriptor_(descriptor),
+      session_(&session),
+      turnover_(&turnover),
+      channel_(tls ? std::make_unique<TlsChannel>(tls) : nullptr) {
+  session.CarryBy(*this);
+}
 
 Connection::~Connection() {
   ::close(descriptor_);
@@ -15,8 +29,12 @@ void Connection::AttendOpen() {
     Close();
     return;
   }
+  if (channel_) {
+    AttendSealed();
+    return;
+  }
   if (!sending_ && !session_->ready().empty()) {
-    Send();
+    Send(session_->ready());
   }
   if (!sending_ && session_->finished()) {
     Linger();
@@ -67,11 +85,10 @@ void Connection::CancelReceive() {
   }
 }
 
-void Connection::Send() {
-  const auto bytes = session_->ready();
+void Connection::Send(std::span<const std::byte> bytes) {
   io_uring_sqe& submission = ring_->Next();
   io_uring_prep_send(&submission, descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-  if (session_->ready_is_cold()) {
+  if (!channel_ && session_->ready_is_cold()) {
     submission.flags |= IOSQE_ASYNC;  // reading it from the disk must not hold the others up
   }
   Ring::Address(submission, *this, kSend);
@@ -90,7 +107,11 @@ void Connection::Complete(unsigned operation, const io_uring_cqe& completion) {
 void Connection::Received(const io_uring_cqe& completion) {
   const auto bytes = ring_->BufferOf(completion);
   if (!bytes.empty() && state_ == State::kOpen) {
-    session_->Receive(bytes, turnover_->now, turnover_->wall);
+    if (channel_) {
+      Unseal(bytes);
+    } else {
+      session_->Receive(bytes, turnover_->now, turnover_->wall);
+    }
   } else {
     drained_ += bytes.size();
   }
@@ -114,11 +135,15 @@ void Connection::Sent(int result) {
     Close();
     return;
   }
+  if (channel_) {
+    SentSealed(static_cast<std::size_t>(std::max(result, 0)));
+    return;
+  }
   if (result > 0) {
     session_->Sent(static_cast<std::size_t>(result), turnover_->now);
   }
   if (state_ == State::kOpen && !session_->ready().empty()) {
-    Send();  // the rest
+    Send(session_->ready());  // the rest
   }
 }
 

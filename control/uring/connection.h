@@ -1,16 +1,20 @@
 // One connection: carries bytes between a session and its socket, with one multishot receive and
-// at most one send at a time, straight from where the session has them. Used by the server of its
-// thread. A session that is over is given a moment to be read to its end, then the socket closes.
-// Ends when no operation of it is left: only then may it be destroyed.
+// at most one send at a time, in the clear straight from where the session has them, else by way
+// of a TLS channel. Used by the server of its thread. A session that is over is given a moment to
+// be read to its end, then the socket closes. Ends when no operation of it is left: only then may
+// it be destroyed. Bounds: kMostSealed bytes are sealed ahead.
 #pragma once
 
 #include "control/session.h"
+#include "control/tls/channel.h"
 #include "control/uring/ring.h"
 
 #include <flatline/time.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <vector>
 
 namespace flatline::uring {
@@ -20,6 +24,11 @@ class Connection final : public Completer, public Carrier {
   static constexpr Duration kLinger{1'000'000'000};
   // Read meanwhile, and thrown away: bytes that were under way when it ended, not an endless text.
   static constexpr std::size_t kMostDrained = std::size_t{256} << 10;
+  // Encrypted at once: four records of TLS.
+  static constexpr std::size_t kMostSealed = std::size_t{64} << 10;
+  // Handshakes that are answered in a turn, half a millisecond of signing each: many who come at
+  // once, or who come for this alone, wait for each other and keep no subscriber waiting.
+  static constexpr unsigned kMostHandshakes = 1;
 
   // What the connections of one thread share: the time of the running turn, and who has come to
   // need something other than the outlet's attention.
@@ -27,14 +36,17 @@ class Connection final : public Completer, public Carrier {
     Instant now{};
     WallInstant wall{};
     std::vector<Connection*> lingering;  // to be attended to from time to time
+    std::vector<Connection*> shaking;    // have said something, and wait for their handshake
     std::vector<Connection*> ended;      // to be destroyed
+    unsigned handshakes = 0;             // that may still be answered in this turn
   };
 
-  // Takes the descriptor. `turnover` outlives it.
-  Connection(Ring& ring, int descriptor, Session& session, Turnover& turnover) noexcept
-      : ring_(&ring), descriptor_(descriptor), session_(&session), turnover_(&turnover) {
-    session.CarryBy(*this);
-  }
+  // Takes the descriptor. `turnover` outlives it. Without a context it is in the clear.
+  Connection(Ring& ring,
+             int descriptor,
+             Session& session,
+             Turnover& turnover,
+             const std::shared_ptr<const TlsContext>& tls);
 
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -53,6 +65,9 @@ class Connection final : public Completer, public Carrier {
   // Sends what is ready, receives what is wanted, closes when it is over.
   void Attend() override;
 
+  // Goes on with its handshake, if there is one and it is its turn; else it waits for that.
+  void Shake();
+
   // Ends it, as soon as the kernel has let go of its operations.
   void Close();
 
@@ -68,13 +83,20 @@ class Connection final : public Completer, public Carrier {
   enum Operation : std::uint8_t { kReceive = 1, kSend = 2 };
 
   void Receive();
-  void Send();
+  void Send(std::span<const std::byte> bytes);
   void Received(const io_uring_cqe& completion);
   void Sent(int result);
   void AttendOpen();
   void Linger();
   void CancelReceive();
   void EndIfIdle();
+
+  // Over TLS: connection_tls.cc.
+  void AttendSealed();
+  void SendSealed();
+  void SentSealed(std::size_t bytes);
+  void Unseal(std::span<const std::byte> ciphertext);
+  void Open();
 
   Ring* ring_;
   int descriptor_;
@@ -88,6 +110,9 @@ class Connection final : public Completer, public Carrier {
   bool cancelling_ = false;
   bool sending_ = false;
   bool has_ended_ = false;
+  bool awaits_handshake_ = false;        // is among those of the turnover
+  std::size_t sealed_ = 0;               // of the session's bytes, in what the channel has to send
+  std::unique_ptr<TlsChannel> channel_;  // null: in the clear
 };
 
 }  // namespace flatline::uring

@@ -57,11 +57,13 @@ OutletServer::~OutletServer() {
   }
 }
 
-void OutletServer::HandOver(int descriptor, Session::Origin origin) {
+void OutletServer::HandOver(int descriptor,
+                            Session::Origin origin,
+                            std::shared_ptr<const TlsContext> tls) {
   count_.fetch_add(1);
   {
     const std::lock_guard lock(mutex_);
-    arrivals_.push_back({descriptor, origin});
+    arrivals_.push_back({descriptor, origin, std::move(tls)});
   }
   bell()->Ring();
 }
@@ -84,7 +86,7 @@ void OutletServer::TakeArrivals() {
   for (const Arrival& arrival : arrived) {
     Session& session = outlet_->Open(arrival.origin, turnover_.now);
     connections_.push_back(
-        std::make_unique<Connection>(*ring_, arrival.descriptor, session, turnover_));
+        std::make_unique<Connection>(*ring_, arrival.descriptor, session, turnover_, arrival.tls));
     connections_.back()->Begin(connections_.size() - 1);
   }
 }
@@ -95,12 +97,21 @@ void OutletServer::Serve(Instant now, WallInstant wall) {
   ListenToBell();
   TakeArrivals();
   outlet_->Turn(now, wall);
+  Shake();
   for (Connection* const connection : turnover_.lingering) {
     connection->Attend();
   }
   std::erase_if(turnover_.lingering,
                 [](const Connection* connection) { return !connection->lingers(); });
   Bury();
+}
+
+// Those who wait for it, in the order in which they came, as far as this turn goes.
+void OutletServer::Shake() {
+  turnover_.handshakes = Connection::kMostHandshakes;
+  for (Connection* const connection : std::exchange(turnover_.shaking, {})) {
+    connection->Shake();
+  }
 }
 
 void OutletServer::Bury() {
@@ -116,7 +127,8 @@ void OutletServer::Bury() {
 
 void OutletServer::Wait(Duration most) {
   bell()->LieDown();
-  const bool has_work = outlet_->has_work() || !turnover_.ended.empty() || HasArrivals();
+  const bool has_work = outlet_->has_work() || !turnover_.ended.empty() ||
+                        !turnover_.shaking.empty() || HasArrivals();
   const Duration until = std::clamp(outlet_->next_turn() - turnover_.now, Duration{}, most);
   ring_->Wait(has_work ? Duration{} : until);
   bell()->GetUp();

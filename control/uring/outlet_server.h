@@ -36,8 +36,8 @@ class OutletServer final : private Completer {
   OutletServer& operator=(const OutletServer&) = delete;
   ~OutletServer() override;
 
-  // By any thread: a connection to serve from now on.
-  void HandOver(int descriptor, Session::Origin origin);
+  // By any thread: a connection to serve from now on; over TLS, where there is a context for it.
+  void HandOver(int descriptor, Session::Origin origin, std::shared_ptr<const TlsContext> tls);
 
   // By any thread: those it has and those it is about to have.
   [[nodiscard]] std::size_t connections() const noexcept { return count_.load(); }
@@ -57,6 +57,7 @@ class OutletServer final : private Completer {
   struct Arrival {
     int descriptor;
     Session::Origin origin;
+    std::shared_ptr<const TlsContext> tls;
   };
 
   explicit OutletServer(std::unique_ptr<Ring> ring) : ring_(std::move(ring)) {}
@@ -64,6 +65,7 @@ class OutletServer final : private Completer {
   void ListenToBell();
   void TakeArrivals();
   [[nodiscard]] bool HasArrivals();
+  void Shake();
   void Bury();
   void Complete(unsigned operation, const io_uring_cqe& completion) override;
 

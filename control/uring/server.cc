@@ -10,13 +10,15 @@
 namespace flatline::uring {
 
 std::expected<std::unique_ptr<Server>, std::string> Server::Create(
-    const ControlConfig& config, std::vector<OutletServer*> outlets) {
+    const ControlConfig& config,
+    std::vector<OutletServer*> outlets,
+    const TlsCredentials* credentials) {
   auto ring = Ring::Create();
   if (!ring) {
     return std::unexpected(std::move(ring.error()));
   }
   const std::size_t most = config.subscribers + Service::kSpareSessions;
-  std::unique_ptr<Server> out(new Server(std::move(*ring), most, std::move(outlets)));
+  std::unique_ptr<Server> out(new Server(std::move(*ring), most, std::move(outlets), credentials));
   if (auto listening = out->Listen(config); !listening) {
     return std::unexpected(std::move(listening.error()));
   }
@@ -25,7 +27,10 @@ std::expected<std::unique_ptr<Server>, std::string> Server::Create(
 
 std::expected<void, std::string> Server::Listen(const ControlConfig& config) {
   const auto on_accept = [this](int descriptor, Session::Origin origin) {
-    Accept(descriptor, origin);
+    Accept(descriptor, origin, false);
+  };
+  const auto on_accept_encrypted = [this](int descriptor, Session::Origin origin) {
+    Accept(descriptor, origin, true);
   };
   auto local = Listener::ListenUnix(*ring_, config.socket, on_accept);
   if (!local) {
@@ -33,7 +38,14 @@ std::expected<void, std::string> Server::Listen(const ControlConfig& config) {
   }
   listeners_.push_back(std::move(*local));
   for (const std::string& address : config.listen) {
-    auto listener = Listener::ListenTcp(*ring_, address, on_accept);
+    const bool encrypted = IsEncrypted(config, address);
+    if (encrypted && credentials_ == nullptr) {
+      return std::unexpected(
+          address +
+          ": needed a certificate to speak TLS there, found none; set control.tls_certificate");
+    }
+    auto listener = encrypted ? Listener::ListenTcp(*ring_, address, on_accept_encrypted)
+                              : Listener::ListenTcp(*ring_, address, on_accept);
     if (!listener) {
       return std::unexpected(std::move(listener.error()));
     }
@@ -47,7 +59,7 @@ Server::~Server() {
   ring_.reset();
 }
 
-void Server::Accept(int descriptor, Session::Origin origin) {
+void Server::Accept(int descriptor, Session::Origin origin, bool encrypted) {
   std::size_t connections = 0;
   for (const OutletServer* const outlet : outlets_) {
     connections += outlet->connections();
@@ -57,7 +69,7 @@ void Server::Accept(int descriptor, Session::Origin origin) {
     return;
   }
   (*std::ranges::min_element(outlets_, {}, &OutletServer::connections))
-      ->HandOver(descriptor, origin);
+      ->HandOver(descriptor, origin, encrypted ? credentials_->current() : nullptr);
 }
 
 void Server::Serve() {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "control/service.h"
+#include "control/tls/credentials.h"
 #include "control/uring/listener.h"
 #include "control/uring/outlet_server.h"
 #include "control/uring/ring.h"
@@ -22,9 +23,12 @@ namespace flatline::uring {
 
 class Server final : private Completer {
  public:
-  // Listens on all that the configuration names. The outlets outlive it.
+  // Listens on all that the configuration names. The outlets outlive it, and so do the
+  // credentials; null where the configuration has no TLS.
   [[nodiscard]] static std::expected<std::unique_ptr<Server>, std::string> Create(
-      const ControlConfig& config, std::vector<OutletServer*> outlets);
+      const ControlConfig& config,
+      std::vector<OutletServer*> outlets,
+      const TlsCredentials* credentials = nullptr);
 
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -46,16 +50,21 @@ class Server final : private Completer {
  private:
   Server(std::unique_ptr<Ring> ring,
          std::size_t most_connections,
-         std::vector<OutletServer*> outlets)
-      : ring_(std::move(ring)), most_connections_(most_connections), outlets_(std::move(outlets)) {}
+         std::vector<OutletServer*> outlets,
+         const TlsCredentials* credentials)
+      : ring_(std::move(ring)),
+        most_connections_(most_connections),
+        outlets_(std::move(outlets)),
+        credentials_(credentials) {}
 
   [[nodiscard]] std::expected<void, std::string> Listen(const ControlConfig& config);
-  void Accept(int descriptor, Session::Origin origin);
+  void Accept(int descriptor, Session::Origin origin, bool encrypted);
   void Complete(unsigned operation, const io_uring_cqe& completion) override;
 
   std::unique_ptr<Ring> ring_;
   std::size_t most_connections_;
   std::vector<OutletServer*> outlets_;
+  const TlsCredentials* credentials_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::shared_ptr<const Segment> syncing_;
   Service* sync_for_ = nullptr;

@@ -80,8 +80,14 @@ struct ControlConfig {
   std::uint64_t retain = std::uint64_t{1} << 30;  // bytes of journal kept
   Duration bookmark{1'000'000'000};               // to an idle subscriber
   std::uint32_t subscribers = 1024;               // at most
-  std::string tokens;            // file of who may subscribe over TCP; empty: everybody
-  std::string plaintext;         // kPlaintextWords, or empty: only loopback is listened on
+  std::string tokens;     // file of who may subscribe over TCP; empty: everybody
+  std::string plaintext;  // kPlaintextWords, or empty: nothing goes so beyond loopback
+  // Files for TLS 1.3, which is spoken wherever is not loopback: certificate, its key, and where
+  // clients have to show certificates too, whose; empty: no TLS, or nobody has to.
+  std::string tls_certificate;
+  std::string tls_key;
+  std::string tls_client_ca;
+  bool tls_loopback = false;     // on loopback as well
   std::uint32_t publishers = 1;  // threads that serve them
   Durability durability = Durability::kInterval;
   Duration sync_interval{1'000'000'000};  // for kInterval
@@ -134,6 +140,9 @@ struct Config {
 // "1s", "250ms", "10us"; "64M", "1G": as in the file. The error says which units there are.
 [[nodiscard]] std::expected<Duration, std::string> ParseDuration(std::string_view text);
 [[nodiscard]] std::expected<std::uint64_t, std::string> ParseBytes(std::string_view text);
+
+// Whether what is sent there is encrypted: `listener` is one of control.listen.
+[[nodiscard]] bool IsEncrypted(const ControlConfig& control, std::string_view listener);
 
 // Where the region of this configuration is: the file that exists, else where to expect one. For
 // those who join it: where it is made is the dataplane's choice, by what has room.

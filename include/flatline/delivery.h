@@ -95,6 +95,7 @@ enum class DeliveryError : std::uint8_t {
   kTooManyCursors = 9,
   kBadFilter = 10,  // the text says where
   kBadToken = 11,
+  kWrongTransport = 12,  // in the clear where TLS is spoken, or the other way about
 };
 
 enum class RequestKind : std::uint8_t {

@@ -294,6 +294,38 @@ TEST(Config, InTheClearOnlyWhereItIsSaidInWords) {
   }
 }
 
+TEST(Config, TlsIsSpokenWhereOthersCouldListen) {
+  const std::string files = "tls_certificate = \"/c\"\ntls_key = \"/k\"\n";
+  const auto parsed = [](const std::string& text) {
+    auto out = ParseConfig("[control]\nlisten = [\"10.0.0.1:1\", \"127.0.0.1:1\"]\n" + text, "f");
+    EXPECT_TRUE(out) << out.error();
+    return out.value_or(DefaultConfig()).control;
+  };
+  const auto by_rule = parsed(files);
+  EXPECT_TRUE(IsEncrypted(by_rule, "10.0.0.1:1"));
+  EXPECT_TRUE(IsEncrypted(by_rule, "[::ffff:127.0.0.1]:1"));  // more than need be, never less
+  EXPECT_FALSE(IsEncrypted(by_rule, "127.0.0.1:1"));
+  EXPECT_FALSE(IsEncrypted(by_rule, "[::1]:1"));
+  EXPECT_TRUE(IsEncrypted(parsed(files + "tls_loopback = true\n"), "127.0.0.1:1"));
+  const auto in_words = parsed("plaintext = \"" + std::string(kPlaintextWords) + "\"\n");
+  EXPECT_FALSE(IsEncrypted(in_words, "10.0.0.1:1"));
+}
+
+TEST(Config, HalfOfTlsIsRefused) {
+  const auto errors_of = [](const std::string& text) { return ErrorsOf("[control]\n" + text); };
+  EXPECT_THAT(
+      errors_of("tls_certificate = \"/c\"\n"),
+      HasSubstr("f:2:19: control.tls_certificate: one of the two files for TLS; write tls_key"));
+  EXPECT_THAT(errors_of("tls_key = \"/k\"\n"), HasSubstr("write tls_certificate too"));
+  EXPECT_THAT(errors_of("tls_loopback = true\n"), HasSubstr("there is no certificate"));
+  EXPECT_THAT(errors_of("tls_client_ca = \"/a\"\n"), HasSubstr("there is no certificate"));
+  EXPECT_THAT(errors_of("tls_certificate = \"c\"\ntls_key = \"/k\"\n"),
+              HasSubstr("not an absolute path"));
+  EXPECT_THAT(errors_of("tls_certificate = \"/c\"\ntls_key = \"/k\"\nplaintext = \"" +
+                        std::string(kPlaintextWords) + "\"\n"),
+              HasSubstr("f:4:13: control.plaintext: says that all is sent in the clear, and"));
+}
+
 TEST(Config, AuthenticationIsByProfileOrAsForAll) {
   const auto parsed = ParseConfig(
       "[authentication]\nkey = \"/k\"\nmode = \"required\"\ntag_bits = 128\n"

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -89,6 +90,9 @@ class Peer {
   }
 
   [[nodiscard]] std::size_t size() const { return bytes_.size() / sizeof(DeliveryRecord); }
+
+  // What was read, and is then forgotten.
+  [[nodiscard]] std::vector<std::byte> TakeBytes() { return std::exchange(bytes_, {}); }
 
   // Drops the whole records read so far.
   void Forget() {
