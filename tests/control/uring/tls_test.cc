@@ -150,7 +150,8 @@ class TlsTest : public testing::Test {
 
   // So many deaths more, as far as there is room, numbered on.
   void Kill(EndpointId upto) {
-    while (killed_ < upto && region_.PushDeath(killed_ % 2, killed_ + 1, 1)) {
+    while (killed_ < upto &&
+           region_.PushDeath(killed_ % 2, killed_ + 1, static_cast<std::int64_t>(killed_ + 1))) {
       ++killed_;
     }
     region_.Published(0, static_cast<std::int64_t>(killed_));
@@ -336,7 +337,8 @@ TEST_F(TlsTest, DamageUnderWayEndsTheConnectionWithAnAlert) {
   peer.channel().Seal(std::as_bytes(std::span("FLAK")));
   auto bytes = peer.channel().outgoing();
   std::vector<std::byte> damaged(bytes.begin(), bytes.end());
-  damaged.back() ^= std::byte{1};
+  ASSERT_GT(damaged.size(), 1U);
+  damaged[damaged.size() - 1] ^= std::byte{1};
   peer.channel().Sent(bytes.size());
   peer.SendRaw(damaged);
   ASSERT_TRUE(TurnUntil([&] {
@@ -345,6 +347,7 @@ TEST_F(TlsTest, DamageUnderWayEndsTheConnectionWithAnAlert) {
   }));
   EXPECT_THAT(peer.channel().fault(), HasSubstr("alert bad record mac"));
   EXPECT_EQ(service_.dismissals().unshaken(), 1U);
+  now_ += Connection::kLinger;
   ASSERT_TRUE(TurnUntil([&] { return outlet_->connections() == 0; }));
 }
 
