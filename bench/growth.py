@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """growth.*: what a heartbeat costs as the fleet grows, in cycles of the time-stamp counter, by the
 index and by handle: pipeline_bench at each size, one after the other, each a process of its own.
-`growth.memory_limit_…` is what random lines allow there, each read and written; `…huge_pages_…` how
-much of the table was on pages of 2 MiB: transparent ones, so nothing is reserved and nothing is left
-behind. The largest size also gives the rows `pipeline.…_100m` and `memory.…_100m`.
+`growth.memory_limit_…` is what random lines allow there, each read and written;
+`growth.lookup_limit_…` what pairs of them do, of which the second depends on the first;
+`…huge_pages_…` how much of the table was on pages of 2 MiB: transparent ones, so nothing is reserved
+and nothing is left behind. The largest size also gives the rows `pipeline.…_100m` and
+`memory.…_100m`.
 
 `growth.py [WINDOW_MS [ENDPOINTS...]]`
 """
@@ -80,6 +82,7 @@ def main(window, sizes):
         print(f"growth.cycles_{name} {rows['cycles_per_heartbeat']:.4g} cycles")
         print(f"growth.cycles_{name}_handle {rows['cycles_per_heartbeat_handle']:.4g} cycles")
         print(f"growth.memory_limit_{name} {rows['memory_limit']:.4g} 1/s")
+        print(f"growth.lookup_limit_{name} {rows['lookup_limit']:.4g} 1/s")
         print(f"growth.huge_pages_{name} {share:.3g} 1", flush=True)
     print(f"growth.cycles_{name}_over_{name_of(sizes[0])} {cycles[-1] / cycles[0]:.4g} 1")
     print(f"pipeline.heartbeats_per_core_{name} {rows['heartbeats_per_core']:.4g} 1/s")

@@ -5,6 +5,7 @@
 // are written into each, in place) is in the time. Fails if a heartbeat did not count.
 #include "bench/core_seconds.h"
 #include "bench/fleet_source.h"
+#include "bench/lookup_limit.h"
 #include "bench/memory_limit.h"
 #include "bench/tsc.h"
 #include "dataplane/engine.h"
@@ -120,13 +121,11 @@ class Pipeline {
                                     static_cast<double>(order_.size());
   }
 
-  // Random lines a second over the memory of the records, best of all hints and depths. What the
-  // records say is lost, so it comes last.
-  [[nodiscard]] MemoryLimit Limit() {
+  // The memory of the records, for the limits. What they say is lost, so those come last.
+  [[nodiscard]] std::span<std::byte> GiveUp() {
     engine_.reset();
-    return MeasureMemoryLimit(std::as_writable_bytes(
-        std::span(reinterpret_cast<std::byte*>(region_.records().data()),
-                  region_.records().size_bytes() / kLineBytes * kLineBytes)));
+    return {reinterpret_cast<std::byte*>(region_.records().data()),
+            region_.records().size_bytes() / kLineBytes * kLineBytes};
   }
 
  private:
@@ -187,9 +186,13 @@ int Main(int count, char** arguments) {
   flatline::Row("pipeline.cycles_per_heartbeat_handle", frequency / by_handle, "cycles");
   flatline::Row("memory.bytes_per_endpoint", pipeline.BytesPerEndpointBesideAddresses(), "B");
   flatline::Row("memory.bytes_per_endpoint_with_address", pipeline.BytesPerEndpoint(), "B");
-  const flatline::MemoryLimit limit = pipeline.Limit();
+  const std::span<std::byte> memory = pipeline.GiveUp();
+  const flatline::MemoryLimit limit = flatline::MeasureMemoryLimit(memory);
+  const double lookups = flatline::MeasureLookupLimit(memory);
   flatline::Row("pipeline.memory_limit", limit.lines_per_second, "1/s");
   flatline::Row("pipeline.ratio_to_memory_limit", by_handle / limit.lines_per_second, "1");
+  flatline::Row("pipeline.lookup_limit", lookups, "1/s");
+  flatline::Row("pipeline.ratio_to_lookup_limit", by_index / lookups, "1");
   return EXIT_SUCCESS;
 }
 
