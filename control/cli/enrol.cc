@@ -2,6 +2,7 @@
 
 #include "control/cli/arguments.h"
 #include "control/cli/roster_lines.h"
+#include "control/cli/trust_options.h"
 #include "control/client/socket.h"
 #include "control/roster.h"
 
@@ -38,6 +39,7 @@ struct Options {
   std::string socket;
   std::string address;
   std::string token;
+  TlsTrust trust;
   std::string timeout = "10s";
 };
 
@@ -180,7 +182,8 @@ ExitCode Carry(const Options& options,
       entries,
       ParseDuration(options.timeout).value_or(Duration{}),
       [&](const AdminResult& result) { Count(result, tally); },
-      options.token);
+      options.token,
+      options.trust);
   (invocation.json ? PrintJson : PrintText)(verb, entries.size(), tally, invocation.out);
   if (!done) {
     return invocation.Fail(ExitCode::kFailed, done.error());
@@ -238,6 +241,7 @@ void AddVerb(CLI::App& app,
   verb->add_option("--token", options->token, "to show; better in FLATLINE_TOKEN")
       ->envname("FLATLINE_TOKEN")
       ->type_name("TOKEN");
+  AddTrustOptions(*verb, options->trust);
   verb->add_option("--timeout", options->timeout, "give up after so long without an answer")
       ->capture_default_str()
       ->type_name("DURATION")

@@ -3,6 +3,7 @@
 #include "control/cli/arguments.h"
 #include "control/cli/observation.h"
 #include "control/cli/record_text.h"
+#include "control/cli/trust_options.h"
 #include "control/filter_text.h"
 #include "control/subscription_text.h"
 
@@ -42,6 +43,7 @@ struct Options {
   std::vector<Group> groups;
   std::string filter;
   std::string token;
+  TlsTrust trust;
   std::string duration;     // empty: for ever
   std::uint64_t count = 0;  // 0: no limit
 };
@@ -50,7 +52,11 @@ struct Options {
 std::string AddressOf(const ControlConfig& control) {
   const bool prefers_tcp =
       !control.listen.empty() && ::access(control.socket.c_str(), R_OK | W_OK) != 0;
-  return prefers_tcp ? control.listen.front() : "unix:" + control.socket;
+  if (!prefers_tcp) {
+    return "unix:" + control.socket;
+  }
+  const std::string& listener = control.listen.front();
+  return (IsEncrypted(control, listener) ? "tls:" : "plain:") + listener;
 }
 
 std::expected<Subscription, std::string> SubscriptionOf(const Options& options,
@@ -75,6 +81,7 @@ std::expected<Subscription, std::string> SubscriptionOf(const Options& options,
     }
   }
   out.token = options.token;
+  out.trust = options.trust;
   out.want_names = options.names;
   if (!options.summary.empty()) {
     const auto interval = ParseDuration(options.summary).value_or(Duration{});
@@ -171,7 +178,9 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
 void AddWatchVerb(CLI::App& app, Invocation& invocation) {
   const auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("watch", "follow the verdicts as they are given");
-  verb->add_option("--address", options->address, "unix:PATH, IPV4:PORT or [IPV6]:PORT")
+  verb->add_option("--address",
+                   options->address,
+                   "unix:PATH, IPV4:PORT or [IPV6]:PORT; tls: or plain: before a number says how")
       ->type_name("ADDRESS");
   CLI::Option* from = verb->add_option("--from", options->from, "the records after this sequence")
                           ->type_name("SEQ");
@@ -199,6 +208,7 @@ void AddWatchVerb(CLI::App& app, Invocation& invocation) {
   verb->add_option("--token", options->token, "to show; better in FLATLINE_TOKEN")
       ->envname("FLATLINE_TOKEN")
       ->type_name("TOKEN");
+  AddTrustOptions(*verb, options->trust);
   verb->add_option("--count", options->count, "end after so many records; 0: no limit")
       ->type_name("N");
   verb->callback([options, &invocation] {

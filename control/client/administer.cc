@@ -1,4 +1,4 @@
-#include "control/client/socket.h"
+#include "control/client/line.h"
 #include "control/client/stream_position.h"
 
 #include <flatline/client.h>
@@ -17,7 +17,6 @@
 #include <poll.h>
 #include <span>
 #include <string>
-#include <sys/socket.h>
 #include <system_error>
 #include <vector>
 
@@ -36,8 +35,13 @@ class Batch {
   Batch(const std::string& address,
         std::span<const AdminEntry> entries,
         const OnResult& on_result,
-        const std::string& token)
-      : address_(address), entries_(entries), on_result_(on_result), buffer_(kBufferRecords) {
+        const std::string& token,
+        const TlsTrust& trust)
+      : address_(address),
+        trust_(trust),
+        entries_(entries),
+        on_result_(on_result),
+        buffer_(kBufferRecords) {
     const std::string text = token.empty() ? "" : "token=" + token + "\n";
     DeliveryRequest header;
     header.kind = RequestKind::kAdminister;
@@ -66,9 +70,10 @@ class Batch {
   }
 
   const std::string& address_;
+  const TlsTrust& trust_;
   std::span<const AdminEntry> entries_;
   const OnResult& on_result_;
-  Socket socket_;
+  Line line_;
   std::vector<std::byte> request_;
   std::size_t sent_ = 0;
   std::vector<DeliveryRecord> buffer_;
@@ -81,13 +86,16 @@ Outcome Batch::Connect() {
   if (!address) {
     return std::unexpected(address.error());
   }
-  auto connected = Socket::Connect(*address);
+  auto connected = Line::Begin(*address, trust_);
+  if (!connected && connected.error().is_ours) {
+    return std::unexpected(connected.error().text);
+  }
   if (!connected) {
     return Fail("needed flatline-control's socket, found " +
-                std::generic_category().message(connected.error()) +
+                std::generic_category().message(connected.error().error) +
                 "; start flatline-control, or run as a member of its group");
   }
-  socket_ = std::move(*connected);
+  line_ = std::move(*connected);
   return {};
 }
 
@@ -101,45 +109,42 @@ Outcome Batch::Run(int timeout_ms) {
 
 Outcome Batch::Turn(int timeout_ms) {
   const bool sends = sent_ < request_.size();
-  pollfd entry{.fd = socket_.get(),
-               .events = static_cast<std::int16_t>(sends ? POLLIN | POLLOUT : POLLIN),
-               .revents = 0};
+  pollfd entry{.fd = line_.descriptor(), .events = line_.events(sends), .revents = 0};
   if (::poll(&entry, 1, timeout_ms) <= 0) {
     return Fail(
         "no answer from flatline-control in time; see whether the dataplane runs "
         "(flatline status)");
   }
-  Outcome sent = sends && (entry.revents & POLLOUT) != 0 ? Send() : Outcome{};
+  Outcome sent = (entry.revents & POLLOUT) != 0 ? Send() : Outcome{};
   return sent && (entry.revents & ~POLLOUT) != 0 ? Receive() : sent;
 }
 
 Outcome Batch::Send() {
-  const ssize_t sent = ::send(
-      socket_.get(), request_.data() + sent_, request_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (sent >= 0) {
-    sent_ += static_cast<std::size_t>(sent);
+  const auto sent = line_.Send(std::span(request_).subspan(sent_));
+  if (sent) {
+    sent_ += *sent;
     return {};
   }
-  if (errno == EPIPE || errno == ECONNRESET) {
+  const int error = sent.error().error;
+  if (error == EPIPE || error == ECONNRESET) {
     sent_ = request_.size();  // why it closed may be waiting to be read
     return {};
   }
-  return errno == EAGAIN || errno == EINTR
-             ? Outcome{}
-             : Fail("could not send: " + std::generic_category().message(errno));
+  return Fail("could not send: " + std::generic_category().message(error));
 }
 
 Outcome Batch::Receive() {
   auto* bytes = reinterpret_cast<std::byte*>(buffer_.data());
   const std::size_t room = buffer_.size() * sizeof(DeliveryRecord) - received_;
-  const ssize_t got = ::recv(socket_.get(), bytes + received_, room, MSG_DONTWAIT);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
-    return {};
+  const auto got = line_.Receive(std::span(bytes + received_, room));
+  if (!got) {
+    return Fail(!got.error().text.empty()
+                    ? "needed flatline-control over TLS 1.3, " + got.error().text +
+                          "; check the address, the authority's certificates and the server's name"
+                : got.error().was_cut ? "the connection was cut off; try again"
+                                      : "flatline-control closed the connection; try again");
   }
-  if (got <= 0) {
-    return Fail("flatline-control closed the connection; try again");
-  }
-  received_ += static_cast<std::size_t>(got);
+  received_ += *got;
   const std::size_t records = received_ / sizeof(DeliveryRecord);
   for (std::size_t i = 0; i < records; ++i) {
     if (auto taken = Take(buffer_[i]); !taken) {
@@ -178,14 +183,15 @@ std::expected<void, std::string> Administer(
     std::span<const AdminEntry> entries,
     Duration timeout,
     const std::function<void(const AdminResult&)>& on_result,
-    const std::string& token) {
+    const std::string& token,
+    const TlsTrust& trust) {
   const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
   const int timeout_ms =
       static_cast<int>(std::clamp<std::int64_t>(milliseconds, 0, std::numeric_limits<int>::max()));
   std::size_t done = 0;
   while (done < entries.size()) {
     const std::size_t count = std::min<std::size_t>(entries.size() - done, kMaxAdminEntries);
-    Batch batch(address, entries.subspan(done, count), on_result, token);
+    Batch batch(address, entries.subspan(done, count), on_result, token, trust);
     const auto ran = batch.Run(timeout_ms);
     done += batch.answered();
     if (!ran) {

@@ -1,5 +1,5 @@
 #include "control/client/back_off.h"
-#include "control/client/socket.h"
+#include "control/client/line.h"
 #include "control/client/stream_position.h"
 
 #include <flatline/client.h>
@@ -19,7 +19,6 @@
 #include <random>
 #include <span>
 #include <string>
-#include <sys/socket.h>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -67,7 +66,7 @@ struct Client::Connection {
   Subscription subscription;
   StreamPosition position;
   BackOff back_off;
-  Socket socket;
+  Line line;
   State state = State::kWaiting;
   Instant attempt_ends{};
   std::vector<std::byte> request;  // what of it has not been sent yet
@@ -75,6 +74,7 @@ struct Client::Connection {
   std::size_t received = 0;  // bytes in `buffer`
   std::uint64_t connections = 0;
   unsigned strangers = 0;
+  bool is_known = false;           // flatline has answered, on some connection
   Instant heard_at{};              // anything at all
   Instant acknowledge_at{};        // at the latest
   std::uint64_t acknowledged = 0;  // and on this connection
@@ -98,6 +98,7 @@ struct Client::Connection {
                    const OnRecords& on_records);
   Verdict Judge(const DeliveryRecord& record, StreamPosition& after);
   void Stop(Verdict verdict, const DeliveryRecord& record);
+  void Stop(const Line::Fault& fault);
   void Break();
   void Acknowledge(Instant now);
   void MakeRequest();
@@ -131,29 +132,32 @@ void Client::Connection::Begin() {
     hopeless = address.error();
     return;
   }
-  auto attempt = Socket::Connect(*address);
+  auto attempt = Line::Begin(*address, subscription.trust);
   if (attempt) {
-    socket = std::move(*attempt);
+    line = std::move(*attempt);
     state = State::kConnecting;
     attempt_ends = Now() + kConnectTime;
     return;
   }
   Break();
-  if (attempt.error() == EACCES || attempt.error() == EPERM) {
+  const Line::Fault& fault = attempt.error();
+  if (fault.is_ours) {
+    hopeless = fault.text;
+  } else if (fault.error == EACCES || fault.error == EPERM) {
     hopeless = subscription.address + ": needed to connect, found " +
-               std::generic_category().message(attempt.error()) +
+               std::generic_category().message(fault.error) +
                "; run as a member of the socket's group, or as root";
   }
 }
 
 void Client::Connection::Arrive(Duration left) {
-  if (!WaitFor(socket.get(), POLLOUT, left)) {
+  if (!WaitFor(line.descriptor(), POLLOUT, left)) {
     if (Now() >= attempt_ends) {
       Break();
     }
     return;
   }
-  if (socket.ConnectError() != 0) {
+  if (line.ConnectError() != 0) {
     Break();
     return;
   }
@@ -179,15 +183,16 @@ void Client::Connection::MakeRequest() {
 std::size_t Client::Connection::Exchange(Duration left, const OnRecords& on_records) {
   const Instant now = Now();
   Acknowledge(now);
-  const auto events = static_cast<std::int16_t>(request.empty() ? POLLIN : POLLIN | POLLOUT);
   const Duration least = position.patience() - (now - heard_at);
-  if (!WaitFor(socket.get(), events, std::min({left, least, kAcknowledgeInterval}))) {
+  if (!WaitFor(line.descriptor(),
+               line.events(!request.empty()),
+               std::min({left, least, kAcknowledgeInterval}))) {
     if (Now() - heard_at >= position.patience()) {
       Break();  // not even bookmarks: nobody is there any more
     }
     return 0;
   }
-  if (!request.empty() && !Send()) {
+  if (!Send()) {
     Break();
     return 0;
   }
@@ -217,36 +222,38 @@ void Client::Connection::Acknowledge(std::uint64_t sequence) {
   taken = std::max(taken, sequence);
   if (state == State::kOpen) {
     Acknowledge(Now());
-    if (!request.empty() && !Send()) {
+    if (!Send()) {
       Break();
     }
   }
 }
 
 bool Client::Connection::Send() {
-  const ssize_t sent =
-      ::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (sent < 0) {
-    // A refusal may be waiting to be read although the peer no longer listens.
-    return errno == EAGAIN || errno == EINTR || errno == EPIPE || errno == ECONNRESET;
+  if ((line.events(!request.empty()) & POLLOUT) == 0) {
+    return true;
   }
-  request.erase(request.begin(), request.begin() + sent);
+  const auto sent = line.Send(request);
+  if (!sent) {
+    // A refusal may be waiting to be read although the peer no longer listens.
+    return sent.error().error == EPIPE || sent.error().error == ECONNRESET;
+  }
+  request.erase(request.begin(), request.begin() + static_cast<std::ptrdiff_t>(*sent));
   return true;
 }
 
 std::size_t Client::Connection::Receive(const OnRecords& on_records) {
   auto* bytes = reinterpret_cast<std::byte*>(buffer.data());
   const std::size_t room = buffer.size() * sizeof(DeliveryRecord) - received;
-  const ssize_t got = ::recv(socket.get(), bytes + received, room, MSG_DONTWAIT);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+  const auto got = line.Receive(std::span(bytes + received, room));
+  if (!got) {
+    Stop(got.error());
     return 0;
   }
-  if (got <= 0) {
-    Break();
+  if (*got == 0) {
     return 0;
   }
   heard_at = Now();
-  received += static_cast<std::size_t>(got);
+  received += *got;
   const std::size_t handed = HandOut(on_records);
   if (state == State::kOpen) {
     // Less than a record stays, at the front, and a name that waits for it.
@@ -323,6 +330,7 @@ StreamPosition::Verdict Client::Connection::Judge(const DeliveryRecord& record,
   const Verdict verdict = after.Take(record);
   if (after.greeted()) {
     strangers = 0;
+    is_known = true;
   }
   if (record.kind == RecordKind::kBookmark && verdict == Verdict::kKeep) {
     back_off.Succeeded();
@@ -334,7 +342,12 @@ void Client::Connection::Stop(Verdict verdict, const DeliveryRecord& record) {
   const bool is_stranger = verdict == Verdict::kBroken && !position.greeted();
   strangers += is_stranger ? 1 : 0;
   Break();
-  if (verdict == Verdict::kHopeless) {
+  if (record.kind == RecordKind::kError &&
+      static_cast<DeliveryError>(record.reason) == DeliveryError::kWrongTransport) {
+    hopeless = subscription.address +
+               ": needed an address in the clear, found: " + DescribeError(record) +
+               "; write \"tls:\" before it, and name its authority";
+  } else if (verdict == Verdict::kHopeless) {
     hopeless = subscription.address + ": the subscription was refused: " + DescribeError(record) +
                "; mend the request, or subscribe from a snapshot";
   } else if (strangers >= kMostStrangers) {
@@ -344,8 +357,20 @@ void Client::Connection::Stop(Verdict verdict, const DeliveryRecord& record) {
   }
 }
 
+// What TLS did not like is not mended by trying again, unless it has been well before: then
+// somebody is about to mend it.
+void Client::Connection::Stop(const Line::Fault& fault) {
+  Break();
+  if (fault.text.empty() || is_known || ++strangers < kMostStrangers) {
+    return;
+  }
+  hopeless = subscription.address + ": needed flatline-control over TLS 1.3, " + fault.text +
+             "; check the address, the authority's certificates (ca) and the server's name, or "
+             "write \"plain:\" before the address where it is served in the clear";
+}
+
 void Client::Connection::Break() {
-  socket.Close();
+  line.Close();
   state = State::kWaiting;
   received = 0;
   request.clear();
@@ -406,7 +431,7 @@ std::uint64_t Client::reconnections() const noexcept {
 }
 
 int Client::descriptor() const noexcept {
-  return connection_->socket.get();
+  return connection_->line.descriptor();
 }
 
 }  // namespace flatline

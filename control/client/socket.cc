@@ -20,6 +20,8 @@ namespace flatline {
 namespace {
 
 constexpr std::string_view kUnixPrefix = "unix:";
+constexpr std::string_view kTlsPrefix = "tls:";
+constexpr std::string_view kPlainPrefix = "plain:";
 
 SocketAddress UnixAddress(std::string_view path) {
   SocketAddress out;
@@ -51,6 +53,15 @@ SocketAddress InternetAddress(std::string_view host, std::uint16_t port) {
   return out;
 }
 
+bool IsLoopback(const SocketAddress& address) {
+  if (address.storage.ss_family == AF_INET6) {
+    const auto& number = reinterpret_cast<const sockaddr_in6&>(address.storage).sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(&number);
+  }
+  const auto& number = reinterpret_cast<const sockaddr_in&>(address.storage).sin_addr;
+  return ntohl(number.s_addr) >> 24 == 127;
+}
+
 // A peer that vanished without a word is noticed in half a minute: bookmarks flow one way only.
 void WatchPeer(int descriptor) {
   const auto set = [descriptor](int level, int option, int value) {
@@ -70,23 +81,29 @@ std::expected<SocketAddress, std::string> ParseSocketAddress(const std::string& 
       "needed an address such as \"unix:/run/flatline/control.sock\", \"127.0.0.1:17997\" or "
       "\"[::1]:17997\", found \"" +
       text + "\"; write one of these");
-  const std::string_view view(text);
+  std::string_view view(text);
   if (view.starts_with(kUnixPrefix)) {
     const std::string_view path = view.substr(kUnixPrefix.size());
     const bool fits = !path.empty() && path.size() < sizeof(sockaddr_un::sun_path);
     return fits ? std::expected<SocketAddress, std::string>(UnixAddress(path)) : error;
   }
+  const bool is_tls = view.starts_with(kTlsPrefix);
+  const bool is_plain = view.starts_with(kPlainPrefix);
+  view.remove_prefix(is_tls ? kTlsPrefix.size() : is_plain ? kPlainPrefix.size() : 0);
   const std::size_t colon = view.rfind(':');
   if (colon == std::string_view::npos) {
     return error;
   }
   std::uint16_t port = 0;
-  const char* end = text.data() + text.size();
-  const auto [rest, fault] = std::from_chars(text.data() + colon + 1, end, port);
-  const SocketAddress address = InternetAddress(view.substr(0, colon), port);
+  const char* end = view.data() + view.size();
+  const auto [rest, fault] = std::from_chars(view.data() + colon + 1, end, port);
+  const std::string_view host = view.substr(0, colon);
+  SocketAddress address = InternetAddress(host, port);
   if (fault != std::errc{} || rest != end || port == 0 || address.length == 0) {
     return error;
   }
+  address.is_encrypted = is_tls || (!is_plain && !IsLoopback(address));
+  address.host = host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
   return address;
 }
 

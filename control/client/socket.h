@@ -12,9 +12,12 @@ namespace flatline {
 struct SocketAddress {
   sockaddr_storage storage{};
   socklen_t length = 0;
+  bool is_encrypted = false;  // TLS is to be spoken there
+  std::string host{};         // the number, of an address that is not Unix
 };
 
-// "unix:/path", "127.0.0.1:17997", "[::1]:17997".
+// "unix:/path", "127.0.0.1:17997", "[::1]:17997". TLS is spoken where others could listen: not on a
+// Unix socket, nor on loopback; "tls:" before the address makes it so, "plain:" makes it not so.
 [[nodiscard]] std::expected<SocketAddress, std::string> ParseSocketAddress(const std::string& text);
 
 class Socket {

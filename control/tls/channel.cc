@@ -61,6 +61,7 @@ struct TlsBio {
     return size;
   }
 
+  // NOLINTNEXTLINE(google-runtime-int): OpenSSL's
   static long Control(BIO* /*bio*/, int command, long /*number*/, void* /*pointer*/) {
     return command == BIO_CTRL_FLUSH ? 1 : 0;
   }
@@ -198,13 +199,6 @@ void TlsChannel::Sent(std::size_t bytes) {
   }
 }
 
-void TlsChannel::CutOff() {
-  if (state_ != State::kEnded) {
-    Fail(state_ == State::kShaking ? "found the connection closed amid the handshake"
-                                   : "found the connection cut off");
-  }
-}
-
 // What a call that did not succeed means.
 void TlsChannel::Judge(int result) {
   switch (SSL_get_error(ssl_.get(), result)) {
@@ -231,7 +225,7 @@ void TlsChannel::Fail(std::string found) {
 }
 
 std::string TlsChannel::DescribeFault() const {
-  const unsigned long code = ERR_peek_error();
+  const auto code = ERR_peek_error();
   const int reason = ERR_GET_REASON(code);
   if (ERR_GET_LIB(code) == ERR_LIB_SSL && reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
     return std::string("found a certificate that is not to be trusted: ") +

@@ -71,9 +71,6 @@ class TlsChannel {
   // clear that this is not.
   [[nodiscard]] bool was_addressed_in_the_clear() const noexcept { return in_the_clear_; }
 
-  // The connection has ended: after close_notify, or else by force.
-  void CutOff();
-
  private:
   friend struct TlsBio;
 

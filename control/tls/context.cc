@@ -37,7 +37,7 @@ struct Freer {
 
 // What OpenSSL has to say of what went wrong first, since it was last asked.
 std::string TakeFault() {
-  const unsigned long code = ERR_peek_error();
+  const auto code = ERR_peek_error();
   const char* const reason = ERR_SYSTEM_ERROR(code)
                                  ? std::strerror(static_cast<int>(ERR_GET_REASON(code)))
                                  : ERR_reason_error_string(code);
@@ -97,7 +97,7 @@ std::string NameOf(const X509* certificate) {
   const std::unique_ptr<BIO, Freer> text(BIO_new(BIO_s_mem()));
   X509_NAME_print_ex(text.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
   char* bytes = nullptr;
-  const long size = BIO_get_mem_data(text.get(), &bytes);
+  const auto size = BIO_get_mem_data(text.get(), &bytes);
   return size > 0 ? std::string(bytes, static_cast<std::size_t>(size)) : "without a name";
 }
 

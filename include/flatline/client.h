@@ -9,6 +9,7 @@
 #include <flatline/command_ring.h>
 #include <flatline/delivery.h>
 #include <flatline/time.h>
+#include <flatline/tls_trust.h>
 
 #include <cstdint>
 #include <expected>
@@ -22,7 +23,10 @@
 namespace flatline {
 
 struct Subscription {
-  std::string address;  // "unix:/run/flatline/control.sock", "127.0.0.1:17997", "[::1]:17997"
+  // "unix:/run/flatline/control.sock", "127.0.0.1:17997", "[::1]:17997". Elsewhere than on loopback
+  // it is TLS that is spoken, "10.0.0.1:17997", unless "plain:10.0.0.1:17997" says otherwise;
+  // "tls:127.0.0.1:17997" is TLS on loopback too.
+  std::string address;
   RequestKind start = RequestKind::kSubscribeNow;
   std::uint64_t sequence = 0;  // for kSubscribeFrom
   std::uint8_t liveness_mask = 0xFF;
@@ -40,6 +44,7 @@ struct Subscription {
   bool acknowledge_later = false;  // the cursor moves by Client::Acknowledge alone
   std::string token{};             // who asks
   std::uint32_t summary_ms = 0;    // counts of each group so often, in place of transitions; 0: no
+  TlsTrust trust{};                // over TLS: whom to believe, and who we are
 };
 
 class Client {
@@ -96,15 +101,16 @@ struct AdminResult {
   CommandStatus status = CommandStatus::kDone;
 };
 
-// Carries out the entries over control's Unix socket ("unix:PATH"), or over TCP with a token that
-// may; in order, in batches; calls `on_result` for each. Gives up when nothing has happened for
-// `timeout`. Doing an entry twice is harmless, so after an error the rest, or all of it, may be
-// tried again.
+// Carries out the entries over control's Unix socket ("unix:PATH"), or over TCP, with TLS where a
+// subscription would have it, with a token that may; in order, in batches; calls `on_result` for
+// each. Gives up when nothing has happened for `timeout`. Doing an entry twice is harmless, so
+// after an error the rest, or all of it, may be tried again.
 [[nodiscard]] std::expected<void, std::string> Administer(
     const std::string& address,
     std::span<const AdminEntry> entries,
     Duration timeout,
     const std::function<void(const AdminResult&)>& on_result,
-    const std::string& token = {});
+    const std::string& token = {},
+    const TlsTrust& trust = {});
 
 }  // namespace flatline

@@ -48,6 +48,13 @@ typedef struct FlatlineSubscription {
   const char* token;
   int want_names;       // for FlatlinePollEach
   uint32_t summary_ms;  // counts of each group so often, in place of transitions; 0: no
+  // Over TLS, which is spoken wherever is not loopback, and on loopback by "tls:127.0.0.1:17997";
+  // "plain:" before an address says no. Files in PEM; NULL or "": those that this system trusts,
+  // the number in the address, none, none.
+  const char* ca;
+  const char* server_name;
+  const char* certificate;
+  const char* key;
 } FlatlineSubscription;
 
 typedef struct FlatlineSubscriber FlatlineSubscriber;

@@ -70,9 +70,6 @@ class SealedPeer {
         plaintext_.insert(plaintext_.end(), room.begin(), room.begin() + got);
       }
     }
-    if (peer_.closed) {
-      channel_.CutOff();
-    }
   }
 
   [[nodiscard]] std::vector<DeliveryRecord> Records() const {
