@@ -89,7 +89,9 @@ class LineReader {
       return Fault("\"" + std::string(key) + "\": not JSON");
     }
     if (type == json_type::null) {
-      return from.is_null() ? Result{} : Fault("not JSON");
+      bool is_null = false;  // "nothing" begins like null, and is an error, not a false
+      return from.is_null().get(is_null) == simdjson::SUCCESS && is_null ? Result{}
+                                                                         : Fault("not JSON");
     }
     if (key == "labels") {
       object labels;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdint>
 #include <new>
 
 namespace flatline {
@@ -12,9 +13,23 @@ namespace {
 // A queue that was last empty longer ago than this is never emptied: so long a wait for a verdict
 // is to be announced.
 constexpr Duration kLeastOverload{100'000'000};
+constexpr Duration kMostAhead{3'600'000'000'000};
 
 Duration OverloadOf(Duration stall) noexcept {
   return std::max(kLeastOverload, 10 * stall);
+}
+
+// What a predecessor on this machine cannot have written is not reckoned with. The horizon may lie
+// ahead of the clock, by blindness that was reported late.
+bool HasPossibleTimes(const RegionHeader& header, Instant now) noexcept {
+  const std::int64_t most = now.time_since_epoch().count();
+  const auto is_possible = [most](const std::atomic<std::int64_t>& ns, Duration ahead) {
+    const std::int64_t value = ns.load(std::memory_order_acquire);
+    return value >= 0 && value <= most + ahead.count();
+  };
+  return is_possible(header.horizon_ns, kMostAhead) &&
+         is_possible(header.blind_total_ns, kMostAhead) &&
+         is_possible(header.accounted_ns, Duration{});
 }
 
 }  // namespace
@@ -22,6 +37,11 @@ Duration OverloadOf(Duration stall) noexcept {
 std::expected<std::unique_ptr<Engine>, std::string> Engine::Create(const RegionView& region,
                                                                    const EngineOptions& options,
                                                                    Instant now) {
+  if (!HasPossibleTimes(region.header(), now)) {
+    return std::unexpected(std::string(
+        "engine: needed a region whose times are before now, found others; it is damaged: start "
+        "the dataplane with --cold"));
+  }
   std::unique_ptr<Engine> engine(new Engine(region, options));
   const Inheritance past = engine->Inherit(now);
   HearingClock clock(past.since, past.blind_total, OverloadOf(options.stall));

@@ -43,7 +43,9 @@ bool Housekeeping::CarryOutOne(const Moment& moment,
     return false;
   }
   if (!unsent_) {
-    unsent_ = shard.Execute(*command, moment, ring, tally);
+    // A copy: what was checked is then what is done, whatever control writes meanwhile.
+    const Command taken = *command;
+    unsent_ = shard.Execute(taken, moment, ring, tally);
     if (!unsent_) {
       return false;
     }

@@ -186,7 +186,6 @@ std::optional<CommandResult> Shard::Execute(const Command& command,
   } else if (!Retire(out.slot, turn)) {
     return std::nullopt;
   }
-  tally.Add(Counter::kCommands);
   return out;
 }
 

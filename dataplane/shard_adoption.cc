@@ -52,7 +52,8 @@ void Shard::AdoptRecord(Slot slot) noexcept {
 }
 
 void Shard::Reapply(const Transition& told, HearingInstant now) noexcept {
-  if (told.kind == TransitionKind::kBlind || told.slot < table_.FirstSlot(0) ||
+  if (told.kind == TransitionKind::kBlind ||
+      static_cast<std::size_t>(told.liveness) >= kLivenesses || told.slot < table_.FirstSlot(0) ||
       told.slot - table_.FirstSlot(0) >= table_.capacity()) {
     return;
   }

@@ -2,6 +2,7 @@
 
 #include "bench/generator/toml_reader.h"
 
+#include <algorithm>
 #include <array>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -223,6 +224,10 @@ std::expected<Scenario, std::string> ParseScenario(std::string_view text, const 
   } catch (const toml::parse_error& error) {
     const auto& at = error.source().begin;
     errors.push_back(fmt::format("{}:{}:{}: {}", name, at.line, at.column, error.description()));
+  }
+  for (std::string& error : errors) {  // a key may hold a line's end, or move a terminal's cursor
+    std::ranges::replace_if(
+        error, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7F'; }, '?');
   }
   return std::unexpected(fmt::format("{}", fmt::join(errors, "\n")));
 }

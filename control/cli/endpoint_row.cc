@@ -1,5 +1,6 @@
 #include "control/cli/endpoint_row.h"
 
+#include "control/cli/record_text.h"
 #include "control/cli/status_text.h"
 
 #include <algorithm>
@@ -37,7 +38,7 @@ std::string ProfileName(const RegionView& region, ProfileId id) {
     return std::to_string(id);
   }
   const std::array<char, 32>& name = region.header().profiles[id].name;
-  return {name.begin(), std::ranges::find(name, '\0')};
+  return Printable({name.begin(), std::ranges::find(name, '\0')});
 }
 
 bool IsIn(std::uint32_t mask, std::size_t bit) {
@@ -56,7 +57,10 @@ std::optional<EndpointRow> ReadRow(const RegionView& region, Slot slot, Instant 
   const auto state = EndpointState::Unpack(record.state.load(std::memory_order_relaxed));
   const auto heard = Heard::Unpack(record.heard.load(std::memory_order_relaxed));
   const auto arrival = Arrival::Unpack(record.arrival.load(std::memory_order_relaxed));
-  const Duration blind{region.header().blind_total_ns.load(std::memory_order_relaxed)};
+  const Duration blind =
+      std::clamp(Duration{region.header().blind_total_ns.load(std::memory_order_relaxed)},
+                 Duration{},
+                 now.time_since_epoch());
   const HearingInstant hearing_now{now.time_since_epoch() - blind};
   out.slot = slot;
   out.worker = slot / region.shape().slots_per_worker;

@@ -1,5 +1,7 @@
 #include "control/cli/observation.h"
 
+#include "control/cli/record_text.h"
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -22,14 +24,20 @@ bool Exists(std::uint32_t pid) {
   return pid != 0 && (::kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM);
 }
 
+// The region is anybody's bytes: an instant or a span that cannot be is taken for the nearest that
+// can, so that nothing reckoned from it overflows.
+Duration Possible(std::int64_t ns, Instant now) {
+  return std::clamp(Duration{ns}, Duration{}, now.time_since_epoch());
+}
+
 // Zero for what never was, and for a clock that ran ahead of ours.
 Duration Since(std::int64_t then_ns, Instant now) {
-  return then_ns == 0 ? Duration{} : std::max(Duration{}, now - Instant{Duration{then_ns}});
+  return then_ns == 0 ? Duration{} : now.time_since_epoch() - Possible(then_ns, now);
 }
 
 template <std::size_t kSize>
 std::string Text(const std::array<char, kSize>& chars) {
-  return {chars.begin(), std::ranges::find(chars, '\0')};
+  return Printable({chars.begin(), std::ranges::find(chars, '\0')});
 }
 
 WorkerObservation ObserveWorker(const RegionView& region, unsigned worker, Instant now) {
@@ -106,10 +114,10 @@ Observation Observe(const RegionView& region, const std::string& path, Instant n
   out.running = Since(header.started_ns.load(std::memory_order_relaxed), now);
   const std::int64_t deaf_since = header.deaf_since_ns.load(std::memory_order_relaxed);
   out.deaf = Since(deaf_since, now);
-  out.blind = Duration{header.blind_total_ns.load(std::memory_order_relaxed)};
-  const Duration horizon{header.horizon_ns.load(std::memory_order_relaxed)};
-  const Instant heard_until = deaf_since != 0 ? Instant{Duration{deaf_since}} : now;
-  out.horizon_lag = std::max(Duration{}, heard_until.time_since_epoch() - out.blind - horizon);
+  out.blind = Possible(header.blind_total_ns.load(std::memory_order_relaxed), now);
+  const Duration horizon = Possible(header.horizon_ns.load(std::memory_order_relaxed), now);
+  const Duration heard_until = now.time_since_epoch() - out.deaf;
+  out.horizon_lag = std::max(Duration{}, heard_until - out.blind - horizon);
   out.closed = header.enrolment_closed.load(std::memory_order_relaxed) != 0;
   const ControlSection& control = region.control();
   out.control_pid = control.control_pid.load(std::memory_order_relaxed);

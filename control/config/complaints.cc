@@ -25,6 +25,13 @@ std::size_t EditDistance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+// A key or a piece of the file in a complaint may hold a line's end, or move a terminal's cursor.
+std::string InOneLine(std::string text) {
+  std::ranges::replace_if(
+      text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7F'; }, '?');
+  return text;
+}
+
 }  // namespace
 
 std::string Complaints::Text() const {
@@ -33,7 +40,7 @@ std::string Complaints::Text() const {
   std::string out;
   for (const Entry& entry : ordered) {
     out += (out.empty() ? "" : "\n") + file_ + ":" + std::to_string(entry.place.line) + ":" +
-           std::to_string(entry.place.column) + ": " + entry.text;
+           std::to_string(entry.place.column) + ": " + InOneLine(entry.text);
   }
   return out;
 }

@@ -90,6 +90,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"a broken id", "{\"id\":1.5}\n", 1, 7, "not a whole number"},
         Bad{"an id that is a list", "{\"id\":[1]}\n", 1, 7, "neither a number nor a string"},
         Bad{"a name that is a number", "{\"name\":5}\n", 1, 9, "name: not a string"},
+        Bad{"a word that begins like null", "{\"id\":1,\"name\":nudl}\n", 1, 16, "not JSON"},
         Bad{"labels that are a list", "{\"id\":1,\"labels\":[]}\n", 1, 18, "needs an object"},
         Bad{"a label that is a number",
             "{\"id\":1,\"labels\":{\"u\":3}}\n",

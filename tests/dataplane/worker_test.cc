@@ -9,9 +9,11 @@
 #include <flatline/time.h>
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -202,6 +204,11 @@ TEST_F(WorkerTest, CarriesOutCommandsAndReturnsTheirResults) {
   EXPECT_EQ(Told()[0].reason, Reason::kRetired);
   EXPECT_EQ(Command({.id = 9, .ticket = 45, .kind = CommandKind::kRetire}).status,
             CommandStatus::kUnknownEndpoint);
+  TurnsUntil(now_ + Milliseconds(20));
+  EXPECT_EQ(region_.view().dataplane().counters[0][Counter::kCommands] +
+                region_.view().dataplane().counters[1][Counter::kCommands],
+            5U)
+      << "each counted once";
 }
 
 TEST_F(WorkerTest, CallsAnEndpointDeadThatWasEnrolledAndNeverSpoke) {
@@ -257,6 +264,39 @@ TEST_F(WorkerTest, AnAdoptedRegionGoesOnWhereItStopped) {
   EXPECT_EQ(Told()[0].reason, Reason::kDeadlineMissed);
   EXPECT_EQ(region_.view().dataplane().counters[0][Counter::kFrames], frames + 1)
       << "counters grow on";
+}
+
+TEST_F(WorkerTest, RefusesARegionWhoseTimesCannotBe) {
+  RegionHeader& header = region_.view().header();
+  TurnsUntil(now_ + Milliseconds(10));
+  engine_.reset();
+  for (std::atomic<std::int64_t>* ns :
+       {&header.horizon_ns, &header.blind_total_ns, &header.accounted_ns}) {
+    for (const std::int64_t never : {std::int64_t{-1}, std::int64_t{9'223'372'036'854'775'807}}) {
+      const std::int64_t before = ns->exchange(never);
+      const auto engine = Engine::Create(region_.view(), {}, now_);
+      ASSERT_FALSE(engine.has_value());
+      EXPECT_NE(engine.error().find("--cold"), std::string::npos) << engine.error();
+      ns->store(before);
+    }
+  }
+  EXPECT_TRUE(Engine::Create(region_.view(), {}, now_).has_value());
+}
+
+TEST_F(WorkerTest, MakesNoVerdictThatCannotBeAtAdoption) {
+  Beat(7);
+  TurnsUntil(now_ + Milliseconds(310));
+  const Transition last = Told().back();
+  engine_.reset();
+  const RegionView& view = region_.view();
+  const unsigned owner = last.slot / view.shape().slots_per_worker;
+  const std::uint64_t head = view.dataplane().transition_heads[owner].value.load();
+  Transition& forged = view.transitions(owner)[(head - 1) & (view.transitions(owner).size() - 1)];
+  forged = last;
+  forged.from = last.to;
+  forged.liveness = static_cast<Liveness>(200);
+  Start();
+  EXPECT_EQ(EndpointState::Unpack(view.records()[last.slot].state.load()).liveness, last.liveness);
 }
 
 TEST_F(WorkerTest, AVerdictThatWasToldAndNotMadeIsMadeAtAdoptionAndNotToldAgain) {

@@ -162,6 +162,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "[dataplain]\n",
                 "f:1:2: unknown key dataplain; did you mean "
                 "dataplane?"},
+        Refusal{"LineEndInKey", "\"a\\nzzzzz\" = 1\n", "f:1:1: unknown key a?zzzzz; remove it"},
         Refusal{"UnknownFarOff", "zzzzzz = 1\n", "f:1:1: unknown key zzzzzz; remove it"},
         Refusal{"WrongType",
                 "[dataplane]\n  endpoints = \"many\"\n",
