@@ -5,6 +5,7 @@ library: what a stranger would write. Checks of each record what the header prom
 import collections
 import select
 import socket
+import ssl
 import struct
 import time
 
@@ -22,7 +23,7 @@ LIVENESS, HEALTH, BLIND, RESET = 1, 2, 3, 4
 NAME, SUMMARY = 24, 25
 HELLO, BOOKMARK, GAP, SNAPSHOT_BEGIN, SNAPSHOT_ROW, SNAPSHOT_END, ERROR = 16, 17, 18, 19, 20, 21, 22
 UNKNOWN, ALIVE, SUSPECT, DEAD, LEFT = range(5)
-BAD_REQUEST, FUTURE_SEQUENCE, NOT_PERMITTED, BAD_TOKEN = 1, 2, 6, 11
+BAD_REQUEST, FUTURE_SEQUENCE, NOT_PERMITTED, BAD_TOKEN, WRONG_TRANSPORT = 1, 2, 6, 11, 12
 FROM, NOW, SNAPSHOT = 1, 2, 3
 
 
@@ -48,8 +49,11 @@ def crc32c(data):
 assert crc32c(b"123456789") == 0xE3069283  # RFC 3720
 
 
-def connect(address):
-    """A stream socket to "unix:PATH" or "HOST:PORT"."""
+def connect(address, tls=None):
+    """A stream socket to "unix:PATH" or "HOST:PORT", over TLS by the SSLContext where there is one."""
+    if tls:
+        host = address.rsplit(":", 1)[0]
+        return tls.wrap_socket(connect(address), server_hostname=host, suppress_ragged_eofs=False)
     if address.startswith("unix:"):
         out = socket.socket(socket.AF_UNIX)
         out.connect(address[len("unix:"):])
@@ -78,8 +82,9 @@ class Subscriber:
     `sequence` the last one accounted for; `names` the name told with each endpoint's last record,
     `summaries` (group, or None for the sum, and counts) as they came."""
 
-    def __init__(self, address, start=NOW, sequence=0, mask=0xFF, groups=(), names=False, text=""):
-        self._socket = connect(address)
+    def __init__(self, address, start=NOW, sequence=0, mask=0xFF, groups=(), names=False, text="",
+                 tls=None):
+        self._socket = connect(address, tls)
         self._start = start
         self._rest = b""
         self._name = b""
@@ -90,10 +95,16 @@ class Subscriber:
         self.hello = None
         self.sequence = sequence
         self.closed = False
+        self.cut_off = False  # closed, and not by the word of TLS for it
         self._socket.sendall(request(start, sequence, mask, groups, names, text))
         self._socket.setblocking(False)
         if not self.until(lambda: self.hello or self.closed, 10):
             raise AssertionError("no hello in 10 s")
+
+    @property
+    def certificate(self):
+        """The other end's, in DER."""
+        return self._socket.getpeercert(binary_form=True)
 
     def close(self):
         self._socket.close()
@@ -127,10 +138,13 @@ class Subscriber:
     def _receive(self):
         try:
             data = self._socket.recv(1 << 20)
-        except BlockingIOError:
+            while isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+                data += self._socket.recv(1 << 20)
+        except (BlockingIOError, ssl.SSLWantReadError):
             return
-        except ConnectionResetError:
+        except (ConnectionResetError, ssl.SSLEOFError):
             data = b""
+            self.cut_off = True
         self.closed = self.closed or not data
         data = self._rest + data
         whole = len(data) // SIZE * SIZE
