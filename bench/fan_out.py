@@ -32,6 +32,11 @@ journal = "{directory}/journal"
 bookmark = "1m"
 subscribers = 20000
 """
+TLS = """
+tls_loopback = true
+tls_certificate = "{directory}/tls.pem"
+tls_key = "{directory}/tls.key"
+"""
 
 
 def free_port():
@@ -40,11 +45,23 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def make_certificate(directory):
+    """Signed by itself, so its own authority."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{directory}/tls.key", "-out",
+                    f"{directory}/tls.pem", "-subj", "/CN=bench", "-days", "1", "-addext",
+                    "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    os.chmod(f"{directory}/tls.key", 0o400)
+
+
 @contextlib.contextmanager
 def server(kind, directory, port):
-    if kind == "flatline":
+    if kind in ("flatline", "tls"):
         config = pathlib.Path(directory) / "flatline.toml"
-        config.write_text(CONFIG.format(directory=directory, port=port))
+        if kind == "tls":
+            make_certificate(directory)
+        config.write_text((CONFIG + (TLS if kind == "tls" else "")).format(directory=directory,
+                                                                           port=port))
         command = [BUILD / "control/flatline-control", "--config", config]
     elif kind == "nats":
         command = ["nats-server", "-a", "127.0.0.1", "-p", str(port)]

@@ -1,11 +1,12 @@
 // How many deliveries a server makes for each second of its processor time, in rounds: a window of
 // messages is published, and the next one when every subscriber has it, so that nothing coalesces
 // but what is told together. `fan_out_bench KIND DIRECTORY PORT PID SUBSCRIBERS WINDOW SECONDS`,
-// where KIND is flatline (control beside it has DIRECTORY as its region_directory; started by
-// bench/fan_out.py), nats or redis. Messages of 64 bytes. Prints deliveries per second of the
-// server's processor time.
+// where KIND is flatline or tls (control beside it has DIRECTORY as its region_directory, and for
+// TLS its certificate there; started by bench/fan_out.py), nats or redis. Messages of 64 bytes.
+// Prints deliveries per second of the server's processor time.
 #include "bench/crowd.h"
 #include "bench/fed_region.h"
+#include "bench/sealed_crowd.h"
 
 #include <flatline/delivery.h>
 
@@ -55,7 +56,8 @@ struct Source {
   std::size_t delivered = kMessage;
 };
 
-Source Flatline(Crowd& crowd,
+template <typename AnyCrowd>
+Source Flatline(AnyCrowd& crowd,
                 std::uint16_t port,
                 std::size_t subscribers,
                 std::size_t window,
@@ -107,6 +109,46 @@ Source Peer(
           delivered.size()};
 }
 
+struct Plan {
+  std::string kind;
+  std::string directory;
+  std::uint16_t port;
+  std::string pid;
+  std::size_t subscribers;
+  std::size_t window;
+  double seconds;
+};
+
+template <typename AnyCrowd>
+void Measure(const Plan& plan, AnyCrowd& crowd, const Source& source) {
+  while (crowd.Take(200) != 0) {  // the reset, which begins our stream
+  }
+  using Clock = std::chrono::steady_clock;
+  const double cpu_before = CpuSeconds(plan.pid);
+  const auto begin = Clock::now();
+  const auto end = begin + std::chrono::milliseconds(static_cast<int>(plan.seconds * 1e3));
+  std::size_t rounds = 0;
+  for (; Clock::now() < end; ++rounds) {
+    source.publish();
+    for (std::size_t left = plan.subscribers * plan.window * source.delivered; left != 0;) {
+      const std::size_t got = crowd.Take(2000);
+      FLATLINE_CHECK(got != 0 && got <= left);
+      left -= got;
+    }
+  }
+  const double cpu = CpuSeconds(plan.pid) - cpu_before;
+  const double wall = std::chrono::duration<double>(Clock::now() - begin).count();
+  const auto deliveries = static_cast<double>(rounds * plan.window * plan.subscribers);
+  std::printf("%s %zu subscribers, windows of %zu: %.0f deliveries, %.2f s, %.2f s of the server\n",
+              plan.kind.c_str(),
+              plan.subscribers,
+              plan.window,
+              deliveries,
+              wall,
+              cpu);
+  std::printf("delivery.%s_w%zu %.4g 1/s\n", plan.kind.c_str(), plan.window, deliveries / cpu);
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -114,41 +156,23 @@ int main(int count, char** arguments) {
     std::fputs("usage: fan_out_bench KIND DIRECTORY PORT PID SUBSCRIBERS WINDOW SECONDS\n", stderr);
     return 2;
   }
-  const std::string kind = arguments[1];
-  const std::string pid = arguments[4];
-  const auto port = static_cast<std::uint16_t>(std::atoi(arguments[3]));
-  const auto subscribers = static_cast<std::size_t>(std::atoi(arguments[5]));
-  const auto window = static_cast<std::size_t>(std::atoi(arguments[6]));
+  const Plan plan{.kind = arguments[1],
+                  .directory = arguments[2],
+                  .port = static_cast<std::uint16_t>(std::atoi(arguments[3])),
+                  .pid = arguments[4],
+                  .subscribers = static_cast<std::size_t>(std::atoi(arguments[5])),
+                  .window = static_cast<std::size_t>(std::atoi(arguments[6])),
+                  .seconds = std::atof(arguments[7])};
+  if (plan.kind == "tls") {
+    flatline::SealedCrowd crowd(plan.directory + "/tls.pem");
+    Measure(plan, crowd, Flatline(crowd, plan.port, plan.subscribers, plan.window, plan.directory));
+    return 0;
+  }
   Crowd crowd;
-  const Source source = kind == "flatline"
-                            ? Flatline(crowd, port, subscribers, window, arguments[2])
-                            : Peer(crowd, kind == "nats", port, subscribers, window);
-  while (crowd.Take(200) != 0) {  // the reset, which begins our stream
-  }
-  using Clock = std::chrono::steady_clock;
-  const double cpu_before = CpuSeconds(pid);
-  const auto begin = Clock::now();
-  const auto end =
-      begin + std::chrono::milliseconds(static_cast<int>(std::atof(arguments[7]) * 1e3));
-  std::size_t rounds = 0;
-  for (; Clock::now() < end; ++rounds) {
-    source.publish();
-    for (std::size_t left = subscribers * window * source.delivered; left != 0;) {
-      const std::size_t got = crowd.Take(2000);
-      FLATLINE_CHECK(got != 0 && got <= left);
-      left -= got;
-    }
-  }
-  const double cpu = CpuSeconds(pid) - cpu_before;
-  const double wall = std::chrono::duration<double>(Clock::now() - begin).count();
-  const auto deliveries = static_cast<double>(rounds * window * subscribers);
-  std::printf("%s %zu subscribers, windows of %zu: %.0f deliveries, %.2f s, %.2f s of the server\n",
-              kind.c_str(),
-              subscribers,
-              window,
-              deliveries,
-              wall,
-              cpu);
-  std::printf("delivery.%s_w%zu %.4g 1/s\n", kind.c_str(), window, deliveries / cpu);
+  const Source source =
+      plan.kind == "flatline"
+          ? Flatline(crowd, plan.port, plan.subscribers, plan.window, plan.directory)
+          : Peer(crowd, plan.kind == "nats", plan.port, plan.subscribers, plan.window);
+  Measure(plan, crowd, source);
   return 0;
 }

@@ -87,6 +87,8 @@ BENCHES = [
     Bench("delivery.py", ("delivery.one_",)),
     # control fed through a region: a hundred subscribers, ten thousand, a storm, a whole table
     Bench("crowd.py", ("delivery.latency", "delivery.many", "delivery.storm", "delivery.snapshot")),
+    # a hundred subscribers over TLS, beside the same in the clear
+    Bench("tls_cost.py", ("delivery.tls_",)),
     # a thousand subscribers, beside nats-server and redis-server
     Bench("fan_out.py", ("delivery.ratio_to", "delivery.per_core_second"),
           peers=("nats-server", "redis-server")),
