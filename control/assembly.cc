@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fmt/format.h>
+#include <malloc.h>
 #include <memory>
 #include <spdlog/spdlog.h>
 #include <system_error>
@@ -65,6 +66,13 @@ std::expected<Publishers, std::string> StartPublishers(std::uint32_t count,
   return out;
 }
 
+// Each send over TLS takes buffers and gives them back. Their pages stay: asking the kernel for them
+// anew cost more than to encrypt. These are the bounds that the allocator itself moves up to.
+void KeepFreedPages() {
+  ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
+}
+
 // Null: there is no TLS. Read anew with the tokens.
 std::expected<std::unique_ptr<TlsCredentials>, std::string> LoadCredentials(
     const ControlConfig& config, Service& service) {
@@ -76,6 +84,7 @@ std::expected<std::unique_ptr<TlsCredentials>, std::string> LoadCredentials(
                                    .client_ca = config.tls_client_ca},
                                   ReadWall());
   if (out) {
+    KeepFreedPages();
     spdlog::info("TLS 1.3 by {}", (*out)->current()->description());
     service.OnReload([credentials = out->get()] { return credentials->Reload(ReadWall()); });
   }
