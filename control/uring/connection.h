@@ -26,7 +26,7 @@ class Connection final : public Completer, public Carrier {
   static constexpr std::size_t kMostDrained = std::size_t{256} << 10;
   // Encrypted at once: four records of TLS.
   static constexpr std::size_t kMostSealed = std::size_t{64} << 10;
-  // Handshakes that are answered in a turn, half a millisecond of signing each: many who come at
+  // Handshakes that are answered in a turn, a good half of a millisecond each: many who come at
   // once, or who come for this alone, wait for each other and keep no subscriber waiting.
   static constexpr unsigned kMostHandshakes = 1;
 
