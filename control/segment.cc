@@ -275,11 +275,37 @@ SegmentScan Scan(const Segment& segment) {
   return out;
 }
 
+namespace {
+
+template <typename Seal>
+[[gnu::always_inline]] inline std::size_t CountSealed(std::span<const DeliveryRecord> records,
+                                                      std::uint64_t sequence,
+                                                      Seal seal) noexcept {
+  std::size_t out = 0;
+  while (out != records.size() && records[out].sequence == sequence + out &&
+         records[out].crc == seal(records[out])) {
+    ++out;
+  }
+  return out;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("sse4.2"))) std::size_t CountByInstruction(
+    std::span<const DeliveryRecord> records, std::uint64_t sequence) noexcept {
+  return CountSealed(records, sequence, crc::SealByInstruction);
+}
+#endif
+
+}  // namespace
+
+// A loop of its own for the instruction: the seal of each record is inlined there only.
 std::size_t CountSound(std::span<const DeliveryRecord> records, std::uint64_t sequence) noexcept {
-  const auto wrong = std::ranges::find_if(records, [&](const DeliveryRecord& record) {
-    return record.sequence != sequence++ || record.crc != SealOf(record);
-  });
-  return static_cast<std::size_t>(wrong - records.begin());
+#if defined(__x86_64__)
+  if (crc::HasInstruction()) {
+    return CountByInstruction(records, sequence);
+  }
+#endif
+  return CountSealed(records, sequence, SealOf);
 }
 
 }  // namespace flatline

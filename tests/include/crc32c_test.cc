@@ -46,6 +46,8 @@ TEST(Crc32c, SealCoversAllButItself) {
     std::memcpy(&flipped, &record, sizeof(record));
     reinterpret_cast<std::uint8_t*>(&flipped)[at] ^= 1;
     EXPECT_NE(SealOf(flipped), seal) << at;
+    const auto sealed = std::as_bytes(std::span{&flipped, 1}).first(offsetof(DeliveryRecord, crc));
+    EXPECT_EQ(SealOf(flipped), crc::ByTable(sealed)) << at;
   }
 }
 
