@@ -41,7 +41,8 @@ std::uint64_t Stamp1(EndpointRecord& record, const Heartbeat& heartbeat, const S
   if (!it.stamps || it.concerns_owner) [[unlikely]] {
     return 1;
   }
-  StampOwn(record, seen, heartbeat.sequence, seen.heard.stamp + 1);
+  StampOwn(record, heartbeat.sequence, seen.heard.stamp + 1);
+  NoteGap(record, seen, shard.detector().sampling(), heartbeat.sequence, seen.heard.stamp + 1);
   return 0;
 }
 

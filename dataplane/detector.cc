@@ -11,7 +11,7 @@ bool IsNewer(std::uint32_t sequence, std::uint32_t known, Arrived arrived) noexc
 }
 
 Timing TimingFor(const Profile& profile) noexcept {
-  return {StampUnits(profile.timeout), StampUnits(profile.confirmation)};
+  return {RuleOf(profile), StampUnits(profile.confirmation)};
 }
 
 Consideration Dropped(DropReason reason) noexcept {
@@ -22,7 +22,7 @@ Consideration Dropped(DropReason reason) noexcept {
 
 Detector::Detector(const std::array<Profile, kMaxProfiles>& profiles,
                    ProfileId default_profile) noexcept
-    : default_profile_(default_profile) {
+    : sampling_(profiles), default_profile_(default_profile) {
   const bool has_default = default_profile < kMaxProfiles && profiles[default_profile].in_use();
   const Timing fallback =
       TimingFor(has_default ? profiles[default_profile] : kBuiltInProfiles.back());
@@ -35,10 +35,13 @@ Detector::Detector(const std::array<Profile, kMaxProfiles>& profiles,
   }
 }
 
-Judgement Detector::Judge(const EndpointState& state, Stamp heard, Stamp horizon) const noexcept {
+Judgement Detector::Judge(const EndpointState& state,
+                          std::uint64_t arrival,
+                          Stamp heard,
+                          Stamp horizon) const noexcept {
   const Timing& timing = TimingOf(state.profile);
   const std::int64_t age = AgeOf(heard, horizon);
-  const std::int64_t suspect_at{timing.timeout};
+  const std::int64_t suspect_at{AllowedSilence(timing.silence, arrival)};
   const std::int64_t dead_at = suspect_at + timing.confirmation;
   switch (state.liveness) {
     case Liveness::kAlive:

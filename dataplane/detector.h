@@ -2,12 +2,16 @@
 // horizon (Judge), and what a heartbeat means for the record it found (Consider). Called by any
 // worker, by value, with time as an argument; changes nothing itself: the shard does (shard.h), as
 // the owner of the record. Assumes profiles that were checked when loaded: timeout and confirmation
-// within 24 hours each. Cost: a few comparisons, no memory beyond 512 bytes of timings.
+// within 24 hours each. Cost: a few comparisons, and what the profile's rule of silence costs
+// (flatline/detectors.h); no memory beyond 2.5 KiB of timings.
 //
 // Stamps lie on a circle of 78 hours. Of it the 4.9 hours ahead of the horizon count as the future
 // and all else as the past, so the longest silence that a profile can ask for (48 hours) fits.
 #pragma once
 
+#include "dataplane/arrival_history.h"
+
+#include <flatline/detectors.h>
 #include <flatline/drop_reason.h>
 #include <flatline/heartbeat.h>
 #include <flatline/profile.h>
@@ -22,7 +26,7 @@ namespace flatline {
 
 // A profile in stamp units, each rounded up.
 struct Timing {
-  std::uint32_t timeout = 0;       // of silence until suspect
+  SilenceRule silence;             // until suspect
   std::uint32_t confirmation = 0;  // of more silence until dead
 };
 
@@ -111,11 +115,13 @@ class Detector {
   // `profiles` by id. `default_profile` stands in for a record whose profile is not in use.
   Detector(const std::array<Profile, kMaxProfiles>& profiles, ProfileId default_profile) noexcept;
 
-  // alive -> suspect at stamp + timeout; suspect -> dead at that + confirmation; suspect -> alive
-  // where the stamp is younger than the timeout; unknown -> dead at stamp (of the enrolment) +
-  // timeout + confirmation. Dead and left ones wait for a heartbeat. One step at a time: judge
-  // again after it has been made.
+  // The timeout is what the profile's rule allows this history. alive -> suspect at stamp +
+  // timeout; suspect -> dead at that + confirmation; suspect -> alive where the stamp is younger
+  // than the timeout; unknown -> dead at stamp (of the enrolment) + timeout + confirmation. Dead
+  // and left ones wait for a heartbeat. One step at a time: judge again after it has been made.
+  // `arrival` is packed, as in the record: most profiles need not open it.
   [[nodiscard]] Judgement Judge(const EndpointState& state,
+                                std::uint64_t arrival,
                                 Stamp heard,
                                 Stamp horizon) const noexcept;
 
@@ -138,6 +144,8 @@ class Detector {
     return profile < kMaxProfiles && ((in_use_ >> profile) & 1U) != 0;
   }
 
+  [[nodiscard]] HistorySampling sampling() const noexcept { return sampling_; }
+
   [[nodiscard]] ProfileId default_profile() const noexcept { return default_profile_; }
 
   [[nodiscard]] const Timing& TimingOf(ProfileId profile) const noexcept {
@@ -149,35 +157,15 @@ class Detector {
 
   std::array<Timing, kMaxProfiles> timings_{};
   std::uint64_t in_use_ = 0;
+  HistorySampling sampling_;
   ProfileId default_profile_;
 };
 
 // How stamps get into records.
 
-// `arrival` after a gap of `gap` stamp units, as RFC 6298 does it: the mean takes an eighth of the
-// error, the mean deviation a quarter of its own.
-constexpr Arrival Smooth(const Arrival& arrival, std::int32_t gap) noexcept {
-  const std::int32_t measured = gap > 0 ? gap : 0;
-  if (arrival.interval == 0) {
-    return {static_cast<std::uint32_t>(measured), static_cast<std::uint32_t>(measured / 2)};
-  }
-  // Both lie below 2^31, and so does what comes out.
-  const std::int32_t error = measured - static_cast<std::int32_t>(arrival.interval);
-  const std::int32_t size = error < 0 ? -error : error;
-  return {arrival.interval + static_cast<std::uint32_t>(error / 8),
-          arrival.deviation + static_cast<std::uint32_t>(
-                                  (size - static_cast<std::int32_t>(arrival.deviation)) / 4)};
-}
-
-// By the owner of the record, after Consider said `stamps`. Plain stores: the line is written once.
-inline void StampOwn(EndpointRecord& record,
-                     const RecordView& seen,
-                     std::uint32_t sequence,
-                     Stamp stamp) noexcept {
+// By the owner of the record, after Consider said `stamps`. A plain store.
+inline void StampOwn(EndpointRecord& record, std::uint32_t sequence, Stamp stamp) noexcept {
   record.heard.store(Heard{stamp, sequence}.Pack(), std::memory_order_relaxed);
-  const Arrival arrival = Arrival::Unpack(record.arrival.load(std::memory_order_relaxed));
-  record.arrival.store(Smooth(arrival, StampDifference(stamp, seen.heard.stamp)).Pack(),
-                       std::memory_order_relaxed);
 }
 
 // The same by any other worker, as of `seen`. False where somebody stored something else in the
@@ -187,16 +175,35 @@ inline bool StampForeign(EndpointRecord& record,
                          std::uint32_t sequence,
                          Stamp stamp) noexcept {
   std::uint64_t expected = seen.heard.Pack();
-  if (!record.heard.compare_exchange_strong(expected,
-                                            Heard{stamp, sequence}.Pack(),
-                                            std::memory_order_acq_rel,
-                                            std::memory_order_relaxed)) {
-    return false;
+  return record.heard.compare_exchange_strong(expected,
+                                              Heard{stamp, sequence}.Pack(),
+                                              std::memory_order_acq_rel,
+                                              std::memory_order_relaxed);
+}
+
+// The gap that a heartbeat ended, into the history. A call, lest the path of those who need none of
+// it be laid out around it.
+[[gnu::noinline]] inline void RememberGap(EndpointRecord& record,
+                                          Heard before,
+                                          Heard after) noexcept {
+  const std::uint64_t word = Remember(record.arrival.load(std::memory_order_relaxed),
+                                      StampDifference(after.stamp, before.stamp),
+                                      after.sequence - before.sequence);
+  record.arrival.store(word, std::memory_order_relaxed);
+}
+
+// After the stamp, by whoever stored it. Not where the gap ended in suspicion: such a pause is told
+// already; were it remembered, the next one would be waited for.
+inline void NoteGap(EndpointRecord& record,
+                    const RecordView& seen,
+                    HistorySampling sampling,
+                    std::uint32_t sequence,
+                    Stamp stamp) noexcept {
+  const EndpointId id = record.id.load(std::memory_order_relaxed);
+  if (sampling.Takes(seen.state.profile, id, sequence) && seen.state.liveness == Liveness::kAlive)
+      [[unlikely]] {
+    RememberGap(record, seen.heard, {stamp, sequence});
   }
-  const Arrival arrival = Arrival::Unpack(record.arrival.load(std::memory_order_relaxed));
-  record.arrival.store(Smooth(arrival, StampDifference(stamp, seen.heard.stamp)).Pack(),
-                       std::memory_order_relaxed);
-  return true;
 }
 
 // By anybody, for a heartbeat of a later life that could not be acted on for want of room in a

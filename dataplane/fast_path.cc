@@ -217,12 +217,13 @@ inline FastPath::Outcome FastPath::StampLane(Burst& burst, std::size_t i) noexce
   }
   const auto sequence = wire::Load<std::uint32_t>(heartbeat + kSequence);
   if (lane.slot - first_own_ < own_slots_) [[likely]] {
-    StampOwn(record, seen, sequence, burst.stamp);
+    StampOwn(record, sequence, burst.stamp);
   } else if (StampForeign(record, seen, sequence, burst.stamp)) {
     ++burst.foreign;
   } else {
     return Outcome::kLeft;  // somebody else stamped it in this instant
   }
+  NoteGap(record, seen, sampling_, sequence, burst.stamp);
   ++burst.heartbeats;
   burst.authenticated += lane.master != Authenticator::kNoMaster ? 1 : 0;
   burst.by_handle += lane.by_handle ? 1 : 0;

@@ -14,6 +14,7 @@
 // or no more frames, their tags are reckoned at once. The third leaves over whose tag is wrong.
 #pragma once
 
+#include "dataplane/arrival_history.h"
 #include "dataplane/authenticator.h"
 #include "dataplane/endpoint_index.h"
 #include "dataplane/frame.h"
@@ -49,11 +50,13 @@ class FastPath {
            Slot first_own,
            Slot own_slots,
            const Authenticator* authenticator,
+           HistorySampling sampling,
            Tally& tally) noexcept
       : index_(index),
         first_own_(first_own),
         own_slots_(own_slots),
         authenticator_(authenticator),
+        sampling_(sampling),
         tally_(tally) {}
 
   // Stamps what is routine among `frames`, at most kBurst, with `stamp`. `forms` are those of the
@@ -115,6 +118,7 @@ class FastPath {
   Slot first_own_;
   Slot own_slots_;
   const Authenticator* authenticator_;
+  HistorySampling sampling_;
   Tally& tally_;
   std::size_t left_count_ = 0;
   std::size_t unanswered_count_ = 0;

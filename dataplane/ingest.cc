@@ -52,6 +52,7 @@ Ingest::Ingest(IngestWiring wiring) noexcept
                  wiring_.own->table().FirstSlot(0),
                  static_cast<Slot>(wiring_.own->table().capacity()),
                  wiring_.authenticator,
+                 wiring_.own->detector().sampling(),
                  *wiring_.tally) {}
 
 void Ingest::Take(std::span<const Frame> frames,
@@ -265,10 +266,11 @@ bool Ingest::Store(EndpointRecord& record,
   const std::uint32_t sequence = pending.heartbeat.sequence;
   const bool own = IsOwn(pending.heartbeat);
   if (own) {
-    StampOwn(record, seen, sequence, reception.stamp);
+    StampOwn(record, sequence, reception.stamp);
   } else if (!StampForeign(record, seen, sequence, reception.stamp)) {
     return false;
   }
+  NoteGap(record, seen, wiring_.own->detector().sampling(), sequence, reception.stamp);
   wiring_.tally->Add(Counter::kHeartbeats);
   wiring_.tally->Add(Counter::kForeign, own ? 0 : 1);
   return true;

@@ -112,7 +112,8 @@ HearOutcome Shard::HearKnown(const Handoff& heard,
   const bool done = verdict.stamps && arrived == Arrived::kFromWorker &&
                     heartbeat.sequence == seen.heard.sequence;
   if (verdict.stamps && !done) {
-    StampOwn(record, seen, heartbeat.sequence, heard.stamp);
+    StampOwn(record, heartbeat.sequence, heard.stamp);
+    NoteGap(record, seen, detector_.sampling(), heartbeat.sequence, heard.stamp);
   }
   const Change change = detector_.Decide(seen, heartbeat);
   if (!Make(change, heard, slot, seen, turn) && !verdict.stamps) {
@@ -274,7 +275,7 @@ void Shard::Leave(Slot slot) noexcept {
 }
 
 // Sees to it that the block has an entry in the wheel, if this record needs one. The entry that is
-// there, if any, is early enough: at most one timeout from a visit that was earlier than now.
+// there, if any, is early enough: at most the least timeout from a visit that was earlier than now.
 void Shard::Watch(Slot slot, HearingInstant hearing) noexcept {
   const RecordView seen = View(table_.record(slot));
   const std::uint32_t block = table_.BlockOf(slot);
@@ -282,8 +283,8 @@ void Shard::Watch(Slot slot, HearingInstant hearing) noexcept {
     return;
   }
   const std::int64_t age = AgeOf(seen.heard.stamp, HorizonStamp(hearing));
-  const std::int64_t timeout{detector_.TimingOf(table_.ProfileOf(block)).timeout};
-  wheel_.Arm(block, DueTickAfter(hearing, std::min(timeout - age, timeout)));
+  const std::int64_t least{detector_.TimingOf(table_.ProfileOf(block)).silence.least};
+  wheel_.Arm(block, DueTickAfter(hearing, std::min(least - age, least)));
 }
 
 bool Shard::Publish(const Verdict& verdict, Turn& turn) noexcept {

@@ -9,8 +9,9 @@
 // last in the ring, may be told and not made: Reapply makes it.
 //
 // The wheel holds one entry for each block with somebody to watch (unknown, alive, suspect), due at
-// the earliest deadline in the block and never later than one timeout from its last visit. A
-// heartbeat therefore never needs to move it, nor does one that makes an endpoint alive.
+// the earliest deadline in the block and never later than the least timeout of its profile from its
+// last visit. A heartbeat therefore never needs to move it, nor does one that makes an endpoint
+// alive: whatever history it leaves, it allows at least so much silence from then on.
 #pragma once
 
 #include "dataplane/detector.h"

@@ -20,6 +20,10 @@ constexpr std::uint32_t AliveIn(ProfileId profile) noexcept {
   return EndpointState{Liveness::kAlive, Health::kUnknown, profile}.Pack();
 }
 
+std::uint64_t ArrivalOf(const EndpointRecord& record) noexcept {
+  return record.arrival.load(std::memory_order_relaxed);
+}
+
 }  // namespace
 
 bool Shard::Expire(const Moment& moment,
@@ -54,10 +58,10 @@ std::size_t Shard::VisitBlock(std::uint32_t block, Turn& turn) noexcept {
   const ProfileId profile = table_.ProfileOf(block);
   const Stamp horizon = HorizonStamp(turn.moment.horizon);
   const std::uint32_t routine = AliveIn(profile);
-  const std::int64_t timeout{detector_.TimingOf(profile).timeout};
+  const SilenceRule rule = detector_.TimingOf(profile).silence;
   const Slot first = table_.FirstSlot(block);
   const std::uint64_t pushed = turn.ring.pushed();
-  std::int64_t wait = timeout;
+  std::int64_t wait{rule.least};
   bool watched = false;
   for (std::uint64_t taken = table_.TakenIn(block); taken != 0; taken &= taken - 1) {
     const Slot slot = first + static_cast<Slot>(std::countr_zero(taken));
@@ -65,6 +69,7 @@ std::size_t Shard::VisitBlock(std::uint32_t block, Turn& turn) noexcept {
     const std::uint32_t state = record.state.load(std::memory_order_relaxed);
     const std::int64_t age =
         AgeOf(Heard::Unpack(record.heard.load(std::memory_order_relaxed)).stamp, horizon);
+    const std::int64_t timeout{AllowedSilence(rule, ArrivalOf(record))};
     if ((state & kAllButHealth) == routine && age >= 0 && age < timeout) [[likely]] {
       wait = std::min(wait, timeout - age);
       watched = true;
@@ -95,7 +100,8 @@ std::optional<std::int64_t> Shard::JudgeRecord(Slot slot, Turn& turn) noexcept {
     if (IsWatched(seen.state.liveness) && PullBack(record, seen, turn.moment.hearing)) {
       continue;
     }
-    const Judgement judgement = detector_.Judge(seen.state, seen.heard.stamp, horizon);
+    const Judgement judgement =
+        detector_.Judge(seen.state, ArrivalOf(record), seen.heard.stamp, horizon);
     if (judgement.reason == Reason::kNone) {
       return judgement.wait;
     }

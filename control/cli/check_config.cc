@@ -1,13 +1,17 @@
 #include "control/cli/check_config.h"
 
+#include "control/config/profile_entry.h"
+
 #include <flatline/config.h>
 
 #include <CLI/CLI.hpp>
+#include <cstddef>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <sstream>
 #include <string>
+#include <vector>
 
 namespace flatline::cli {
 namespace {
@@ -17,9 +21,21 @@ struct Options {
   bool print_effective = false;
 };
 
+// What comes of the profiles that the file has of its own.
+std::vector<std::string> Explanations(const Config& config) {
+  std::vector<std::string> out;
+  for (std::size_t id = kFirstOwnProfile; id < config.profiles.size(); ++id) {
+    if (config.profiles[id].in_use()) {
+      out.push_back(ExplainProfile(config.profiles[id]));
+    }
+  }
+  return out;
+}
+
 ExitCode Accept(const Options& options, const Config& config, const Invocation& invocation) {
   if (invocation.json) {
     nlohmann::ordered_json out{{"file", options.file}, {"valid", true}};
+    out["profiles"] = Explanations(config);
     if (options.print_effective) {
       out["effective"] = PrintConfig(config);
     }
@@ -28,6 +44,9 @@ ExitCode Accept(const Options& options, const Config& config, const Invocation& 
     invocation.out << PrintConfig(config);
   } else {
     invocation.out << options.file << ": no errors\n";
+    for (const std::string& sentence : Explanations(config)) {
+      invocation.out << sentence << "\n";
+    }
   }
   return ExitCode::kOk;
 }

@@ -3,10 +3,14 @@
 #include "control/cli/record_text.h"
 #include "control/cli/status_text.h"
 
+#include <flatline/detectors.h>
+#include <flatline/suspicion.h>
+
 #include <algorithm>
 #include <arpa/inet.h>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <fmt/format.h>
@@ -33,12 +37,23 @@ std::string SourceText(const SourceAddress& source) {
   return fmt::format("[{}]:{}", text.data(), source.udp_port);
 }
 
+const Profile* ProfileIn(const RegionView& region, ProfileId id) {
+  return id < kMaxProfiles && region.header().profiles[id].in_use() ? &region.header().profiles[id]
+                                                                    : nullptr;
+}
+
 std::string ProfileName(const RegionView& region, ProfileId id) {
-  if (id >= kMaxProfiles || !region.header().profiles[id].in_use()) {
+  const Profile* profile = ProfileIn(region, id);
+  if (profile == nullptr) {
     return std::to_string(id);
   }
-  const std::array<char, 32>& name = region.header().profiles[id].name;
-  return Printable({name.begin(), std::ranges::find(name, '\0')});
+  return Printable({profile->name.begin(), std::ranges::find(profile->name, '\0')});
+}
+
+// None of what is no time: a damaged region can say anything.
+Duration UnitsOf(float stamp_units) {
+  const double ns = static_cast<double>(stamp_units) * static_cast<double>(kStampUnit.count());
+  return ns >= 0 && ns < 1e18 ? Duration{static_cast<std::int64_t>(ns)} : Duration{};
 }
 
 bool IsIn(std::uint32_t mask, std::size_t bit) {
@@ -72,8 +87,14 @@ std::optional<EndpointRow> ReadRow(const RegionView& region, Slot slot, Instant 
   out.incarnation = record.incarnation.load(std::memory_order_relaxed);
   out.sequence = heard.sequence;
   out.silence = std::max(Duration{}, hearing_now - HearingInstantOf(heard.stamp, hearing_now));
-  out.interval = arrival.interval * kStampUnit;
-  out.deviation = arrival.deviation * kStampUnit;
+  out.interval = UnitsOf(arrival.interval);
+  out.deviation = UnitsOf(std::sqrt(arrival.variance));
+  if (const Profile* profile = ProfileIn(region, state.profile)) {
+    out.allowed = AllowedSilence(RuleOf(*profile), arrival) * kStampUnit;
+    const bool may_be_suspected =
+        state.liveness == Liveness::kAlive || state.liveness == Liveness::kSuspect;
+    out.suspicion = may_be_suspected ? SuspicionLevel(*profile, arrival, out.silence) : 0;
+  }
   const SourceAddress source = region.addresses()[slot];
   out.source = SourceText(source);
   out.port = source.port;
@@ -129,7 +150,8 @@ std::string RowText(const EndpointRow& row) {
 std::string RowParagraph(const EndpointRow& row) {
   return fmt::format(
       "endpoint     {}\nliveness     {}\nhealth       {}\nsilence      {}\nprofile      {} ({})\n"
-      "group        {}\nincarnation  {}\nsequence     {}\ninterval     {}\nsource       {}\n"
+      "group        {}\nincarnation  {}\nsequence     {}\ninterval     {}\nsuspicion    {}\nsource "
+      "      {}\n"
       "owner        worker {}, slot {}\n",
       row.id,
       NameOf(row.liveness),
@@ -143,6 +165,9 @@ std::string RowParagraph(const EndpointRow& row) {
       row.interval == Duration{}
           ? "not known yet"
           : ShortDuration(row.interval) + ", deviation " + ShortDuration(row.deviation),
+      row.allowed == Duration{}
+          ? "-"
+          : fmt::format("phi {:.2f}, suspect after {}", row.suspicion, ShortDuration(row.allowed)),
       row.source.empty() ? "never heard" : fmt::format("{} by port {}", row.source, row.port),
       row.worker,
       row.slot);
@@ -160,6 +185,8 @@ nlohmann::ordered_json RowJson(const EndpointRow& row) {
                              {"sequence", row.sequence},
                              {"interval_ns", row.interval.count()},
                              {"deviation_ns", row.deviation.count()},
+                             {"suspicion", row.suspicion},
+                             {"allowed_ns", row.allowed.count()},
                              {"source", nullptr},
                              {"port", nullptr},
                              {"worker", row.worker},

@@ -1,3 +1,4 @@
+#include "control/config/profile_entry.h"
 #include "control/config/schema.h"
 
 #include <flatline/config.h>
@@ -18,18 +19,16 @@ void PrintSection(std::string_view heading,
     out += "\n" + std::string(heading) + "\n";
   }
   for (const Key<Section>& key : keys) {
-    out += std::string(key.name) + " = " + key.print(section) + "\n";
+    if (const std::string value = key.print(section); !value.empty()) {
+      out += std::string(key.name) + " = " + value + "\n";
+    }
   }
 }
 
-ProfileEntry EntryOf(std::size_t id, const Config& config) {
-  const Profile& profile = config.profiles[id];
-  return {.id = static_cast<ProfileId>(id),
-          .name = profile.name.data(),
-          .interval = profile.interval,
-          .threshold = profile.threshold,
-          .confirmation = profile.confirmation,
-          .authentication = config.profile_authentication[id]};
+ProfileEntry EntryIn(const Config& config, std::size_t id) {
+  ProfileEntry out = EntryOf(static_cast<ProfileId>(id), config.profiles[id]);
+  out.authentication = config.profile_authentication[id];
+  return out;
 }
 
 }  // namespace
@@ -49,12 +48,12 @@ std::string PrintConfig(const Config& config) {
       continue;
     }
     if (id >= kFirstOwnProfile) {
-      PrintSection("[[profile]]", ProfileKeys(), EntryOf(id, config), out);
+      PrintSection("[[profile]]", ProfileKeys(), EntryIn(config, id), out);
       continue;
     }
     // The built-in ones are shown, and cannot be set.
     std::string built_in;
-    PrintSection("", ProfileKeys(), EntryOf(id, config), built_in);
+    PrintSection("", ProfileKeys(), EntryIn(config, id), built_in);
     out += "\n# built in:";
     for (std::size_t at = 0; at < built_in.size();) {
       const std::size_t end = built_in.find('\n', at);

@@ -1,5 +1,6 @@
 #include "control/config/complaints.h"
 #include "control/config/contradictions.h"
+#include "control/config/profile_entry.h"
 #include "control/config/schema.h"
 #include "control/config/units.h"
 
@@ -113,12 +114,9 @@ void AddProfile(const ProfileEntry& entry, Place place, Config& config, Complain
   if (entry.id == kDefaultProfile || entry.name.empty() || entry.interval == Duration{}) {
     return;  // complained of already
   }
-  const Duration timeout = entry.interval * entry.threshold;
-  if (timeout < kLeastTimeout || timeout > kMostTimeout) {
-    complaints.Add(place,
-                   "profile: interval times threshold is " + PrintDuration(timeout) +
-                       "; it has to be from " + PrintDuration(kLeastTimeout) + " to " +
-                       PrintDuration(kMostTimeout));
+  const std::expected<Profile, std::string> profile = ProfileOf(entry);
+  if (!profile) {
+    complaints.Add(place, profile.error());
     return;
   }
   if (profiles[entry.id].in_use()) {
@@ -133,10 +131,7 @@ void AddProfile(const ProfileEntry& entry, Place place, Config& config, Complain
                    "profile.name: \"" + entry.name + "\" is already a profile; choose another");
     return;
   }
-  const Duration confirmation = entry.confirmation != Duration{}
-                                    ? entry.confirmation
-                                    : std::max(entry.interval, kLeastTimeout);
-  profiles[entry.id] = MakeProfile(entry.name, entry.interval, entry.threshold, confirmation);
+  profiles[entry.id] = *profile;
   config.profile_authentication[entry.id] = entry.authentication;
 }
 

@@ -69,6 +69,33 @@ Key<Section> BytesKey(std::string_view name,
           [=](const Section& from) { return PrintText(PrintBytes(from.*member)); }};
 }
 
+// The same where silence is not a default: nothing is printed then.
+template <typename Section>
+Key<Section> PerhapsDurationKey(std::string_view name,
+                                std::optional<Duration> Section::* member,
+                                Range<Duration> range) {
+  return {name,
+          [=](const Value& value, Section& into) { into.*member = value.ReadDuration(range); },
+          [=](const Section& from) {
+            return from.*member ? PrintText(PrintDuration(*(from.*member))) : std::string();
+          }};
+}
+
+template <typename Section>
+Key<Section> PerhapsIntegerKey(std::string_view name,
+                               std::optional<std::uint32_t> Section::* member,
+                               Range<std::uint64_t> range) {
+  return {name,
+          [=](const Value& value, Section& into) {
+            if (const auto read = value.ReadInteger(range)) {
+              into.*member = static_cast<std::uint32_t>(*read);
+            }
+          },
+          [=](const Section& from) {
+            return from.*member ? std::to_string(*(from.*member)) : std::string();
+          }};
+}
+
 template <typename Section>
 Key<Section> TextKey(std::string_view name, std::string Section::* member, TextRule rule) {
   return {name,
@@ -223,7 +250,13 @@ Keys<ProfileEntry> ProfileKeys() {
   return {Required(IntegerKey("id", &P::id, {kFirstOwnProfile, kMaxProfiles - 1})),
           Required(TextKey("name", &P::name, FaultInProfileName)),
           Required(DurationKey("interval", &P::interval, {Duration{1'000}, kMostTimeout})),
-          IntegerKey("threshold", &P::threshold, {1, 1000}),
+          ChoiceKey("detector", &P::detector, kDetectorNames),
+          PerhapsIntegerKey("threshold", &P::threshold, {1, 1000}),
+          PerhapsDurationKey("acceptable_pause", &P::acceptable_pause, {Duration{0}, kMostTimeout}),
+          PerhapsDurationKey("least_deviation", &P::least_deviation, {kStampUnit, kMostTimeout}),
+          PerhapsDurationKey("margin", &P::margin, {kStampUnit, kMostTimeout}),
+          PerhapsIntegerKey("deviations", &P::deviations, {0, 100}),
+          PerhapsDurationKey("longest", &P::longest, {kLeastTimeout, kMostTimeout}),
           DurationKey("confirmation", &P::confirmation, {kLeastTimeout, kMostTimeout}),
           ChoiceKey("authentication", &P::authentication, kProfileModeNames)};
 }

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,9 +35,17 @@ struct ProfileEntry {
   ProfileId id = kDefaultProfile;
   std::string name;
   Duration interval{};
-  std::uint32_t threshold = 3;
+  DetectorKind detector = DetectorKind::kFixed;
   Duration confirmation{};  // zero: one more interval
   Authentication authentication = Authentication::kDefault;
+  // Each of some detectors only: where the entry is silent they have none, and the detector's
+  // default holds (profile_entry.h).
+  std::optional<std::uint32_t> threshold;
+  std::optional<Duration> acceptable_pause;
+  std::optional<Duration> least_deviation;
+  std::optional<Duration> margin;
+  std::optional<std::uint32_t> deviations;
+  std::optional<Duration> longest;
 };
 
 [[nodiscard]] Keys<Config> TopKeys();

@@ -13,18 +13,27 @@
 
 namespace flatline {
 
+// How silence is judged (flatline/detectors.h).
+enum class DetectorKind : std::uint8_t { kFixed, kPhi, kChen };
+
+inline constexpr std::array<std::string_view, 3> kDetectorNames{"fixed", "phi", "chen"};
+
 struct Profile {
-  std::array<char, 32> name{};  // zero-terminated; empty where the id is not in use
-  Duration interval{};          // between two heartbeats
-  Duration timeout{};           // interval × threshold: alive -> suspect after this silence
-  Duration confirmation{};      // suspect -> dead after this much more
-  std::uint32_t threshold = 0;
-  std::uint32_t reserved = 0;
+  std::array<char, 32> name{};   // zero-terminated; empty where the id is not in use
+  Duration interval{};           // between two heartbeats
+  Duration timeout{};            // alive -> suspect after this silence; phi, chen: at the latest
+  Duration confirmation{};       // suspect -> dead after this much more
+  Duration allowance{};          // phi: acceptable pause; chen: margin
+  Duration least_deviation{};    // phi, and for the level of suspicion: no history is steadier
+  std::uint32_t threshold = 0;   // fixed: intervals; phi: level of suspicion
+  std::uint32_t deviations = 0;  // chen: of the arrivals, added to the margin
+  DetectorKind detector = DetectorKind::kFixed;
+  std::array<std::uint8_t, 7> reserved{};
 
   [[nodiscard]] constexpr bool in_use() const noexcept { return name[0] != '\0'; }
 };
 
-static_assert(sizeof(Profile) == 64);
+static_assert(sizeof(Profile) == 88);
 
 inline constexpr Duration kLeastTimeout{1'000'000};
 inline constexpr Duration kMostTimeout{86'400'000'000'000};
@@ -41,6 +50,7 @@ constexpr Profile MakeProfile(std::string_view name,
   out.timeout = interval * threshold;
   out.confirmation = confirmation;
   out.threshold = threshold;
+  out.least_deviation = interval / 10;
   return out;
 }
 

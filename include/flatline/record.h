@@ -10,6 +10,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -49,17 +50,34 @@ struct EndpointState {
   constexpr bool operator==(const EndpointState&) const = default;
 };
 
-// `arrival`: smoothed interval (1/8) and mean deviation (1/4) as in RFC 6298, in stamp units.
+// `arrival`: what the gaps between heartbeats were like, in stamp units; a mean and a variance as
+// detectors want them. Floats, because one scale has to do for gaps from a millisecond to a day.
+//
+//   | interval: 24 bits | count: 8 | variance: 20 | lead: 12 |     the upper bits of each float
+inline constexpr std::uint32_t kMostCounted = 127;
+
 struct Arrival {
-  std::uint32_t interval = 0;
-  std::uint32_t deviation = 0;
+  float interval = 0;       // mean gap between heartbeats of neighbouring sequence
+  float variance = 0;       // of all gaps about it, those over lost heartbeats included
+  float lead = 0;           // how long after its arrival the last one was expected; may be negative
+  std::uint32_t count = 0;  // gaps that entered, up to kMostCounted
 
   static constexpr Arrival Unpack(std::uint64_t word) noexcept {
-    return {static_cast<std::uint32_t>(word >> 32), static_cast<std::uint32_t>(word)};
+    const auto low = static_cast<std::uint32_t>(word);
+    const auto high = static_cast<std::uint32_t>(word >> 32);
+    return {std::bit_cast<float>(high & 0xFFFFFF00U),
+            std::bit_cast<float>(low & 0xFFFFF000U),
+            std::bit_cast<float>(low << 20),
+            high & kMostCounted};
   }
 
+  // Each rounded to the nearest: what is cut off always would add up.
   [[nodiscard]] constexpr std::uint64_t Pack() const noexcept {
-    return (std::uint64_t{interval} << 32) | deviation;
+    const std::uint32_t high =
+        ((std::bit_cast<std::uint32_t>(interval) + 0x80U) & 0xFFFFFF00U) | (count & kMostCounted);
+    const std::uint32_t low = ((std::bit_cast<std::uint32_t>(variance) + 0x800U) & 0xFFFFF000U) |
+                              ((std::bit_cast<std::uint32_t>(lead) + 0x80000U) >> 20);
+    return (std::uint64_t{high} << 32) | low;
   }
 };
 

@@ -169,6 +169,21 @@ TEST_F(RegionVerbs, GetTellsOfOneEndpoint) {
   EXPECT_EQ(row["endpoint"], 42);
   EXPECT_EQ(row["group"], 7);
   EXPECT_EQ(row["source"], "10.0.0.7:5000");
+  EXPECT_GT(row["suspicion"].get<double>(), 21) << "by what its profile promises";
+  EXPECT_EQ(row["allowed_ns"], StampUnits(Milliseconds(3000)) * kStampUnit.count());
+}
+
+TEST_F(RegionVerbs, GetTellsHowSuspectAnEndpointIs) {
+  Put(42,
+      {.liveness = Liveness::kAlive, .health = Health::kReady, .profile = 2},
+      7,
+      MonotonicNow() - Milliseconds(1600));
+  for (EndpointRecord& record : disk_.view().records()) {
+    record.arrival = Arrival{.interval = 15'259, .variance = 0, .lead = 0, .count = 90}.Pack();
+  }
+  const double level = json::parse(Run({"get", "42", "--json"}).out)["suspicion"];
+  EXPECT_GT(level, 10.7) << "1,600 ms of silence after gaps of 1,000, never steadier than 100";
+  EXPECT_THAT(Run({"get", "42"}).out, HasSubstr("suspect after 3.00s"));
 }
 
 TEST_F(RegionVerbs, GetOfNobodyIsAbsent) {

@@ -23,13 +23,25 @@ std::array<Profile, kMaxProfiles> BuiltIn() {
   return out;
 }
 
+constexpr ProfileId kByHistory = kFirstOwnProfile;
+
+// The built-in ones, and `database` judged by phi.
+std::array<Profile, kMaxProfiles> WithPhi() {
+  auto out = BuiltIn();
+  out[kByHistory] = kBuiltInProfiles[1];
+  out[kByHistory].detector = DetectorKind::kPhi;
+  out[kByHistory].threshold = 8;
+  out[kByHistory].timeout = Milliseconds(30'000);
+  return out;
+}
+
 const Detector& TheDetector() {
   static const Detector detector(BuiltIn(), kFast);
   return detector;
 }
 
 std::uint32_t Timeout() {
-  return TheDetector().TimingOf(kFast).timeout;
+  return TheDetector().TimingOf(kFast).silence.least;
 }
 
 std::uint32_t Confirmation() {
@@ -95,7 +107,7 @@ TEST(Detector, JudgesSilenceAtTheHorizon) {
       SCOPED_TRACE(it.sentence);
       const Stamp stamp = horizon - static_cast<Stamp>(it.age);
       const Judgement judged =
-          TheDetector().Judge({it.liveness, Health::kReady, kFast}, stamp, horizon);
+          TheDetector().Judge({it.liveness, Health::kReady, kFast}, 0, stamp, horizon);
       EXPECT_EQ(judged.liveness, it.expected);
       EXPECT_EQ(judged.reason, it.reason);
       if (it.reason == Reason::kNone) {
@@ -111,6 +123,7 @@ TEST(Detector, NeverJudgesEarlyWhateverTheRounding) {
     const std::int64_t deadline = heard_ns + Milliseconds(300).count();
     const auto judge = [&](std::int64_t at) {
       return TheDetector().Judge({Liveness::kAlive, Health::kReady, kFast},
+                                 0,
                                  stamp,
                                  HorizonStamp(HearingInstant{Duration{at}}));
     };
@@ -124,16 +137,16 @@ TEST(Detector, TheLongestProfileFitsTheCircleOfStamps) {
   profiles[kFirstOwnProfile] = MakeProfile("day", kMostTimeout, 1, kMostTimeout);
   const Detector detector(profiles, kFast);
   const std::uint32_t day = StampUnits(kMostTimeout);
-  const EndpointState suspect{Liveness::kSuspect, Health::kReady, kFirstOwnProfile};
-  EXPECT_EQ(detector.Judge(suspect, 0, 2 * day - 1).wait, 1);
-  EXPECT_EQ(detector.Judge(suspect, 0, 2 * day).reason, Reason::kNotConfirmed);
+  const EndpointState suspect{Liveness::kSuspect, Health::kReady, kByHistory};
+  EXPECT_EQ(detector.Judge(suspect, 0, 0, 2 * day - 1).wait, 1);
+  EXPECT_EQ(detector.Judge(suspect, 0, 0, 2 * day).reason, Reason::kNotConfirmed);
   EXPECT_LT(AgeOf(kFutureStamps, 0), 0) << "4.9 hours ahead is the future";
   EXPECT_GT(AgeOf(kFutureStamps + 1, 0), 0) << "and beyond that the past";
 }
 
 TEST(Detector, AProfileThatIsNotInUseHasTheTimingOfTheDefault) {
-  EXPECT_EQ(TheDetector().TimingOf(kUnused).timeout, Timeout());
-  EXPECT_EQ(TheDetector().TimingOf(kMaxProfiles + 5).timeout, Timeout());
+  EXPECT_EQ(TheDetector().TimingOf(kUnused).silence.least, Timeout());
+  EXPECT_EQ(TheDetector().TimingOf(kMaxProfiles + 5).silence.least, Timeout());
   EXPECT_FALSE(TheDetector().Knows(kUnused));
   EXPECT_FALSE(TheDetector().Knows(kDefaultProfile));
   EXPECT_FALSE(TheDetector().Knows(kMaxProfiles));
@@ -389,16 +402,68 @@ TEST(Detector, DecidesWhatAHeartbeatChanges) {
   }
 }
 
-TEST(Detector, SmoothsArrivalsAsRfc6298Does) {
-  Arrival arrival = Smooth({}, 800);
-  EXPECT_EQ(arrival.interval, 800U);
-  EXPECT_EQ(arrival.deviation, 400U);
-  arrival = Smooth(arrival, 1600);
-  EXPECT_EQ(arrival.interval, 900U);
-  EXPECT_EQ(arrival.deviation, 500U);
-  arrival = Smooth(arrival, -50);
-  EXPECT_EQ(arrival.interval, 788U) << "a stamp of another worker may be ahead: no gap";
-  EXPECT_EQ(arrival.deviation, 600U);
+// How many gaps a live endpoint of this profile has in its history after `heartbeats`, in stamps of
+// its own and of others in turn.
+std::uint32_t GapsNoted(ProfileId profile, Liveness liveness, std::uint32_t heartbeats) {
+  const HistorySampling sampling(WithPhi());
+  EndpointRecord record;
+  record.state = EndpointState{liveness, Health::kReady, profile}.Pack();
+  for (std::uint32_t sequence = 1; sequence <= heartbeats; ++sequence) {
+    const RecordView seen = View(record);
+    const Stamp stamp = 1000 * sequence;
+    if (sequence % 2 == 0) {
+      StampOwn(record, sequence, stamp);
+    } else {
+      EXPECT_TRUE(StampForeign(record, seen, sequence, stamp));
+    }
+    NoteGap(record, seen, sampling, sequence, stamp);
+  }
+  const Arrival arrival = Arrival::Unpack(record.arrival);
+  EXPECT_EQ(arrival.interval, arrival.count == 0 ? 0.0F : 1000.0F);
+  return arrival.count;
+}
+
+TEST(Detector, TakesEachGapWhereTheProfileJudgesByThem) {
+  EXPECT_EQ(GapsNoted(kByHistory, Liveness::kAlive, 64), 64U);
+}
+
+TEST(Detector, TakesOneGapInSixteenOfAFixedTimeout) {
+  EXPECT_EQ(GapsNoted(kFast, Liveness::kAlive, 64), 4U);
+  EXPECT_EQ(GapsNoted(kFast, Liveness::kAlive, 15), 0U);
+}
+
+TEST(Detector, TakesThemOfNeighboursInTurn) {
+  const HistorySampling sampling(BuiltIn());
+  for (std::uint32_t sequence = 0; sequence < 16; ++sequence) {
+    std::uint32_t taken = 0;
+    for (EndpointId id = 1; id <= 160; ++id) {
+      taken += sampling.Takes(kFast, id, sequence) ? 1 : 0;
+    }
+    EXPECT_EQ(taken, 10U) << sequence;
+  }
+}
+
+TEST(Detector, AGapThatEndedInSuspicionIsNoHistory) {
+  for (const Liveness liveness : {Liveness::kUnknown, Liveness::kSuspect}) {
+    EXPECT_EQ(GapsNoted(kByHistory, liveness, 64), 0U) << NameOf(liveness);
+    EXPECT_EQ(GapsNoted(kFast, liveness, 64), 0U) << NameOf(liveness);
+  }
+}
+
+TEST(Detector, JudgesByTheHistoryWhereTheProfileSaysSo) {
+  const Detector detector(WithPhi(), kFast);
+  const EndpointState state{Liveness::kAlive, Health::kReady, kByHistory};
+  const Arrival steady{.interval = 15'259, .variance = 1, .lead = 0, .count = 100};
+  const Arrival erratic{.interval = 15'259, .variance = 1e8, .lead = 0, .count = 100};
+  const SilenceRule& rule = detector.TimingOf(kByHistory).silence;
+  const std::int64_t soon{AllowedSilence(rule, steady.Pack())};
+  const std::int64_t late{AllowedSilence(rule, erratic.Pack())};
+  ASSERT_LT(soon, late);
+  const Stamp horizon = 1'000'000;
+  const Stamp heard = horizon - static_cast<Stamp>(soon);
+  EXPECT_EQ(detector.Judge(state, steady.Pack(), heard, horizon).reason, Reason::kDeadlineMissed);
+  EXPECT_EQ(detector.Judge(state, steady.Pack(), heard + 1, horizon).wait, 1);
+  EXPECT_EQ(detector.Judge(state, erratic.Pack(), heard, horizon).wait, late - soon);
 }
 
 TEST(Detector, AForeignStampYieldsToTheOwners) {

@@ -18,6 +18,7 @@ from profile_reader import read_profile
 
 BASELINE = pathlib.Path(__file__).resolve().parent / "baseline.tsv"
 SCENES = {"index": "heartbeat", "handle": "heartbeat", "thorough": "heartbeat",
+          "phi_index": "heartbeat", "phi_handle": "heartbeat",
           "visits": "visit", "deaths": "transition"}
 TOLERANCE = 0.05
 SHARE_KEPT = 0.002  # functions below this share of a scene are left out of the baseline

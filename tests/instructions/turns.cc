@@ -7,6 +7,8 @@
 //   handle     the same, with handles                    unit: a heartbeat
 //   thorough   by the index, with a payload, so that     unit: a heartbeat
 //              the fast path leaves them
+//   phi_index, phi_handle   as the first two, in a       unit: a heartbeat
+//              profile that judges by the history
 //   visits     all alive, nobody speaks just now         unit: a block visited
 //   deaths     all silent until all are dead             unit: a transition
 //
@@ -37,9 +39,10 @@ namespace {
 
 constexpr std::uint64_t kEndpoints = 10'000;
 constexpr int kRounds = 5;
-constexpr ProfileId kProfile = 2;            // database: 3 s
-constexpr Duration kBetweenBursts{5'000};    // 5 µs
-constexpr Duration kIdle = Milliseconds(5);  // below the stall, or it would be blind time
+constexpr ProfileId kProfile = 2;                   // database: 3 s
+constexpr ProfileId kByHistory = kFirstOwnProfile;  // the same interval, phi
+constexpr Duration kBetweenBursts{5'000};           // 5 µs
+constexpr Duration kIdle = Milliseconds(5);         // below the stall, or it would be blind time
 constexpr Duration kSecond = Milliseconds(1'000);
 constexpr unsigned kPlantedSteps = 2'000;
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): so that no compiler drops it
@@ -107,15 +110,20 @@ class StageSource final : public FrameSource {
   std::array<Frame, kBurst> frames_{};
 };
 
-Config StageConfig() {
+Config StageConfig(ProfileId profile) {
   Config config = FleetConfig(kEndpoints, 1);
-  config.dataplane.default_profile = kProfile;
+  config.profiles[kByHistory] = MakeProfile("by history", kSecond, 8, kSecond);
+  config.profiles[kByHistory].detector = DetectorKind::kPhi;
+  config.profiles[kByHistory].timeout = 30 * kSecond;
+  config.profiles[kByHistory].allowance = kSecond;
+  config.dataplane.default_profile = profile;
   return config;
 }
 
 class Stage {
  public:
-  explicit Stage(bool planted) : region_(StageConfig()), order_(kEndpoints), planted_(planted) {
+  Stage(ProfileId profile, bool planted)
+      : region_(StageConfig(profile)), order_(kEndpoints), planted_(planted) {
     engine_ = Engine::Create(region_.view(), {}, now_).value();
     identity_.mac = {2, 0, 0, 0, 0, 1};
     identity_.udp_port = kHeartbeatPort;
@@ -211,10 +219,10 @@ class Stage {
 
 std::uint64_t Play(Stage& stage, std::string_view scene) {
   using Manner = StageSource::Manner;
-  if (scene == "index") {
+  if (scene == "index" || scene == "phi_index") {
     return stage.Heartbeats(Find::kByIndex, Manner::kPlain);
   }
-  if (scene == "handle") {
+  if (scene == "handle" || scene == "phi_handle") {
     return stage.Heartbeats(Find::kByHandle, Manner::kPlain);
   }
   if (scene == "thorough") {
@@ -233,8 +241,10 @@ int Main(int count, char** arguments) {
   if (count < 2) {
     throw std::runtime_error("usage: turns SCENE [planted]");
   }
-  Stage stage(count > 2 && std::string_view(arguments[2]) == "planted");
-  const std::uint64_t units = Play(stage, arguments[1]);
+  const std::string_view scene = arguments[1];
+  Stage stage(scene.starts_with("phi_") ? kByHistory : kProfile,
+              count > 2 && std::string_view(arguments[2]) == "planted");
+  const std::uint64_t units = Play(stage, scene);
   if (units < kEndpoints / kBlockSlots || stage.Missing() != 0) {
     throw std::runtime_error("the scene was not played as written");
   }

@@ -113,7 +113,7 @@ class TableAndModel {
                                     .incarnation = 7,
                                     .group = static_cast<Group>(id),
                                     .heard = {11, 12},
-                                    .arrival = {13, 14},
+                                    .arrival = {.interval = 13, .variance = 14},
                                     .state = state,
                                     .source = {}});
     if (slot == kNoSlot) {
@@ -130,7 +130,7 @@ class TableAndModel {
     EXPECT_EQ(record.id.load(), id);
     EXPECT_EQ(record.incarnation.load(), 7U);
     EXPECT_EQ(Heard::Unpack(record.heard.load()).sequence, 12U);
-    EXPECT_EQ(Arrival::Unpack(record.arrival.load()).interval, 13U);
+    EXPECT_EQ(Arrival::Unpack(record.arrival.load()).interval, 13.0F);
     EXPECT_EQ(table_.group(slot).load(), static_cast<Group>(id));
     return slot;
   }

@@ -1,5 +1,7 @@
 #include "tests/simulation/witness.h"
 
+#include <flatline/detectors.h>
+
 #include <algorithm>
 #include <sstream>
 
@@ -108,7 +110,15 @@ void Witness::CheckChain(const Transition& transition, Belief& belief) {
   }
 }
 
-Duration Witness::Allowed(const Transition& transition) const {
+Duration Witness::AllowedLeast(const Transition& transition) const {
+  const Profile& profile = region_.header().profiles[transition.profile];
+  const Duration silence = profile.detector == DetectorKind::kFixed
+                               ? profile.timeout
+                               : RuleOf(profile).least * kStampUnit;
+  return transition.reason == Reason::kDeadlineMissed ? silence : silence + profile.confirmation;
+}
+
+Duration Witness::AllowedMost(const Transition& transition) const {
   const Profile& profile = region_.header().profiles[transition.profile];
   return transition.reason == Reason::kDeadlineMissed ? profile.timeout
                                                       : profile.timeout + profile.confirmation;
@@ -125,12 +135,12 @@ void Witness::CheckSilence(const Transition& transition, const Truth& truth, Ins
   }
   const Duration silence = heard - spoke;
   const Duration heard_silence = silence - blind_->Within(spoke, heard);
-  if (heard_silence + kEarly < Allowed(transition)) {
+  if (heard_silence + kEarly < AllowedLeast(transition)) {
     Fault(transition,
           "is false: silent for " + InMilliseconds(silence) + ", of which heard " +
               InMilliseconds(heard_silence));
   }
-  if (transition.silence < Allowed(transition)) {
+  if (transition.silence < AllowedLeast(transition)) {
     Fault(transition, "shows evidence that is too short: " + InMilliseconds(transition.silence));
   }
 }
@@ -151,7 +161,7 @@ void Witness::CheckPunctual(const Transition& transition, const Truth& truth, In
   const Duration blind = std::max(Duration{region_.header().blind_total_ns.load()} - blind_then,
                                   blind_->Within(spoke, transition.at)) +
                          pending;
-  const Duration late = (transition.at - spoke) - Allowed(transition) - blind;
+  const Duration late = (transition.at - spoke) - AllowedMost(transition) - blind;
   if (late > kLate) {
     Fault(transition, "is late by " + InMilliseconds(late));
   }

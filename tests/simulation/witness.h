@@ -60,7 +60,9 @@ class Witness {
   void CheckSpoken(const Transition& transition, const Truth& truth);
   [[nodiscard]] bool MayHaveMissedLeave(const Truth& truth, const Belief& belief) const;
   void Fault(const Transition& transition, const std::string& sentence);
-  [[nodiscard]] Duration Allowed(const Transition& transition) const;
+  // The least silence that the verdict's profile allows any history, and the most.
+  [[nodiscard]] Duration AllowedLeast(const Transition& transition) const;
+  [[nodiscard]] Duration AllowedMost(const Transition& transition) const;
 
   RegionView region_;
   std::vector<Truth>* fleet_;

@@ -18,7 +18,7 @@ constexpr Duration kSettling = Milliseconds(1'200);
 // it.
 constexpr Duration kLongestBlindness = Milliseconds(700);
 constexpr std::size_t kQueueRoom = 256;
-constexpr ProfileId kProfiles = 2;  // the first of them, and how many
+constexpr ProfileId kProfiles = 4;  // the first of them, and how many
 constexpr ProfileId kFirstProfile = kFirstOwnProfile;
 
 }  // namespace
@@ -50,6 +50,17 @@ Config World::ConfigOf(const Climate& climate) {
   config.dataplane.enrolment = climate.closed ? Enrolment::kClosed : Enrolment::kOpen;
   config.profiles[kFirstProfile] = MakeProfile("quick", Milliseconds(20), 4, Milliseconds(40));
   config.profiles[kFirstProfile + 1] = MakeProfile("slow", Milliseconds(50), 3, Milliseconds(60));
+  Profile& phi = config.profiles[kFirstProfile + 2];
+  phi = MakeProfile("phi", Milliseconds(20), 8, Milliseconds(40));
+  phi.detector = DetectorKind::kPhi;
+  phi.allowance = Milliseconds(10);
+  phi.timeout = Milliseconds(200);
+  Profile& chen = config.profiles[kFirstProfile + 3];
+  chen = MakeProfile("chen", Milliseconds(30), 3, Milliseconds(40));
+  chen.detector = DetectorKind::kChen;
+  chen.allowance = Milliseconds(25);
+  chen.deviations = 4;
+  chen.timeout = Milliseconds(200);
   config.dataplane.default_profile = kFirstProfile;
   return config;
 }

@@ -1,5 +1,6 @@
 // The configuration: what is read, what is refused and in which words, and that the commented
 // example is the truth.
+#include "control/config/profile_entry.h"
 #include "control/config/schema.h"
 #include "control/config/units.h"
 
@@ -63,6 +64,10 @@ TEST(Config, ExampleUncommentedLoads) {
   ASSERT_EQ(parsed->ports.size(), 1U);
   EXPECT_EQ(parsed->ports[0].addresses.size(), 2U);
   EXPECT_STREQ(parsed->profiles[16].name.data(), "edge");
+  EXPECT_EQ(parsed->profiles[17].detector, DetectorKind::kPhi);
+  EXPECT_EQ(parsed->profiles[18].detector, DetectorKind::kChen);
+  EXPECT_EQ(PrintConfig(ParseConfig(PrintConfig(*parsed), "printed").value()),
+            PrintConfig(*parsed));
 }
 
 template <typename Section>
@@ -137,6 +142,42 @@ TEST(Config, ConfirmationIsOneIntervalIfLeftOut) {
   ASSERT_TRUE(parsed) << parsed.error();
   EXPECT_EQ(parsed->profiles[20].confirmation, Milliseconds(300));
   EXPECT_EQ(parsed->profiles[20].threshold, 3U);
+}
+
+std::string WithProfile(std::string_view keys) {
+  return "[[profile]]\nid = 20\nname = \"x\"\ninterval = \"1s\"\n" + std::string(keys);
+}
+
+TEST(Config, EachDetectorHasItsDefaults) {
+  const auto phi = ParseConfig(WithProfile("detector = \"phi\"\n"), "f");
+  ASSERT_TRUE(phi) << phi.error();
+  EXPECT_EQ(phi->profiles[20].threshold, 8U);
+  EXPECT_EQ(phi->profiles[20].allowance, Milliseconds(1000));
+  EXPECT_EQ(phi->profiles[20].least_deviation, Milliseconds(100));
+  EXPECT_EQ(phi->profiles[20].timeout, Milliseconds(30'000));
+  EXPECT_THAT(ExplainProfile(phi->profiles[20]),
+              HasSubstr("x: phi, suspect after 2522ms to 30s by its history (a newcomer: 3306ms), "
+                        "dead 1s later"));
+  const auto chen = ParseConfig(WithProfile("detector = \"chen\"\nmargin = \"200ms\"\n"), "f");
+  ASSERT_TRUE(chen) << chen.error();
+  EXPECT_EQ(chen->profiles[20].allowance, Milliseconds(200));
+  EXPECT_EQ(chen->profiles[20].deviations, 6U);
+  EXPECT_EQ(ExplainProfile(ParseConfig(WithProfile(""), "f")->profiles[20]),
+            "x: fixed, suspect after 3s, dead 1s later");
+}
+
+TEST(Config, RefusesWhatADetectorCannotUse) {
+  EXPECT_EQ(ErrorsOf(WithProfile("detector = \"gossip\"\n")),
+            "f:5:12: profile.detector: \"gossip\" is not one of \"fixed\", \"phi\", \"chen\"");
+  EXPECT_EQ(ErrorsOf(WithProfile("margin = \"1s\"\n")),
+            "f:1:1: profile.margin: means nothing to detector \"fixed\"; remove it, or choose "
+            "another detector");
+  EXPECT_EQ(ErrorsOf(WithProfile("detector = \"chen\"\nthreshold = 4\n")),
+            "f:1:1: profile.threshold: means nothing to detector \"chen\"; remove it, or choose "
+            "another detector");
+  EXPECT_EQ(ErrorsOf(WithProfile("detector = \"phi\"\nlongest = \"2s\"\n")),
+            "f:1:1: profile.longest: 2s is no more than the least that is allowed, 2522ms; raise "
+            "it, or use detector \"fixed\"");
 }
 
 struct Refusal {
