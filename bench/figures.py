@@ -77,6 +77,11 @@ BENCHES = [
     # SET key EX, pipelined through a Unix socket
     Bench("peers/redis.py", ("redis.live_keys", "redis.refreshes"),
           peers=("redis-server", "redis-benchmark")),
+    # what each detector trades between detection time and mistakes, in invented time
+    Bench("judgement_bench", ("judgement.mistakes", "judgement.detection", "judgement.weight"),
+          core=1, seconds=600),
+    # what a heartbeat pays for it, in instructions
+    Bench("judgement_cost.py", ("judgement.pipeline_cost", "judgement.instructions")),
     # the demo: past the deadline, over all verdicts of a judged run
     Bench("detection.py", ("detection.",)),
     # ten million names with three labels each, from text to a file that is mapped
