@@ -13,7 +13,7 @@
 namespace flatline {
 namespace {
 
-constexpr std::uint32_t kIntervals = 3;  // of silence, for `fixed`
+constexpr std::uint32_t kIntervals = 3;  // of silence, for `fixed` and `learnt`
 constexpr std::uint32_t kLevel = 8;      // of suspicion, for `phi`
 constexpr std::uint32_t kDeviations = 6;
 constexpr std::int64_t kLongestIntervals = 30;
@@ -25,6 +25,7 @@ constexpr unsigned Bit(DetectorKind kind) {
 constexpr unsigned kOfFixed = Bit(DetectorKind::kFixed);
 constexpr unsigned kOfPhi = Bit(DetectorKind::kPhi);
 constexpr unsigned kOfChen = Bit(DetectorKind::kChen);
+constexpr unsigned kOfLearnt = Bit(DetectorKind::kLearnt);
 
 // A key that is set and not of this detector, or empty.
 std::string ForeignKey(const ProfileEntry& entry) {
@@ -35,12 +36,12 @@ std::string ForeignKey(const ProfileEntry& entry) {
   };
 
   const auto uses = {
-      Use{"threshold", entry.threshold.has_value(), kOfFixed | kOfPhi},
+      Use{"threshold", entry.threshold.has_value(), kOfFixed | kOfPhi | kOfLearnt},
       Use{"acceptable_pause", entry.acceptable_pause.has_value(), kOfPhi},
       Use{"least_deviation", entry.least_deviation.has_value(), kOfPhi},
       Use{"margin", entry.margin.has_value(), kOfChen},
       Use{"deviations", entry.deviations.has_value(), kOfChen},
-      Use{"longest", entry.longest.has_value(), kOfPhi | kOfChen},
+      Use{"longest", entry.longest.has_value(), kOfPhi | kOfChen | kOfLearnt},
   };
   for (const Use& use : uses) {
     if (use.is_set && (use.of & Bit(entry.detector)) == 0) {
@@ -86,8 +87,9 @@ std::expected<Profile, std::string> ProfileOf(const ProfileEntry& entry) {
   const Duration interval = entry.interval;
   const Duration confirmation =
       entry.confirmation != Duration{} ? entry.confirmation : std::max(interval, kLeastTimeout);
-  Profile out = MakeProfile(
-      entry.name, interval, entry.threshold.value_or(is_fixed ? kIntervals : kLevel), confirmation);
+  const std::uint32_t usual_threshold = entry.detector == DetectorKind::kPhi ? kLevel : kIntervals;
+  Profile out =
+      MakeProfile(entry.name, interval, entry.threshold.value_or(usual_threshold), confirmation);
   out.detector = entry.detector;
   if (!is_fixed) {
     const Duration usual = std::clamp(interval * kLongestIntervals, kLeastTimeout, kMostTimeout);

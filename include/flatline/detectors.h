@@ -12,6 +12,9 @@
 //           NFD-E of Chen, Toueg and Aguilera (IEEE ToC 2002), which expects by the mean of several
 //           arrivals and not by the last one; the last term (after Bertier et al., DSN 2002) gives
 //           those more time whose heartbeats are known to come irregularly or to be lost
+//   learnt  threshold × mean gap: for senders whose interval nobody knows beforehand, or that keep
+//           another than they promised. A newcomer gets the most until its interval is known, and
+//           again after a restart, with which intervals change
 //
 // `least`: no history gives less, however small its numbers: the wheel counts on it (shard.h), for
 // an endpoint just heard needs no visit sooner. `most`: none gives more, so that who was erratic is
@@ -37,11 +40,13 @@ struct SilenceRule {
   std::uint32_t least = 0;  // stamp units, as all of them
   std::uint32_t most = 0;   // the same where history does not matter
   float constant = 0;       // added
+  float mean_weight = 1;    // of the mean gap
   float lead_weight = 0;    // of the expectation about the last arrival
   float deviations = 0;     // how many are added
   float promised = 0;       // the profile's interval: the mean of an empty history
   float least_deviation = 0;
   float young_deviation = 0;
+  std::uint32_t waits_for = 0;  // gaps; until so many are known the most is allowed
 
   [[nodiscard]] constexpr bool is_constant() const noexcept { return least == most; }
 };
@@ -53,10 +58,13 @@ struct SilenceRule {
   if (rule.is_constant()) {
     return rule.least;
   }
+  if (arrival.count < rule.waits_for) {
+    return rule.most;
+  }
   const float floor = arrival.count < kYoungHistory ? rule.young_deviation : rule.least_deviation;
   const float deviation = std::sqrt(arrival.variance);
   const float mean = arrival.count == 0 ? rule.promised : arrival.interval;
-  const float allowed = rule.constant + mean + rule.lead_weight * arrival.lead +
+  const float allowed = rule.constant + rule.mean_weight * mean + rule.lead_weight * arrival.lead +
                         rule.deviations * (deviation > floor ? deviation : floor);
   if (!(allowed > static_cast<float>(rule.least))) {
     return rule.least;
@@ -118,12 +126,24 @@ inline SilenceRule ChenRule(const Profile& profile) noexcept {
   return detectors_internal::Bounded(rule, rule.constant + rule.promised / 2, profile);
 }
 
+// Least: as if it beat ten times as often as its profile promises.
+inline SilenceRule LearntRule(const Profile& profile) noexcept {
+  using detectors_internal::Units;
+  SilenceRule rule;
+  rule.mean_weight = static_cast<float>(profile.threshold);
+  rule.promised = Units(profile.interval);
+  rule.waits_for = kYoungHistory;
+  return detectors_internal::Bounded(rule, rule.mean_weight * rule.promised / 10, profile);
+}
+
 inline SilenceRule RuleOf(const Profile& profile) noexcept {
   switch (profile.detector) {
     case DetectorKind::kPhi:
       return PhiRule(profile);
     case DetectorKind::kChen:
       return ChenRule(profile);
+    case DetectorKind::kLearnt:
+      return LearntRule(profile);
     case DetectorKind::kFixed:
       break;
   }

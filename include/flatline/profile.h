@@ -14,18 +14,18 @@
 namespace flatline {
 
 // How silence is judged (flatline/detectors.h).
-enum class DetectorKind : std::uint8_t { kFixed, kPhi, kChen };
+enum class DetectorKind : std::uint8_t { kFixed, kPhi, kChen, kLearnt };
 
-inline constexpr std::array<std::string_view, 3> kDetectorNames{"fixed", "phi", "chen"};
+inline constexpr std::array<std::string_view, 4> kDetectorNames{"fixed", "phi", "chen", "learnt"};
 
 struct Profile {
-  std::array<char, 32> name{};   // zero-terminated; empty where the id is not in use
-  Duration interval{};           // between two heartbeats
-  Duration timeout{};            // alive -> suspect after this silence; phi, chen: at the latest
-  Duration confirmation{};       // suspect -> dead after this much more
-  Duration allowance{};          // phi: acceptable pause; chen: margin
-  Duration least_deviation{};    // phi, and for the level of suspicion: no history is steadier
-  std::uint32_t threshold = 0;   // fixed: intervals; phi: level of suspicion
+  std::array<char, 32> name{};  // zero-terminated; empty where the id is not in use
+  Duration interval{};          // between two heartbeats
+  Duration timeout{};           // alive -> suspect after this silence; but for fixed: at the latest
+  Duration confirmation{};      // suspect -> dead after this much more
+  Duration allowance{};         // phi: acceptable pause; chen: margin
+  Duration least_deviation{};   // phi, and for the level of suspicion: no history is steadier
+  std::uint32_t threshold = 0;  // fixed, learnt: intervals; phi: level of suspicion
   std::uint32_t deviations = 0;  // chen: of the arrivals, added to the margin
   DetectorKind detector = DetectorKind::kFixed;
   std::array<std::uint8_t, 7> reserved{};

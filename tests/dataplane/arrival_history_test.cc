@@ -123,8 +123,8 @@ struct Endpoint {
   Stamp now = 0;
   std::uint32_t sequence = 0;
 
-  Endpoint() {
-    profiles[kFirstOwnProfile] = PhiProfile();
+  explicit Endpoint(const Profile& profile = PhiProfile()) {
+    profiles[kFirstOwnProfile] = profile;
     record.state = EndpointState{Liveness::kAlive, Health::kReady, kFirstOwnProfile}.Pack();
   }
 
@@ -143,7 +143,7 @@ struct Endpoint {
   }
 
   [[nodiscard]] std::uint32_t Allowed() const {
-    return AllowedSilence(RuleOf(PhiProfile()), Arrival::Unpack(record.arrival));
+    return AllowedSilence(RuleOf(profiles[kFirstOwnProfile]), Arrival::Unpack(record.arrival));
   }
 };
 
@@ -158,6 +158,21 @@ TEST(ArrivalHistory, APauseOfFiveMinutesDoesNotHideTheNext) {
     EXPECT_EQ(endpoint.Allowed(), before) << pause;
     EXPECT_FALSE(endpoint.Beat(kSecond));
     EXPECT_TRUE(endpoint.Beat(6 * kSecond)) << "nor a shorter one";
+  }
+}
+
+TEST(ArrivalHistory, AnIntervalIsLearntWhateverWasPromised) {
+  Profile profile = PhiProfile();
+  profile.detector = DetectorKind::kLearnt;
+  profile.threshold = 3;
+  for (const std::int32_t interval : {kSecond / 4, 5 * kSecond}) {
+    Endpoint endpoint(profile);
+    for (int i = 0; i < 40; ++i) {
+      ASSERT_FALSE(endpoint.Beat(interval)) << i << ": it keeps its interval";
+    }
+    EXPECT_NEAR(endpoint.Allowed(), 3 * interval, interval * .001) << interval;
+    EXPECT_FALSE(endpoint.Beat(3 * interval - 10));
+    EXPECT_TRUE(endpoint.Beat(4 * interval));
   }
 }
 

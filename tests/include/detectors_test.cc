@@ -80,9 +80,21 @@ TEST(Detectors, ChenIsTheExpectedArrivalAndItsMargin) {
   EXPECT_NEAR(Allowed(profile, History(1000, 0, -1000)), 1000, 1) << "the least";
 }
 
+TEST(Detectors, LearntIsSoManyOfItsOwnIntervals) {
+  Profile profile = Of(DetectorKind::kLearnt);
+  profile.threshold = 3;
+  EXPECT_NEAR(Allowed(profile, History(5000, 900)), 15'000, 1) << "slower than promised";
+  EXPECT_NEAR(Allowed(profile, History(400, 100)), 1200, 1) << "faster";
+  EXPECT_NEAR(Allowed(profile, History(10, 1)), 300, 1) << "no more than ten times as fast";
+  EXPECT_NEAR(Allowed(profile, History(400, 100, 0, kYoungHistory - 1)), 20'000, 1)
+      << "not known yet";
+  EXPECT_NEAR(Allowed(profile, History(400, 100, 0, kYoungHistory)), 1200, 1);
+}
+
 TEST(Detectors, NothingIsHeldForLongerThanTheProfileSays) {
-  for (const DetectorKind kind : {DetectorKind::kPhi, DetectorKind::kChen}) {
-    EXPECT_EQ(AllowedSilence(RuleOf(Of(kind)), History(1000, 90'000)),
+  for (const DetectorKind kind : {DetectorKind::kPhi, DetectorKind::kChen, DetectorKind::kLearnt}) {
+    EXPECT_EQ(AllowedSilence(RuleOf(Of(kind)),
+                             History(kind == DetectorKind::kLearnt ? 9000 : 1000, 90'000)),
               StampUnits(Milliseconds(20'000)));
   }
 }
@@ -93,7 +105,7 @@ TEST(Detectors, EveryHistoryStaysWithinTheBounds) {
   std::cout << "seed " << seed << "\n";
   std::mt19937_64 random(seed);
   for (int i = 0; i < 200'000; ++i) {
-    Profile profile = Of(static_cast<DetectorKind>(i % 3));
+    Profile profile = Of(static_cast<DetectorKind>(i % 4));
     profile.interval = Milliseconds(static_cast<std::int64_t>(1 + random() % 5000));
     profile.allowance = Milliseconds(static_cast<std::int64_t>(random() % 9000));
     profile.threshold = static_cast<std::uint32_t>(1 + random() % 1000);

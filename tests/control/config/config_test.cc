@@ -162,13 +162,19 @@ TEST(Config, EachDetectorHasItsDefaults) {
   ASSERT_TRUE(chen) << chen.error();
   EXPECT_EQ(chen->profiles[20].allowance, Milliseconds(200));
   EXPECT_EQ(chen->profiles[20].deviations, 6U);
+  const auto learnt = ParseConfig(WithProfile("detector = \"learnt\"\n"), "f");
+  ASSERT_TRUE(learnt) << learnt.error();
+  EXPECT_EQ(
+      ExplainProfile(learnt->profiles[20]),
+      "x: learnt, suspect after 300ms to 30s by its history (a newcomer: 30s), dead 1s later");
   EXPECT_EQ(ExplainProfile(ParseConfig(WithProfile(""), "f")->profiles[20]),
             "x: fixed, suspect after 3s, dead 1s later");
 }
 
 TEST(Config, RefusesWhatADetectorCannotUse) {
   EXPECT_EQ(ErrorsOf(WithProfile("detector = \"gossip\"\n")),
-            "f:5:12: profile.detector: \"gossip\" is not one of \"fixed\", \"phi\", \"chen\"");
+            "f:5:12: profile.detector: \"gossip\" is not one of \"fixed\", \"phi\", \"chen\", "
+            "\"learnt\"");
   EXPECT_EQ(ErrorsOf(WithProfile("margin = \"1s\"\n")),
             "f:1:1: profile.margin: means nothing to detector \"fixed\"; remove it, or choose "
             "another detector");
