@@ -58,10 +58,12 @@ std::size_t Shard::VisitBlock(std::uint32_t block, Turn& turn) noexcept {
   const ProfileId profile = table_.ProfileOf(block);
   const Stamp horizon = HorizonStamp(turn.moment.horizon);
   const std::uint32_t routine = AliveIn(profile);
-  const SilenceRule rule = detector_.TimingOf(profile).silence;
+  const SilenceRule& rule = detector_.TimingOf(profile).silence;
+  const bool by_history = !rule.is_constant();
+  const std::int64_t least{rule.least};
   const Slot first = table_.FirstSlot(block);
   const std::uint64_t pushed = turn.ring.pushed();
-  std::int64_t wait{rule.least};
+  std::int64_t wait = least;
   bool watched = false;
   for (std::uint64_t taken = table_.TakenIn(block); taken != 0; taken &= taken - 1) {
     const Slot slot = first + static_cast<Slot>(std::countr_zero(taken));
@@ -69,7 +71,8 @@ std::size_t Shard::VisitBlock(std::uint32_t block, Turn& turn) noexcept {
     const std::uint32_t state = record.state.load(std::memory_order_relaxed);
     const std::int64_t age =
         AgeOf(Heard::Unpack(record.heard.load(std::memory_order_relaxed)).stamp, horizon);
-    const std::int64_t timeout{AllowedSilence(rule, ArrivalOf(record))};
+    const std::int64_t timeout =
+        by_history ? std::int64_t{AllowedSilence(rule, ArrivalOf(record))} : least;
     if ((state & kAllButHealth) == routine && age >= 0 && age < timeout) [[likely]] {
       wait = std::min(wait, timeout - age);
       watched = true;
