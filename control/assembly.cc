@@ -66,11 +66,12 @@ std::expected<Publishers, std::string> StartPublishers(std::uint32_t count,
   return out;
 }
 
-// Each send over TLS takes buffers and gives them back. Their pages stay: asking the kernel for them
-// anew cost more than to encrypt. These are the bounds that the allocator itself moves up to.
+// Each send over TLS takes buffers and gives them back. Their pages stay: asking the kernel for
+// them anew cost more than to encrypt. These are the bounds that the allocator itself moves up to.
+// To be called before there is another thread.
 void KeepFreedPages() {
-  ::mallopt(M_MMAP_THRESHOLD, 32 << 20);
-  ::mallopt(M_TRIM_THRESHOLD, 64 << 20);
+  ::mallopt(M_MMAP_THRESHOLD, 32 << 20);  // NOLINT(concurrency-mt-unsafe)
+  ::mallopt(M_TRIM_THRESHOLD, 64 << 20);  // NOLINT(concurrency-mt-unsafe)
 }
 
 // Null: there is no TLS. Read anew with the tokens.
@@ -84,7 +85,6 @@ std::expected<std::unique_ptr<TlsCredentials>, std::string> LoadCredentials(
                                    .client_ca = config.tls_client_ca},
                                   ReadWall());
   if (out) {
-    KeepFreedPages();
     spdlog::info("TLS 1.3 by {}", (*out)->current()->description());
     service.OnReload([credentials = out->get()] { return credentials->Reload(ReadWall()); });
   }
@@ -94,6 +94,9 @@ std::expected<std::unique_ptr<TlsCredentials>, std::string> LoadCredentials(
 }  // namespace
 
 std::expected<void, std::string> RunControl(const Config& config, Wishes& wishes) {
+  if (!config.control.tls_certificate.empty()) {
+    KeepFreedPages();
+  }
   auto journal = OpenJournal(config.control);
   if (!journal) {
     return std::unexpected(std::move(journal.error()));

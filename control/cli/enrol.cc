@@ -177,13 +177,11 @@ ExitCode Carry(const Options& options,
                const Invocation& invocation) {
   const char* verb = options.command == CommandKind::kEnrol ? "enrol" : "retire";
   Tally tally;
-  const auto done = Administer(
-      address,
-      entries,
-      ParseDuration(options.timeout).value_or(Duration{}),
-      [&](const AdminResult& result) { Count(result, tally); },
-      options.token,
-      options.trust);
+  const auto done = Administer(address,
+                               entries,
+                               ParseDuration(options.timeout).value_or(Duration{}),
+                               [&](const AdminResult& result) { Count(result, tally); },
+                               {.token = options.token, .trust = options.trust});
   (invocation.json ? PrintJson : PrintText)(verb, entries.size(), tally, invocation.out);
   if (!done) {
     return invocation.Fail(ExitCode::kFailed, done.error());

@@ -35,14 +35,13 @@ class Batch {
   Batch(const std::string& address,
         std::span<const AdminEntry> entries,
         const OnResult& on_result,
-        const std::string& token,
-        const TlsTrust& trust)
+        const AdminAccess& access)
       : address_(address),
-        trust_(trust),
+        trust_(access.trust),
         entries_(entries),
         on_result_(on_result),
         buffer_(kBufferRecords) {
-    const std::string text = token.empty() ? "" : "token=" + token + "\n";
+    const std::string text = access.token.empty() ? "" : "token=" + access.token + "\n";
     DeliveryRequest header;
     header.kind = RequestKind::kAdminister;
     header.count = static_cast<std::uint32_t>(entries.size());
@@ -183,15 +182,14 @@ std::expected<void, std::string> Administer(
     std::span<const AdminEntry> entries,
     Duration timeout,
     const std::function<void(const AdminResult&)>& on_result,
-    const std::string& token,
-    const TlsTrust& trust) {
+    const AdminAccess& access) {
   const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
   const int timeout_ms =
       static_cast<int>(std::clamp<std::int64_t>(milliseconds, 0, std::numeric_limits<int>::max()));
   std::size_t done = 0;
   while (done < entries.size()) {
     const std::size_t count = std::min<std::size_t>(entries.size() - done, kMaxAdminEntries);
-    Batch batch(address, entries.subspan(done, count), on_result, token, trust);
+    Batch batch(address, entries.subspan(done, count), on_result, access);
     const auto ran = batch.Run(timeout_ms);
     done += batch.answered();
     if (!ran) {

@@ -134,7 +134,7 @@ std::expected<std::size_t, Line::Fault> Line::Receive(std::span<std::byte> room)
 void Line::Close() {
   if (channel_ && socket_.get() >= 0) {
     channel_->End();
-    static_cast<void>(Flush());
+    [[maybe_unused]] const auto last_word = Flush();
   }
   channel_.reset();
   socket_.Close();

@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <ctime>
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -38,10 +37,10 @@ struct Freer {
 // What OpenSSL has to say of what went wrong first, since it was last asked.
 std::string TakeFault() {
   const auto code = ERR_peek_error();
-  const char* const reason = ERR_SYSTEM_ERROR(code)
-                                 ? std::strerror(static_cast<int>(ERR_GET_REASON(code)))
-                                 : ERR_reason_error_string(code);
-  std::string out = reason != nullptr ? reason : "nothing that could be used";
+  const char* const reason = ERR_reason_error_string(code);
+  std::string out = ERR_SYSTEM_ERROR(code) ? std::generic_category().message(ERR_GET_REASON(code))
+                    : reason != nullptr    ? reason
+                                           : "nothing that could be used";
   ERR_clear_error();
   return out;
 }

@@ -101,6 +101,12 @@ struct AdminResult {
   CommandStatus status = CommandStatus::kDone;
 };
 
+// What an administrator over TCP shows, and whom he believes.
+struct AdminAccess {
+  std::string token{};
+  TlsTrust trust{};
+};
+
 // Carries out the entries over control's Unix socket ("unix:PATH"), or over TCP, with TLS where a
 // subscription would have it, with a token that may; in order, in batches; calls `on_result` for
 // each. Gives up when nothing has happened for `timeout`. Doing an entry twice is harmless, so
@@ -110,7 +116,6 @@ struct AdminResult {
     std::span<const AdminEntry> entries,
     Duration timeout,
     const std::function<void(const AdminResult&)>& on_result,
-    const std::string& token = {},
-    const TlsTrust& trust = {});
+    const AdminAccess& access = {});
 
 }  // namespace flatline

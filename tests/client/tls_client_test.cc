@@ -255,16 +255,14 @@ TEST_F(TlsClientTest, AdministersOverTls) {
                                entries,
                                kLimit,
                                [&](const AdminResult& result) { EXPECT_EQ(result.id, ++answered); },
-                               "",
-                               {.ca = authority_.ca()});
+                               {.trust = {.ca = authority_.ca()}});
   EXPECT_TRUE(done) << done.error();
   EXPECT_EQ(answered, 5000U);
   const auto refused = Administer(front.address(),
                                   entries,
                                   kLimit,
                                   [](const AdminResult&) {},
-                                  "",
-                                  {.ca = authority_.ca(), .server_name = "other.test"});
+                                  {.trust = {.ca = authority_.ca(), .server_name = "other.test"}});
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error(),
               HasSubstr("needed flatline-control over TLS 1.3, found a certificate"));
@@ -275,8 +273,11 @@ TEST_F(TlsClientTest, AnAdministratorTellsAnEndFromACut) {
   const auto error_of = [&](TlsFront::Ending ending) {
     const OneWord server({});
     const TlsFront front(server.address(), {ContextOf(authority_)}, ending);
-    const auto done = Administer(
-        front.address(), entries, kLimit, [](const AdminResult&) {}, "", {.ca = authority_.ca()});
+    const auto done = Administer(front.address(),
+                                 entries,
+                                 kLimit,
+                                 [](const AdminResult&) {},
+                                 {.trust = {.ca = authority_.ca()}});
     return done ? "done" : done.error();
   };
   EXPECT_THAT(error_of(TlsFront::Ending::kSaid), HasSubstr("closed the connection"));
