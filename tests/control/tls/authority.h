@@ -5,6 +5,7 @@
 
 #include "tests/temporary_directory.h"
 
+#include <cstdint>
 #include <cstdio>
 #include <ctime>
 #include <memory>
@@ -24,8 +25,8 @@ class Authority {
   struct Wish {
     std::string names = "DNS:control.test,IP:127.0.0.1";
     std::string subject = "control.test";
-    long begins_s = -3600;  // from now
-    long ends_s = 3600;
+    std::int64_t begins_s = -3600;  // from now
+    std::int64_t ends_s = 3600;
   };
 
   explicit Authority(const std::string& name = "authority") : key_(NewKey()) {
@@ -87,7 +88,7 @@ class Authority {
     return out;
   }
 
-  static Certificate NewCertificate(const Wish& wish, EVP_PKEY& key, long serial) {
+  static Certificate NewCertificate(const Wish& wish, EVP_PKEY& key, std::int64_t serial) {
     Certificate out(X509_new());
     X509_set_version(out.get(), 2);
     ASN1_INTEGER_set(X509_get_serialNumber(out.get()), serial);
@@ -132,7 +133,7 @@ class Authority {
   TemporaryDirectory directory_;
   Key key_;
   Certificate certificate_;
-  long serial_ = 1;
+  std::int64_t serial_ = 1;
 };
 
 }  // namespace flatline
