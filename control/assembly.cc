@@ -7,6 +7,7 @@
 #include "control/uring/publisher_thread.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -14,6 +15,7 @@
 #include <malloc.h>
 #include <memory>
 #include <spdlog/spdlog.h>
+#include <sys/prctl.h>
 #include <system_error>
 #include <systemd/sd-daemon.h>
 #include <utility>
@@ -79,6 +81,10 @@ std::expected<std::unique_ptr<TlsCredentials>, std::string> LoadCredentials(
     const ControlConfig& config, Service& service) {
   if (config.tls_certificate.empty()) {
     return nullptr;
+  }
+  if (::prctl(PR_SET_DUMPABLE, 0UL) != 0) {
+    return std::unexpected("control.tls_key: needed to be left out of core dumps, found " +
+                           std::generic_category().message(errno) + "; allow prctl");
   }
   auto out = TlsCredentials::Load({.certificate = config.tls_certificate,
                                    .key = config.tls_key,

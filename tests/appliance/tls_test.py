@@ -82,6 +82,7 @@ class TlsTest(unittest.TestCase):
         self.flatline.start_dataplane()
         control = self.flatline.start_control()
         control.wait_for_line(r"TLS 1.3 by .*CN=first.test, until 20")
+        self.assertEqual(0, os.stat(f"/proc/{control.pid}/mem").st_uid)  # so no core has the key
         before = self.subscribe(self.authority)
         watch = self.watch()
         generator = self.flatline.start_generator("--scenario", write_scenario(
