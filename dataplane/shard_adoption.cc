@@ -4,6 +4,16 @@
 #include <algorithm>
 
 namespace flatline {
+namespace {
+
+// What gaps between stamps can have come to; false of what is no number.
+bool IsPossible(const Arrival& arrival) noexcept {
+  constexpr float kMost = 0x1p31F;
+  return arrival.interval >= 0 && arrival.interval < kMost && arrival.variance >= 0 &&
+         arrival.variance < kMost * kMost && arrival.lead > -kMost && arrival.lead < kMost;
+}
+
+}  // namespace
 
 bool Shard::IsAdoptable(const EndpointRecord& record) const noexcept {
   const EndpointId id = record.id.load(std::memory_order_relaxed);
@@ -47,6 +57,9 @@ void Shard::AdoptRecord(Slot slot) noexcept {
   if (!detector_.Knows(state.profile)) {
     state.profile = detector_.default_profile();
     record.state.store(state.Pack(), std::memory_order_relaxed);
+  }
+  if (!IsPossible(Arrival::Unpack(record.arrival.load(std::memory_order_relaxed)))) {
+    record.arrival.store(0, std::memory_order_relaxed);
   }
   index_.Insert(HashOf(id), slot);
 }
