@@ -6,6 +6,8 @@
 #include "control/tls/credentials.h"
 #include "control/uring/publisher_thread.h"
 
+#include <flatline/confinement.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -21,6 +23,9 @@
 #include <utility>
 #include <vector>
 #include <xxhash.h>
+
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
 
 namespace flatline {
 namespace {
@@ -97,6 +102,17 @@ std::expected<std::unique_ptr<TlsCredentials>, std::string> LoadCredentials(
   return out;
 }
 
+std::expected<void, std::string> ConfineAsNeeded(const Config& config) {
+  if (!config.confine) {
+    spdlog::warn("not confined: system calls are kept, as configured");
+    return {};
+  }
+  // The first work in parallel loads TBB's own libraries, which nobody can later.
+  tbb::parallel_for(0, 1024, [](int) {});
+  tbb::task_arena().execute([] { tbb::parallel_for(0, 1024, [](int) {}); });
+  return Confine({.program = ConfinedProgram::kControl});
+}
+
 }  // namespace
 
 std::expected<void, std::string> RunControl(const Config& config, Wishes& wishes) {
@@ -135,6 +151,9 @@ std::expected<void, std::string> RunControl(const Config& config, Wishes& wishes
   auto server = uring::Server::Create(config.control, std::move(outlets), credentials->get());
   if (!server) {
     return std::unexpected(std::move(server.error()));
+  }
+  if (auto confined = ConfineAsNeeded(config); !confined) {
+    return confined;
   }
   ::sd_notify(0, "READY=1");
   auto ended = ControlLoop(config, service, **server).Run(wishes);

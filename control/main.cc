@@ -6,6 +6,8 @@
 #include "control/options.h"
 #include "control/page_shield.h"
 
+#include <flatline/confinement.h>
+
 #include <atomic>
 #include <csignal>
 #include <cstdio>
@@ -37,6 +39,9 @@ int Fail(int status, const std::string& text) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (const auto dropped = flatline::DropCapabilities(); !dropped) {
+    return Fail(1, dropped.error());
+  }
   const auto options = flatline::ParseControlOptions(argc, argv);
   if (!options) {
     return options.error();

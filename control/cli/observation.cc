@@ -10,6 +10,8 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <fstream>
+#include <linux/seccomp.h>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -80,6 +82,18 @@ void ObserveJournal(const ControlSection& control, Instant now, Observation& out
   out.journal_records_damaged = control.journal_records_damaged.load(kRelaxed);
 }
 
+// False also where it cannot be known: of a process that is gone, or in another namespace.
+bool IsUnconfined(std::uint32_t pid) {
+  std::ifstream status("/proc/" + std::to_string(pid) + "/status");
+  for (std::string word; status >> word;) {
+    if (word == "Seccomp:") {
+      int mode = 0;
+      return (status >> mode) && mode != SECCOMP_MODE_FILTER;
+    }
+  }
+  return false;
+}
+
 Pulse Feel(const RegionHeader& header, const Observation& seen) {
   if (header.state.load(std::memory_order_acquire) == RegionState::kStopped) {
     return Pulse::kStopped;
@@ -123,6 +137,8 @@ Observation Observe(const RegionView& region, const std::string& path, Instant n
   out.control_pid = control.control_pid.load(std::memory_order_relaxed);
   out.control_age = Since(control.control_turn_ns.load(std::memory_order_relaxed), now);
   out.control_runs = out.control_pid != 0 && (out.control_age < kHungAfter);
+  out.is_dataplane_unconfined = IsUnconfined(out.pid);
+  out.is_control_unconfined = IsUnconfined(out.control_pid);
   ObserveJournal(control, now, out);
   for (unsigned worker = 0; worker < region.shape().workers; ++worker) {
     out.workers.push_back(ObserveWorker(region, worker, now));

@@ -55,6 +55,9 @@ struct Observation {
   std::uint32_t control_pid = 0;
   Duration control_age{};  // since control's last turn
   bool control_runs = false;
+  // As the kernel says of a process that is there: it may make any system call.
+  bool is_dataplane_unconfined = false;
+  bool is_control_unconfined = false;
   int journal_fault = 0;            // errno of what its disk refuses; 0: nothing
   Duration journal_in_memory{};     // for so long; zero: it is on the disk
   Duration journal_sync_failing{};  // for so long; zero: it is not

@@ -101,6 +101,13 @@ std::string HearingSentence(const Observation& seen) {
   return out;
 }
 
+std::string UnconfinedOnes(const Observation& seen) {
+  if (seen.is_dataplane_unconfined && seen.is_control_unconfined) {
+    return "dataplane and control";
+  }
+  return seen.is_dataplane_unconfined ? "dataplane" : "control";
+}
+
 // Loud where something of it is not as it should be.
 std::string JournalSentence(const Observation& seen) {
   std::string fault;
@@ -171,6 +178,10 @@ std::string StatusText(const Observation& now, const std::optional<Observation>&
   std::string out = fmt::format("dataplane  {}\n", PulseSentence(now));
   out += fmt::format("control    {}\n", ControlSentence(now));
   out += fmt::format("journal    {}\n", JournalSentence(now));
+  if (now.is_dataplane_unconfined || now.is_control_unconfined) {
+    out += fmt::format("confine    NOT CONFINED: {}; set confine = true and restart\n",
+                       UnconfinedOnes(now));
+  }
   out += fmt::format("hearing    {}\n", HearingSentence(now));
   out += fmt::format("endpoints  {} of {}, enrolment {}:",
                      Endpoints(now),
@@ -234,6 +245,8 @@ nlohmann::ordered_json StatusJson(const Observation& now,
                     {"running", now.control_runs},
                     {"turn_age_ns", now.control_age.count()},
                     {"transitions_waiting", Waiting(now)}};
+  out["unconfined"] = {{"dataplane", now.is_dataplane_unconfined},
+                       {"control", now.is_control_unconfined}};
   out["journal"] = {{"in_memory_ns", now.journal_in_memory.count()},
                     {"records_in_memory", now.journal_records_in_memory},
                     {"records_given_up", now.journal_records_given_up},

@@ -187,7 +187,8 @@ Key<Section> Required(Key<Section> key) {
 Keys<Config> TopKeys() {
   return {TextKey("instance", &Config::instance, FaultInInstance),
           TextKey("region_directory", &Config::region_directory, FaultInRegionDirectory),
-          TextKey("region_group", &Config::region_group, FaultInGroup)};
+          TextKey("region_group", &Config::region_group, FaultInGroup),
+          FlagKey("confine", &Config::confine)};
 }
 
 Keys<DataplaneConfig> DataplaneKeys(const Profiles& profiles) {

@@ -12,6 +12,8 @@
 #include "dataplane/engine.h"
 #include "dataplane/shared_region.h"
 
+#include <flatline/confinement.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -107,6 +109,19 @@ void AttachPorts(const Devices& devices, Engine& engine) {
   }
 }
 
+// Some devices are given back to the kernel at the end.
+std::expected<void, std::string> ConfineAsNeeded(const Config& config) {
+  if (!config.confine) {
+    Log(LogLevel::kWarning, "not confined: capabilities and system calls are kept, as configured");
+    return {};
+  }
+  const bool keeps = std::ranges::any_of(config.ports, [](const PortConfig& port) {
+    const auto device = DeviceString::Parse(port.device);
+    return device && (device->IsDriver("net_af_xdp") || device->IsDriver("net_tap"));
+  });
+  return Confine({.program = ConfinedProgram::kDataplane, .keeps_net_admin = keeps});
+}
+
 void WatchUntilStopped(DeviceWatch& watch, TscClock& clock, const StopSignals& stop) {
   std::array<pollfd, 2> wait{pollfd{.fd = stop.descriptor(), .events = POLLIN, .revents = 0},
                              pollfd{.fd = watch.link_event(), .events = POLLIN, .revents = 0}};
@@ -142,6 +157,9 @@ std::expected<void, std::string> RunEngine(const Config& config,
   PollLoops loops(**engine, region, config.dataplane.idle);
   if (const auto launched = loops.Launch(eal.worker_lcores()); !launched) {
     return launched;
+  }
+  if (const auto confined = ConfineAsNeeded(config); !confined) {
+    return confined;
   }
   Log(LogLevel::kNotice,
       "hearing: {} workers, {} ports",

@@ -105,6 +105,8 @@ struct AuthenticationConfig {
 struct Config {
   std::string instance = "flatline";      // names the region and DPDK's files
   std::string region_directory = "auto";  // auto: hugetlbfs where it has room, else /dev/shm
+  // What a process does not need once it has started is given up (confinement.h).
+  bool confine = true;
   std::string region_group;               // group that may join the region; empty: the dataplane's
   DataplaneConfig dataplane;
   std::vector<PortConfig> ports;
