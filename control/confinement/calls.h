@@ -1,5 +1,6 @@
-// The system calls that each program needs once it has started: measured with strace over the
-// appliance's tests, and what the C library may use in their place. Used by Confine. Data only.
+// The system calls that each program needs once it has started: found by running the appliance's
+// tests until none was refused, and what the C library may use in their place. Used by Confine.
+// Data only.
 #pragma once
 
 #include <span>
