@@ -107,7 +107,7 @@ struct Config {
   std::string region_directory = "auto";  // auto: hugetlbfs where it has room, else /dev/shm
   // What a process does not need once it has started is given up (confinement.h).
   bool confine = true;
-  std::string region_group;               // group that may join the region; empty: the dataplane's
+  std::string region_group;  // group that may join the region; empty: the dataplane's
   DataplaneConfig dataplane;
   std::vector<PortConfig> ports;
   ControlConfig control;

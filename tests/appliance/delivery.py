@@ -77,6 +77,12 @@ def counts(summary):
     return struct.unpack_from("<5I", summary, 16)
 
 
+def _is_cut(error):
+    """Not an end that TLS announces; an older Python tells it by the reason alone."""
+    return (isinstance(error, (ConnectionResetError, ssl.SSLEOFError))
+            or error.reason == "UNEXPECTED_EOF_WHILE_READING")
+
+
 class Subscriber:
     """A connection and what came over it. `records` holds those of the journal and the snapshot's,
     `sequence` the last one accounted for; `names` the name told with each endpoint's last record,
@@ -142,7 +148,9 @@ class Subscriber:
                 data += self._socket.recv(1 << 20)
         except (BlockingIOError, ssl.SSLWantReadError):
             return
-        except (ConnectionResetError, ssl.SSLEOFError):
+        except (ConnectionResetError, ssl.SSLError) as error:
+            if not _is_cut(error):
+                raise
             data = b""
             self.cut_off = True
         self.closed = self.closed or not data
