@@ -5,8 +5,10 @@
 #include "control/control_loop.h"
 #include "control/tls/credentials.h"
 #include "control/uring/publisher_thread.h"
+#include "control/vigil.h"
 
 #include <flatline/confinement.h>
+#include <flatline/supervisor.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -19,7 +21,6 @@
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 #include <system_error>
-#include <systemd/sd-daemon.h>
 #include <utility>
 #include <vector>
 #include <xxhash.h>
@@ -140,9 +141,11 @@ std::expected<void, std::string> RunControl(const Config& config, Wishes& wishes
   if (!publishers) {
     return std::unexpected(publishers.error());
   }
+  Vigil vigil(Supervisor::FromEnvironment());
   std::vector<uring::OutletServer*> outlets;
   for (const auto& publisher : *publishers) {
     outlets.push_back(&publisher->server());
+    vigil.Watch(publisher->turn_ns());
   }
   const auto credentials = LoadCredentials(config.control, service);
   if (!credentials) {
@@ -155,9 +158,9 @@ std::expected<void, std::string> RunControl(const Config& config, Wishes& wishes
   if (auto confined = ConfineAsNeeded(config); !confined) {
     return confined;
   }
-  ::sd_notify(0, "READY=1");
-  auto ended = ControlLoop(config, service, **server).Run(wishes);
-  ::sd_notify(0, "STOPPING=1");
+  vigil.Begin();
+  auto ended = ControlLoop(config, service, **server, vigil).Run(wishes);
+  vigil.End();
   return ended;
 }
 

@@ -62,6 +62,9 @@ std::expected<void, std::string> ControlLoop::Run(Wishes& wishes) {
     }
   }
   service_->Leave();
+  if (const JoinedRegion* const region = watch_.current()) {
+    region->view().control().control_pid.store(0, std::memory_order_relaxed);  // no hang, no crash
+  }
   return {};
 }
 
@@ -70,7 +73,9 @@ std::expected<bool, std::string> ControlLoop::Turn(Instant now, WallInstant wall
     return std::unexpected(std::move(followed.error()));
   }
   const auto worked = service_->Turn(now, wall);
-  if (const JoinedRegion* const region = watch_.current()) {
+  const JoinedRegion* const region = watch_.current();
+  vigil_->Turn(region == nullptr ? nullptr : &region->view(), now);
+  if (region != nullptr) {
     ControlSection& section = region->view().control();
     section.control_turn_ns.store(now.time_since_epoch().count(), std::memory_order_relaxed);
     TellOfJournal(service_->journal().health(), section);

@@ -6,6 +6,7 @@
 #include "control/joined_region.h"
 #include "control/service.h"
 #include "control/uring/server.h"
+#include "control/vigil.h"
 
 #include <flatline/config.h>
 #include <flatline/time.h>
@@ -31,10 +32,11 @@ class ControlLoop {
   static constexpr Duration kIdle{1'000'000};
   static constexpr unsigned kTurnsBeforeIdle = 40;  // 2 ms
 
-  ControlLoop(const Config& config, Service& service, uring::Server& server)
+  ControlLoop(const Config& config, Service& service, uring::Server& server, Vigil& vigil)
       : watch_(config),
         service_(&service),
         server_(&server),
+        vigil_(&vigil),
         sync_interval_(SyncIntervalOf(config.control)) {}
 
   // Until it is to stop. The error says what made it impossible to go on.
@@ -48,6 +50,7 @@ class ControlLoop {
   RegionWatch watch_;
   Service* service_;
   uring::Server* server_;
+  Vigil* vigil_;
   Duration sync_interval_;
   bool is_replaced_ = false;
   Instant replaced_at_{};

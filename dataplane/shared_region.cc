@@ -204,6 +204,10 @@ std::expected<SharedRegion, std::string> SharedRegion::Adopt(RegionFile file,
   auto& header = *reinterpret_cast<RegionHeader*>(file.memory().data());
   const RegionView view(file.memory().data(), header.shape);
   UpdateRegion(view, config);
+  for (WorkerProgress& progress : view.dataplane().progress) {  // ours have not begun
+    progress.thread_id.store(0, std::memory_order_relaxed);
+    progress.cpu.store(-1, std::memory_order_relaxed);
+  }
   header.adoptions.fetch_add(1, std::memory_order_relaxed);
   header.state.store(RegionState::kLive, std::memory_order_release);
   return SharedRegion(std::move(file), view, true);

@@ -2,6 +2,8 @@
 
 #include "control/cli/record_text.h"
 
+#include <flatline/hang.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -19,7 +21,8 @@
 namespace flatline::cli {
 namespace {
 
-constexpr std::array<std::string_view, 4> kPulseNames{"running", "hung", "stopped", "gone"};
+constexpr std::array<std::string_view, 5> kPulseNames{
+    "running", "hung", "stopped", "gone", "starting"};
 
 // Also true where we may not signal it. A process in another namespace of pids seems absent.
 bool Exists(std::uint32_t pid) {
@@ -105,7 +108,12 @@ Pulse Feel(const RegionHeader& header, const Observation& seen) {
   if (!hangs) {
     return Pulse::kRunning;
   }
-  return Exists(seen.pid) ? Pulse::kHung : Pulse::kGone;
+  if (!Exists(seen.pid)) {
+    return Pulse::kGone;
+  }
+  const bool has_begun = std::ranges::any_of(
+      seen.workers, [](const WorkerObservation& worker) { return worker.thread != 0; });
+  return has_begun ? Pulse::kHung : Pulse::kStarting;
 }
 
 }  // namespace
@@ -137,6 +145,7 @@ Observation Observe(const RegionView& region, const std::string& path, Instant n
   out.control_pid = control.control_pid.load(std::memory_order_relaxed);
   out.control_age = Since(control.control_turn_ns.load(std::memory_order_relaxed), now);
   out.control_runs = out.control_pid != 0 && (out.control_age < kHungAfter);
+  out.control_hangs = !out.control_runs && Exists(out.control_pid);
   out.is_dataplane_unconfined = IsUnconfined(out.pid);
   out.is_control_unconfined = IsUnconfined(out.control_pid);
   ObserveJournal(control, now, out);

@@ -17,16 +17,14 @@
 namespace flatline::cli {
 
 enum class Pulse : std::uint8_t {
-  kRunning,  // every worker has begun a turn lately
-  kHung,     // the process is there, a worker's turn is old
-  kStopped,  // it ended on purpose
-  kGone,     // it was killed: the region says live, the process is not there
+  kRunning,   // every worker has begun a turn lately
+  kHung,      // the process is there, a worker's turn is old
+  kStopped,   // it ended on purpose
+  kGone,      // it was killed: the region says live, the process is not there
+  kStarting,  // the process is there, its workers have not begun
 };
 
 [[nodiscard]] std::string_view NameOf(Pulse pulse) noexcept;
-
-// A turn older than this is one that hangs. Idle workers sleep a hundredth of it.
-inline constexpr Duration kHungAfter{1'000'000'000};
 
 struct WorkerObservation {
   Duration turn_age{};
@@ -55,6 +53,7 @@ struct Observation {
   std::uint32_t control_pid = 0;
   Duration control_age{};  // since control's last turn
   bool control_runs = false;
+  bool control_hangs = false;  // the process is there, its last turn is old
   // As the kernel says of a process that is there: it may make any system call.
   bool is_dataplane_unconfined = false;
   bool is_control_unconfined = false;

@@ -35,15 +35,17 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
   const Observation now = look();
   invocation.out << (invocation.json ? StatusJson(now, before).dump() + "\n"
                                      : StatusText(now, before));
-  return now.pulse == Pulse::kRunning ? ExitCode::kOk : ExitCode::kFailed;
+  const bool is_well = now.pulse == Pulse::kRunning && !now.control_hangs;
+  return is_well ? ExitCode::kOk : ExitCode::kFailed;
 }
 
 }  // namespace
 
 void AddStatusVerb(CLI::App& app, Invocation& invocation) {
   const auto options = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand(
-      "status", "is it alive, does it hear, what has it counted; 1 unless the dataplane runs");
+  CLI::App* verb = app.add_subcommand("status",
+                                      "is it alive, does it hear, what has it counted; 1 unless "
+                                      "the dataplane runs and nothing hangs");
   verb->add_option("--rate", options->rate, "look twice, so far apart, and print rates")
       ->type_name("DURATION")
       ->check(FaultInDuration);

@@ -63,6 +63,8 @@ std::string PulseSentence(const Observation& seen) {
       return "stopped on purpose; the table is kept for the next one";
     case Pulse::kGone:
       return fmt::format("gone: pid {} is not there any more; start it again", seen.pid);
+    case Pulse::kStarting:
+      return fmt::format("starting, pid {}: its workers have not begun", seen.pid);
     case Pulse::kHung:
       break;
   }
@@ -70,8 +72,11 @@ std::string PulseSentence(const Observation& seen) {
   for (std::size_t i = 0; i < seen.workers.size(); ++i) {
     const WorkerObservation& worker = seen.workers[i];
     if (worker.hangs) {
-      out += fmt::format(
-          " worker {} (thread {}) for {}", i, worker.thread, ShortDuration(worker.turn_age));
+      out += fmt::format(" worker {} (thread {}{}) for {}",
+                         i,
+                         worker.thread,
+                         worker.cpu < 0 ? "" : fmt::format(", cpu {}", worker.cpu),
+                         ShortDuration(worker.turn_age));
     }
   }
   return out;
@@ -83,7 +88,8 @@ std::string ControlSentence(const Observation& seen) {
     return fmt::format("has not joined; {} transitions wait for it", waiting);
   }
   if (!seen.control_runs) {
-    return fmt::format("silent for {}, pid {}; {} transitions wait for it",
+    return fmt::format("{} for {}, pid {}; {} transitions wait for it",
+                       seen.control_hangs ? "HUNG" : "silent",
                        ShortDuration(seen.control_age),
                        seen.control_pid,
                        waiting);
@@ -243,6 +249,7 @@ nlohmann::ordered_json StatusJson(const Observation& now,
   }
   out["control"] = {{"pid", now.control_pid},
                     {"running", now.control_runs},
+                    {"hangs", now.control_hangs},
                     {"turn_age_ns", now.control_age.count()},
                     {"transitions_waiting", Waiting(now)}};
   out["unconfined"] = {{"dataplane", now.is_dataplane_unconfined},

@@ -9,7 +9,8 @@
 namespace flatline::uring {
 namespace {
 
-constexpr Duration kLongestWait{1'000'000'000};
+// Well below what counts as hanging (flatline/hang.h).
+constexpr Duration kLongestWait{250'000'000};
 
 }  // namespace
 
@@ -48,7 +49,9 @@ void PublisherThread::Run() {
   ::prctl(PR_SET_NAME, "publisher", 0UL, 0UL, 0UL);
   ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
   while (!stop_.load()) {
-    server_->Serve(ReadMonotonic(), ReadWall());
+    const Instant now = ReadMonotonic();
+    turn_ns_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+    server_->Serve(now, ReadWall());
     server_->Wait(kLongestWait);
   }
 }

@@ -7,6 +7,7 @@
 #include "control/uring/outlet_server.h"
 
 #include <atomic>
+#include <cstdint>
 #include <expected>
 #include <memory>
 #include <string>
@@ -26,6 +27,10 @@ class PublisherThread {
 
   [[nodiscard]] OutletServer& server() noexcept { return *server_; }
 
+  // When its latest turn began, in nanoseconds of the monotonic clock; four turns a second at
+  // least.
+  [[nodiscard]] const std::atomic<std::int64_t>& turn_ns() const noexcept { return turn_ns_; }
+
  private:
   PublisherThread() = default;
 
@@ -34,6 +39,7 @@ class PublisherThread {
   std::unique_ptr<OutletServer> server_;  // made and destroyed by the thread
   std::shared_ptr<Bell> bell_;
   std::atomic<bool> stop_{false};
+  std::atomic<std::int64_t> turn_ns_{0};
   std::thread thread_;
 };
 

@@ -8,11 +8,13 @@
 #include "dataplane/dpdk/memif_relay.h"
 #include "dataplane/dpdk/poll_loop.h"
 #include "dataplane/dpdk/port.h"
+#include "dataplane/dpdk/process_watch.h"
 #include "dataplane/dpdk/tsc_clock.h"
 #include "dataplane/engine.h"
 #include "dataplane/shared_region.h"
 
 #include <flatline/confinement.h>
+#include <flatline/supervisor.h>
 
 #include <algorithm>
 #include <array>
@@ -109,6 +111,17 @@ void AttachPorts(const Devices& devices, Engine& engine) {
   }
 }
 
+// What the main thread does while the workers hear.
+struct Watches {
+  DeviceWatch devices;
+  ProcessWatch processes;
+
+  void Look(Instant now) {
+    devices.Look(now);
+    processes.Look(now);
+  }
+};
+
 // Some devices are given back to the kernel at the end.
 std::expected<void, std::string> ConfineAsNeeded(const Config& config) {
   if (!config.confine) {
@@ -122,14 +135,15 @@ std::expected<void, std::string> ConfineAsNeeded(const Config& config) {
   return Confine({.program = ConfinedProgram::kDataplane, .keeps_net_admin = keeps});
 }
 
-void WatchUntilStopped(DeviceWatch& watch, TscClock& clock, const StopSignals& stop) {
-  std::array<pollfd, 2> wait{pollfd{.fd = stop.descriptor(), .events = POLLIN, .revents = 0},
-                             pollfd{.fd = watch.link_event(), .events = POLLIN, .revents = 0}};
+void WatchUntilStopped(Watches& watches, TscClock& clock, const StopSignals& stop) {
+  std::array<pollfd, 2> wait{
+      pollfd{.fd = stop.descriptor(), .events = POLLIN, .revents = 0},
+      pollfd{.fd = watches.devices.link_event(), .events = POLLIN, .revents = 0}};
   Duration rest = DeviceWatch::kShortestWait;
   while (wait[0].revents == 0) {
     (void)poll(wait.data(), wait.size(), static_cast<int>(rest.count() / 1'000'000));
     const Instant begun = clock.Now();
-    watch.Look(begun);
+    watches.Look(begun);
     rest = std::clamp(
         (clock.Now() - begun) * 10, DeviceWatch::kShortestWait, DeviceWatch::kLongestWait);
   }
@@ -140,6 +154,7 @@ std::expected<void, std::string> RunEngine(const Config& config,
                                            const Eal& eal,
                                            const Devices& devices,
                                            const StopSignals& stop) {
+  Supervisor supervisor = Supervisor::FromEnvironment();
   auto authenticator = Authenticator::Load(config);
   if (!authenticator) {
     return std::unexpected(authenticator.error());
@@ -153,7 +168,8 @@ std::expected<void, std::string> RunEngine(const Config& config,
     return std::unexpected(engine.error());
   }
   AttachPorts(devices, **engine);
-  DeviceWatch watch(devices.ports, (*engine)->port_watch(), clock.Now());
+  Watches watches{.devices{devices.ports, (*engine)->port_watch(), clock.Now()},
+                  .processes{region, supervisor}};
   PollLoops loops(**engine, region, config.dataplane.idle);
   if (const auto launched = loops.Launch(eal.worker_lcores()); !launched) {
     return launched;
@@ -165,8 +181,10 @@ std::expected<void, std::string> RunEngine(const Config& config,
       "hearing: {} workers, {} ports",
       config.dataplane.workers,
       devices.ports.size());
-  WatchUntilStopped(watch, clock, stop);
+  supervisor.SayReady();
+  WatchUntilStopped(watches, clock, stop);
   Log(LogLevel::kNotice, "told to stop");
+  supervisor.SayStopping();
   return {};
 }
 

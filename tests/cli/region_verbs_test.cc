@@ -47,6 +47,7 @@ class RegionVerbs : public ::testing::Test {
     progress.turns.store(7);
     progress.turn_ns.store(at.time_since_epoch().count());
     progress.thread_id.store(static_cast<std::int32_t>(100 + worker));
+    progress.cpu.store(-1);
   }
 
   // In the first free slot of the worker that owns it.
@@ -101,6 +102,36 @@ TEST_F(RegionVerbs, StatusNamesTheWorkerThatHangs) {
   EXPECT_THAT(ran.out, HasSubstr("HUNG"));
   EXPECT_THAT(ran.out, HasSubstr("worker 1 (thread 101) for 5.0"));
   EXPECT_THAT(ran.out, Not(HasSubstr("worker 0 (thread")));
+}
+
+TEST_F(RegionVerbs, StatusNamesTheCpuOfAPinnedWorker) {
+  Turn(1, MonotonicNow() - Duration{5'000'000'000});
+  disk_.view().dataplane().progress[1].cpu.store(3);
+  EXPECT_THAT(Run({"status"}).out, HasSubstr("worker 1 (thread 101, cpu 3) for 5.0"));
+}
+
+TEST_F(RegionVerbs, StatusOfADataplaneThatIsStarting) {
+  for (WorkerProgress& progress : disk_.view().dataplane().progress) {
+    progress.turn_ns.store((MonotonicNow() - Duration{5'000'000'000}).time_since_epoch().count());
+    progress.thread_id.store(0);
+  }
+  const Ran ran = Run({"status", "--json"});
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_EQ(json::parse(ran.out)["dataplane"], "starting");
+}
+
+TEST_F(RegionVerbs, StatusOfAControlThatHangsAndOfOneThatIsGone) {
+  ControlSection& control = disk_.view().control();
+  const auto since = MonotonicNow() - Duration{5'000'000'000};
+  control.control_turn_ns.store(since.time_since_epoch().count());
+  control.control_pid.store(static_cast<std::uint32_t>(::getpid()));
+  const Ran hung = Run({"status"});
+  EXPECT_EQ(hung.code, 1);
+  EXPECT_THAT(hung.out, HasSubstr("control    HUNG for 5.0"));
+  control.control_pid.store(0x7FFFFFFE);
+  const Ran gone = Run({"status"});
+  EXPECT_EQ(gone.code, 0);
+  EXPECT_THAT(gone.out, HasSubstr("control    silent for 5.0"));
 }
 
 TEST_F(RegionVerbs, StatusOfAKilledAndOfAStoppedDataplane) {
