@@ -130,17 +130,13 @@ constexpr auto kDataplane = std::to_array<const char*>({
     "mincore",
 });
 
-// The journal's files, the roster, cursors and tokens; the rings.
+// The journal's files, the roster, cursors and tokens; the rings, which are there already: none can
+// be made, and nothing registered with one.
 constexpr auto kControl = std::to_array<const char*>({
-    "chmod",     "fadvise64",      "fallocate",
-    "fchmod",    "fchown",         "fdatasync",
-    "fsync",     "io_uring_enter", "io_uring_register",
-    "link",      "linkat",         "memfd_create",
-    "mincore",   "mkdirat",        "msync",
-    "pwritev",   "pwritev2",       "preadv",
-    "preadv2",   "rename",         "renameat",
-    "renameat2", "splice",         "sync_file_range",
-    "umask",
+    "chmod",   "fadvise64",      "fallocate", "fchmod",   "fchown",          "fdatasync",
+    "fsync",   "io_uring_enter", "link",      "linkat",   "memfd_create",    "mincore",
+    "mkdirat", "msync",          "pwritev",   "pwritev2", "preadv",          "preadv2",
+    "rename",  "renameat",       "renameat2", "splice",   "sync_file_range", "umask",
 });
 
 }  // namespace

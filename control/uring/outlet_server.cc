@@ -33,7 +33,7 @@ class EventDescriptor {
 
 std::expected<std::unique_ptr<OutletServer>, std::string> OutletServer::Create(
     Service& service, SnapshotJob::Run run) {
-  auto ring = Ring::Create();
+  auto ring = Ring::Create(Ring::Use::kServing);
   if (!ring) {
     return std::unexpected(std::move(ring.error()));
   }

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <fstream>
 #include <system_error>
+#include <tuple>
 
 namespace flatline::uring {
 namespace {
@@ -39,13 +40,19 @@ std::string WhyNot(int number) {
       std::generic_category().message(number));
 }
 
+// What a ring of each use is ever asked to do, by Use.
+using Operations = std::array<std::uint8_t, 4>;
+constexpr std::array<Operations, 2> kOperations{
+    {{IORING_OP_ACCEPT, IORING_OP_FSYNC, IORING_OP_ASYNC_CANCEL, IORING_OP_ASYNC_CANCEL},
+     {IORING_OP_RECV, IORING_OP_SEND, IORING_OP_READ, IORING_OP_ASYNC_CANCEL}}};
+
 }  // namespace
 
-std::expected<std::unique_ptr<Ring>, std::string> Ring::Create() {
+std::expected<std::unique_ptr<Ring>, std::string> Ring::Create(Use use) {
   std::unique_ptr<Ring> out(new Ring);
   io_uring_params parameters{};
   parameters.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-                     IORING_SETUP_COOP_TASKRUN | IORING_SETUP_CQSIZE;
+                     IORING_SETUP_COOP_TASKRUN | IORING_SETUP_CQSIZE | IORING_SETUP_R_DISABLED;
   parameters.cq_entries = kCompletions;
   if (const int result = io_uring_queue_init_params(kEntries, &out->ring_, &parameters);
       result < 0) {
@@ -55,7 +62,34 @@ std::expected<std::unique_ptr<Ring>, std::string> Ring::Create() {
   if (auto registered = out->Register(); !registered) {
     return std::unexpected(std::move(registered.error()));
   }
+  if (auto restricted = out->Restrict(use); !restricted) {
+    return std::unexpected(std::move(restricted.error()));
+  }
   return out;
+}
+
+// Nothing has been submitted yet: a ring that is disabled takes nothing. Who enables it is the one
+// that may submit. No IORING_RESTRICTION_REGISTER_OP: then nothing can be registered any more.
+std::expected<void, std::string> Ring::Restrict(Use use) {
+  std::array<io_uring_restriction, std::tuple_size_v<Operations> + 1> restrictions{};
+  for (std::size_t i = 0; i < std::tuple_size_v<Operations>; ++i) {
+    restrictions[i].opcode = IORING_RESTRICTION_SQE_OP;
+    restrictions[i].sqe_op = kOperations[static_cast<std::size_t>(use)][i];
+  }
+  restrictions.back().opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
+  restrictions.back().sqe_flags = IOSQE_BUFFER_SELECT | IOSQE_ASYNC;
+  // Not by liburing's functions for the two: Debian 12's library does not export them.
+  int result = io_uring_register(ring_.ring_fd,
+                                 IORING_REGISTER_RESTRICTIONS,
+                                 restrictions.data(),
+                                 static_cast<unsigned>(restrictions.size()));
+  if (result >= 0) {
+    result = io_uring_register(ring_.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
+  }
+  if (result < 0) {
+    return std::unexpected(WhyNot(-result));
+  }
+  return {};
 }
 
 std::expected<void, std::string> Ring::Register() {

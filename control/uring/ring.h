@@ -2,6 +2,10 @@
 // Used by the thread that created it alone (SINGLE_ISSUER, DEFER_TASKRUN): completions happen in
 // Wait and nowhere else. Bounds: kEntries submissions between two system calls, kBuffers receives
 // not yet given back. Cost: one system call a Wait, whatever it carries.
+//
+// A filter of system calls does not see what a ring is asked to do, so each ring has restrictions
+// of its own, registered before it is enabled and never to be lifted: the operations of its use,
+// and nothing more to be registered. Any other operation completes with EACCES.
 #pragma once
 
 #include <flatline/time.h>
@@ -39,8 +43,13 @@ class Ring {
   static constexpr std::size_t kBufferSize = std::size_t{16} << 10;
   static constexpr int kBufferGroup = 0;
 
+  enum class Use : std::uint8_t {
+    kListening,  // accepts connections, has the journal synced
+    kServing,    // receives, sends, hears the bell
+  };
+
   // The error says what is forbidden here, and who can permit it.
-  [[nodiscard]] static std::expected<std::unique_ptr<Ring>, std::string> Create();
+  [[nodiscard]] static std::expected<std::unique_ptr<Ring>, std::string> Create(Use use);
 
   Ring(const Ring&) = delete;
   Ring& operator=(const Ring&) = delete;
@@ -69,6 +78,7 @@ class Ring {
   Ring() = default;
 
   [[nodiscard]] std::expected<void, std::string> Register();
+  [[nodiscard]] std::expected<void, std::string> Restrict(Use use);
 
   static std::uint64_t TagOf(Completer& completer, unsigned operation) noexcept {
     return reinterpret_cast<std::uintptr_t>(&completer) | operation;

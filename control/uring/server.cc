@@ -13,7 +13,7 @@ std::expected<std::unique_ptr<Server>, std::string> Server::Create(
     const ControlConfig& config,
     std::vector<OutletServer*> outlets,
     const TlsCredentials* credentials) {
-  auto ring = Ring::Create();
+  auto ring = Ring::Create(Ring::Use::kListening);
   if (!ring) {
     return std::unexpected(std::move(ring.error()));
   }

@@ -6,8 +6,9 @@
 // A call that is not allowed does not happen: the process says which one it was on standard error
 // and ends by SIGSYS. That is told here rather than by SECCOMP_RET_KILL_PROCESS, whose line is in
 // the kernel's log only, where a container's operator does not look. Whoever has taken over the
-// process may suppress the line, but the call is refused all the same. io_uring has calls of its
-// own that no filter sees: only control has rings.
+// process may suppress the line, but the call is refused all the same. io_uring has operations
+// that no filter sees: only control has rings, with restrictions of their own
+// (control/uring/ring.h).
 #pragma once
 
 #include <cstdint>
