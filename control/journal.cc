@@ -198,10 +198,14 @@ std::shared_ptr<const Segment> Journal::SyncTarget() {
   if (segments_.empty() || synced_ == newest_) {
     return nullptr;
   }
-  // The segment of the first record not yet synced: after a roll the old one's turn comes first.
-  const auto after = std::ranges::upper_bound(
-      segments_, synced_ + 1, {}, [](const auto& segment) { return segment->first(); });
-  const auto at = after == segments_.begin() ? after : std::prev(after);
+  // The segment of the first record not yet synced, or the next where that is lost: after a roll
+  // the old one's turn comes first.
+  const auto at = std::ranges::upper_bound(
+      segments_, synced_ + 1, {}, [](const auto& segment) { return segment->end(); });
+  if (at == segments_.end()) {
+    synced_ = newest_;
+    return nullptr;
+  }
   synced_ = std::min(newest_, (*at)->end() - 1);
   return *at;
 }

@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <deque>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -35,6 +36,8 @@ struct JournalOptions {
   Duration retain_age{};  // older segments go too; zero: whatever their age
   bool sync_before_telling = false;
   Allocate allocate{};  // empty: posix_fallocate
+  // Has the disk take a file, at start where it matters: 0, or an errno. Empty: fdatasync.
+  std::function<int(const Segment&)> sync{};
   // Where the disk refuses, records are kept in memory, at most so many bytes of them; zero: then
   // they are not taken.
   std::uint64_t memory = 0;
@@ -122,6 +125,7 @@ class Journal {
   [[nodiscard]] bool PrepareNext(Instant now);
   [[nodiscard]] std::uint64_t FirstOfNext() const noexcept;
   [[nodiscard]] bool GaveUpHistoryFor(int number, const std::string& text);
+  void SettleInherited(Findings& findings);
   void Refused(const SegmentError& error, Instant now);
   void Retain();
   void DropOldest();

@@ -76,11 +76,37 @@ std::expected<std::unique_ptr<Journal>, std::string> Journal::Open(const Journal
   if (auto recovered = JournalRecovery(*out, findings).Run(); !recovered) {
     return std::unexpected(std::move(recovered.error()));
   }
-  out->synced_ = out->newest_;
+  out->SettleInherited(findings);
   out->Show();
   out->readable_.Wrote(out->newest_);
   out->readable_.MayTell(out->newest_);
   return out;
+}
+
+// What a predecessor wrote and was killed before it synced is in the kernel's hands only. Who may
+// not tell of it before it is on the disk has it taken there now; else it is synced in its turn.
+void Journal::SettleInherited(Findings& findings) {
+  synced_ = oldest() - 1;
+  if (!options_.sync_before_telling) {
+    return;
+  }
+  for (const auto& segment : segments_) {
+    if (segment->is_in_memory()) {
+      continue;
+    }
+    const int number = options_.sync                             ? options_.sync(*segment)
+                       : ::fdatasync(segment->descriptor()) != 0 ? errno
+                                                                 : 0;
+    if (number != 0) {
+      findings.push_back(
+          fmt::format("{}: cannot be written to the disk: {}; subscribers are told of it all the "
+                      "same, and it is tried again",
+                      segment->path(),
+                      std::generic_category().message(number)));
+      return;
+    }
+  }
+  synced_ = newest_;
 }
 
 std::expected<void, std::string> JournalRecovery::Run() {

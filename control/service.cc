@@ -88,12 +88,13 @@ void Service::RingBells() {
 
 std::expected<bool, std::string> Service::Turn(Instant now, WallInstant wall) {
   bool worked = false;
+  const std::uint64_t newest = journal_->newest();
   if (scribe_) {
     const auto told = scribe_->Turn(now, wall);
     if (!told) {
       return std::unexpected(told.error());
     }
-    worked = !told->empty();
+    worked = journal_->newest() != newest;  // transitions, or a reset
     worked = snapshots_.Grant(now, [this] { return OriginNow(); }) || worked;
   }
   journal_->Housekeep(now);

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <fcntl.h>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <random>
@@ -24,6 +25,7 @@
 namespace flatline {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
@@ -358,6 +360,43 @@ TEST(Journal, AsksToSyncEverySegmentThatWasWritten) {
   EXPECT_EQ(journal->SyncTarget()->first(), 1U);
   EXPECT_EQ(journal->SyncTarget()->first(), 32U);
   EXPECT_EQ(journal->SyncTarget(), nullptr);
+}
+
+TEST(Journal, AsksToSyncWhatAPredecessorWasKilledBefore) {
+  JournalInADirectory place(31, 10);
+  Fill(*place.Open(), 100);
+  std::filesystem::remove(place.Files()[1]);
+  const auto journal = place.Open();
+  EXPECT_EQ(journal->SyncTarget()->first(), 1U);
+  EXPECT_EQ(journal->SyncTarget()->first(), 63U) << "behind what is lost";
+  EXPECT_EQ(journal->SyncTarget()->first(), 94U);
+  EXPECT_EQ(journal->SyncTarget(), nullptr);
+}
+
+TEST(Journal, SyncsWhatAPredecessorWasKilledBeforeWhereItMayNotBeToldElse) {
+  JournalInADirectory place(31, 10);
+  place.options.sync_before_telling = true;
+  Fill(*place.Open(), 40);
+  std::vector<std::uint64_t> synced;
+  place.options.sync = [&](const Segment& segment) {
+    synced.push_back(segment.first());
+    return 0;
+  };
+  const auto journal = place.Open();
+  EXPECT_THAT(synced, ElementsAre(1U, 32U));
+  EXPECT_EQ(journal->readable().newest(), 40U);
+  EXPECT_EQ(journal->SyncTarget(), nullptr);
+}
+
+TEST(Journal, TellsOfAPredecessorsRecordsThoughTheDiskRefusesThem) {
+  JournalInADirectory place(31, 10);
+  place.options.sync_before_telling = true;
+  Fill(*place.Open(), 10);
+  place.options.sync = [](const Segment&) { return EIO; };
+  const auto journal = place.Open();
+  EXPECT_THAT(place.findings, ElementsAre(HasSubstr("cannot be written to the disk")));
+  EXPECT_EQ(journal->readable().newest(), 10U);
+  EXPECT_NE(journal->SyncTarget(), nullptr) << "it is tried again";
 }
 
 TEST(Journal, GivesUpWhatIsTooOldButNeverTheNewestSegment) {

@@ -109,6 +109,18 @@ TEST_F(ServiceTest, TellsASubscriberWhatHappens) {
   EXPECT_EQ(records[2].endpoint, 42U);
 }
 
+TEST_F(ServiceTest, RingsForAReset) {
+  int rung = 0;
+  const auto bell = std::make_shared<Bell>([&rung] { ++rung; });
+  service_.Enter(bell);
+  service_.Join(region_.view());
+  bell->LieDown();
+  ASSERT_TRUE(service_.Turn(now_, wall_));
+  ASSERT_EQ(service_.journal().newest(), 1U);
+  EXPECT_EQ(rung, 1) << "nothing was decided, and yet there is something to be told";
+  service_.Exit(bell);
+}
+
 TEST_F(ServiceTest, TellsWhatAFilterInWordsWants) {
   service_.Join(region_.view());
   Turn();

@@ -1,70 +1,116 @@
-// A few hundred simulated worlds, each from a seed, each ten thousand turns of the whole engine.
-// `--seed=N` lives through one of them again; `--worlds=N` through more than usual.
+// Simulated worlds of the whole appliance, each from a seed. `--worlds=N` through more or fewer of
+// them than usual; `./run simulate` lives through any number, and makes small what fails.
+#include "tests/simulation/allocation_watch.h"
+#include "tests/simulation/apart.h"
+#include "tests/simulation/shrink.h"
 #include "tests/simulation/world.h"
 
 #include <cstdint>
 #include <iostream>
-#include <string>
+#include <memory>
+#include <spdlog/spdlog.h>
 #include <string_view>
+#include <thread>
 
 #include <gtest/gtest.h>
+#include <oneapi/tbb/global_control.h>
 
 namespace flatline {
 namespace {
 
-struct Options {
-  std::uint64_t first = 1;
-  std::uint64_t worlds = 300;
-};
+std::uint64_t worlds_wanted = 1'000;
 
-Options& TheOptions() {
-  static Options options;
-  return options;
+TEST(Simulation, ShrinksToWhatAFailureNeeds) {
+  Climate wild;
+  for (const ClimateField& field : kClimateFields) {
+    wild.*field.member = 1'000;
+  }
+  const auto fails = [](const Climate& climate) {
+    return climate.kills != 0 && climate.hang_ups != 0 && climate.endpoints >= 37;
+  };
+  const Climate least = Shrink(wild, fails);
+  Climate expected;
+  for (const ClimateField& field : kClimateFields) {
+    expected.*field.member = field.least;
+  }
+  expected.kills = 1'000;
+  expected.hang_ups = 1'000;
+  expected.endpoints = 37;
+  EXPECT_EQ(PrintClimate(least), PrintClimate(expected));
 }
 
-TEST(Simulation, NoVerdictContradictsTheTruthInAnyWorld) {
-  Tidings all;
-  for (std::uint64_t i = 0; i < TheOptions().worlds; ++i) {
-    const std::uint64_t seed = TheOptions().first + i;
-    const Tidings tidings = World(seed).Run();
-    std::cout << tidings.frames << " frames " << tidings.suspicions << " s " << tidings.deaths
-              << " d\n";
-    for (const std::string& fault : tidings.faults) {
-      ADD_FAILURE() << "--seed=" << seed << ": " << fault;
-    }
-    ASSERT_TRUE(tidings.faults.empty()) << "live through it again with --seed=" << seed;
-    all.suspicions += tidings.suspicions;
-    all.deaths += tidings.deaths;
-    all.recoveries += tidings.recoveries;
-    all.frames += tidings.frames;
-    all.adoptions += tidings.adoptions;
-    all.handed_over += tidings.handed_over;
+TEST(Simulation, TakesAClimateAsItPrintsIt) {
+  const Climate climate = World::ClimateOf(7);
+  const auto again = ParseClimate(PrintClimate(climate), Climate{});
+  ASSERT_TRUE(again) << again.error();
+  EXPECT_EQ(*again, climate);
+  for (const char* const bad : {"kills", "kills=", "kills=x", "kill=1", "kills=1;loss=2"}) {
+    EXPECT_FALSE(ParseClimate(bad, climate)) << bad;
   }
-  std::cout << "seeds " << TheOptions().first << " to "
-            << TheOptions().first + TheOptions().worlds - 1 << ": " << all.frames << " frames, "
-            << all.handed_over << " handed over, " << all.suspicions << " suspicions, "
-            << all.deaths << " deaths, " << all.recoveries << " recoveries, " << all.adoptions
-            << " adoptions\n";
-  if (TheOptions().worlds >= 300) {  // the worlds must have put the claim to the test
-    EXPECT_GT(all.suspicions, 1000U);
-    EXPECT_GT(all.deaths, 1000U);
-    EXPECT_GT(all.recoveries, 500U);
-    EXPECT_GT(all.adoptions, 100U);
-    EXPECT_GT(all.handed_over, 1000U);
+}
+
+TEST(Simulation, SeesWhatIsTakenFromTheHeap) {
+  if (!AllocationWatch::IsCounting()) {
+    GTEST_SKIP() << "a sanitizer has the heap";
   }
+  const AllocationWatch watch;
+  const auto taken = std::make_unique<Climate>();
+  EXPECT_EQ(watch.count(), 1U) << taken.get();
+}
+
+TEST(Simulation, IsTheSameWorldAgain) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    const Report once = LiveThroughApart(seed, World::ClimateOf(seed));
+    EXPECT_EQ(once.digest, LiveThroughApart(seed, World::ClimateOf(seed)).digest);
+    EXPECT_NE(once.digest, LiveThroughApart(seed + 1, World::ClimateOf(seed)).digest);
+  }
+}
+
+TEST(Simulation, NothingContradictsTheTruthInAnyWorld) {
+  Report all;
+  LiveThroughAll({.first = 1,
+                  .count = worlds_wanted,
+                  .processes = std::max(1U, std::thread::hardware_concurrency())},
+                 [&](const Report& report) {
+                   EXPECT_EQ(report.faults, 0U)
+                       << report.fault.data() << "\nlive through it again, and make it small: "
+                       << "./run simulate --seeds 1 --first " << report.seed;
+                   all.suspicions += report.suspicions;
+                   all.deaths += report.deaths;
+                   all.recoveries += report.recoveries;
+                   all.frames += report.frames;
+                   all.adoptions += report.adoptions;
+                   all.control_deaths += report.control_deaths;
+                   all.power_cuts += report.power_cuts;
+                   all.snapshots += report.snapshots;
+                   all.journaled += report.journaled;
+                 });
+  std::cout << "seeds 1 to " << worlds_wanted << ": " << all.frames << " frames, " << all.suspicions
+            << " suspicions, " << all.deaths << " deaths, " << all.recoveries << " recoveries, "
+            << all.adoptions << " adoptions, " << all.control_deaths << " deaths of control, "
+            << all.power_cuts << " power cuts, " << all.journaled << " records journaled, "
+            << all.snapshots << " snapshots\n";
+  // The worlds must have put the claim to the test.
+  EXPECT_GT(all.suspicions, worlds_wanted);
+  EXPECT_GT(all.deaths, worlds_wanted);
+  EXPECT_GT(all.recoveries, worlds_wanted);
+  EXPECT_GT(all.adoptions, worlds_wanted / 2);
+  EXPECT_GT(all.control_deaths, worlds_wanted);
+  EXPECT_GT(all.power_cuts, worlds_wanted / 10);
+  EXPECT_GT(all.snapshots, worlds_wanted / 10);
 }
 
 }  // namespace
 }  // namespace flatline
 
 int main(int argc, char** argv) {
+  const tbb::global_control one_thread(tbb::global_control::max_allowed_parallelism, 1);
+  spdlog::set_level(spdlog::level::off);
   testing::InitGoogleTest(&argc, argv);
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument(argv[i]);
-    if (argument.starts_with("--seed=")) {
-      flatline::TheOptions() = {.first = std::stoull(argv[i] + 7), .worlds = 1};
-    } else if (argument.starts_with("--worlds=")) {
-      flatline::TheOptions().worlds = std::stoull(argv[i] + 9);
+    if (argument.starts_with("--worlds=")) {
+      flatline::worlds_wanted = std::stoull(argv[i] + 9);
     }
   }
   return RUN_ALL_TESTS();

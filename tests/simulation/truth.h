@@ -29,11 +29,13 @@ struct Truth {
   std::uint32_t incarnation = 1;
   std::uint32_t sequence = 0;
   Health health = Health::kReady;
-  bool left = false;  // sent a leave in this incarnation
+  Slot handle = kNoSlot;  // as it was last told
+  bool left = false;      // sent a leave in this incarnation
   // What came through.
   std::vector<Delivery> deliveries;  // oldest first
   // What control did.
-  bool enrolled = false;  // by a command; since then it is watched even if it never speaks
+  bool is_to_be_enrolled = false;  // was asked for, and does not beat before it is
+  bool enrolled = false;           // by a command; since then it is watched even if it never speaks
   Instant enrolled_at{};
   Duration enrolled_blind{};
   bool retired = false;

@@ -43,10 +43,9 @@ void Witness::Read(unsigned worker, Instant heard, Instant now) {
   }
 }
 
-void Witness::Release() {
-  for (unsigned worker = 0; worker < region_.shape().workers; ++worker) {
-    region_.control().transition_tails[worker].value.store(positions_[worker]);
-  }
+void Witness::BeginRegion() {
+  beliefs_.clear();
+  positions_ = {};
 }
 
 void Witness::Take(const Transition& transition, Instant heard, Instant now) {
@@ -130,7 +129,7 @@ void Witness::CheckSilence(const Transition& transition, const Truth& truth, Ins
   Instant spoke = truth.enrolled_at;
   for (const Delivery& delivery : truth.deliveries) {
     if (delivery.at <= heard && !delivery.is_leave) {  // silence after a leave is no lie
-      spoke = delivery.at;
+      spoke = std::max(spoke, delivery.at);
     }
   }
   const Duration silence = heard - spoke;
@@ -149,7 +148,7 @@ void Witness::CheckPunctual(const Transition& transition, const Truth& truth, In
   Instant spoke = truth.enrolled_at;
   Duration blind_then = truth.enrolled_blind;
   if (!truth.deliveries.empty()) {
-    spoke = truth.deliveries.back().at;
+    spoke = std::max(spoke, truth.deliveries.back().at);
     blind_then = truth.deliveries.back().blind_total;
   }
   const bool lost = truth.deliveries.empty() && !truth.enrolled;  // what it said, in a kill

@@ -1,4 +1,4 @@
-// Control's place in the simulation: reads every worker's ring at the moment it is written, and
+// Looks over the engine's shoulder: reads every worker's ring at the moment it is written, and
 // holds each verdict against the truth. Keeps its positions over restarts of the engine, so that a
 // verdict told twice or a broken chain is seen. Collects faults as sentences; none is the pass.
 #pragma once
@@ -35,8 +35,8 @@ class Witness {
   // when the leader last looked.
   void Read(unsigned worker, Instant heard, Instant now);
 
-  // Gives the ring's memory back, as control does when the journal has it.
-  void Release();
+  // The region has been formatted anew: all that was believed is void.
+  void BeginRegion();
 
   // After the world has been healed and has settled: what is believed must be what is true.
   void CheckSettled(Instant now);

@@ -1,14 +1,22 @@
 // A simulated appliance and everything around it, on one thread with invented time, all of it drawn
 // from one seed: a fleet that beats, dies, leaves, returns and restarts; a network that loses,
-// doubles and reorders; ports whose links fail and whose queues overflow; workers that pause at the
-// worst moments, also between reading the clock and using it; control that falls behind; and an
-// engine that is killed and adopts what is left, also between telling a verdict and making it.
+// doubles, reorders and replays; ports whose links fail and whose queues overflow; workers that
+// pause at the worst moments, also between reading the clock and using it; an engine that is killed
+// and adopts what is left, also between telling a verdict and making it; control that pauses, dies
+// and comes back, with its journal on a disk that refuses; subscribers that come and go; and power
+// cuts, after which the region is a new one.
 #pragma once
 
 #include "dataplane/engine.h"
-#include "tests/dataplane/fake_port.h"
 #include "tests/dataplane/plain_region.h"
+#include "tests/simulation/administrator.h"
 #include "tests/simulation/chance.h"
+#include "tests/simulation/climate.h"
+#include "tests/simulation/digest.h"
+#include "tests/simulation/ledger.h"
+#include "tests/simulation/simulated_control.h"
+#include "tests/simulation/simulated_port.h"
+#include "tests/simulation/simulated_subscriber.h"
 #include "tests/simulation/true_blindness.h"
 #include "tests/simulation/truth.h"
 #include "tests/simulation/witness.h"
@@ -17,6 +25,7 @@
 #include <flatline/heartbeat.h>
 #include <flatline/time.h>
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -28,26 +37,6 @@
 
 namespace flatline {
 
-// What a seed decides once.
-struct Climate {
-  unsigned workers = 1;
-  unsigned ports = 1;
-  std::size_t endpoints = 50;
-  std::uint32_t transition_ring = 256;
-  bool closed = false;            // enrolment by command only
-  std::uint64_t loss = 0;         // one message in so many; 0: none
-  std::uint64_t doubling = 0;     // likewise
-  Duration most_delay{};          // of the network; messages overtake each other within it
-  std::uint64_t wandering = 0;    // one message in so many comes to another worker than usual
-  std::uint64_t stalls = 0;       // one turn in so many is a stall
-  std::uint64_t kills = 0;        // one turn in so many is the process's last
-  std::uint64_t cuts = 0;         // one look in so many finds that a link fails
-  std::uint64_t pauses = 0;       // one look in so many finds that control pauses
-  std::uint64_t misfortunes = 0;  // one beat in so many is an endpoint's turn of fate
-
-  static Climate Draw(Chance& chance);
-};
-
 struct Tidings {
   std::vector<std::string> faults;
   std::uint64_t suspicions = 0;
@@ -56,14 +45,23 @@ struct Tidings {
   std::uint64_t frames = 0;
   std::uint64_t adoptions = 0;
   std::uint64_t handed_over = 0;
+  std::uint64_t journaled = 0;
+  std::uint64_t control_deaths = 0;
+  std::uint64_t power_cuts = 0;
+  std::uint64_t snapshots = 0;
+  std::uint64_t digest = 0;  // of all that happened
 };
 
 class World {
  public:
-  explicit World(std::uint64_t seed);
+  // Everything but the climate is drawn from the seed; the same two make the same world.
+  World(std::uint64_t seed, const Climate& climate);
 
   // Lives through it, heals everything, lets it settle, and tells.
-  Tidings Run();
+  [[nodiscard]] Tidings Run();
+
+  // What this seed draws.
+  [[nodiscard]] static Climate ClimateOf(std::uint64_t seed);
 
  private:
   struct Message {
@@ -80,7 +78,7 @@ class World {
   };
 
   struct Queue {
-    FakePort port;
+    SimulatedPort port;
     std::deque<Waiting> waiting;
   };
 
@@ -98,18 +96,48 @@ class World {
     bool missed = false;  // frames, since the last look
   };
 
+  // Where each part's chance comes from, so that one misfortune less leaves the others as they are.
+  struct Lots {
+    explicit Lots(std::uint64_t seed);
+
+    Chance fleet;
+    Chance network;
+    Chance turns;
+    Chance stalls;
+    Chance ends;  // of processes and of power
+    Chance ports;
+    Chance audience;
+  };
+
   [[nodiscard]] static Config ConfigOf(const Climate& climate);
 
   [[nodiscard]] Queue& QueueOf(unsigned port, unsigned worker) {
     return *queues_[port * climate_.workers + worker];
   }
 
+  [[nodiscard]] bool Strikes(Chance& chance, std::uint64_t one_in) const {
+    return !healed_ && one_in != 0 && chance.OneIn(one_in);
+  }
+
+  [[nodiscard]] std::uint64_t HashKey() const { return seed_ * 0x9E3779B97F4A7C15ULL; }
+
+  [[nodiscard]] Truth* TruthOf(EndpointId id) {
+    const std::size_t place = (id & 0xFFFF) - 1;
+    return id >> 16 == seed_ && place < fleet_.size() ? &fleet_[place] : nullptr;
+  }
+
+  [[nodiscard]] WallInstant Wall() const { return WallInstant{now_.time_since_epoch() + kWall}; }
+
   void Start(Instant now);
   void Kill();
+  void Forget(Queue& queue);
+  void LosePower();
   void UndoUnmade();
   void ForgetHandedOver(Truth& truth);
   void Step();
+  [[nodiscard]] bool IsStoppedAtTheWorstMoment(WorkerLife& life);
   void TurnOf(unsigned worker);
+  void StepOfControl();
   void DrawNextTurn(WorkerLife& life);
   void ForgetReceived(unsigned worker);
   void Beat(Truth& truth, std::size_t endpoint);
@@ -119,16 +147,26 @@ class World {
   void Deliver(const Message& message);
   void Look();
   void LookAt(unsigned port);
+  [[nodiscard]] bool IsInTable(EndpointId id) const;
+  void Replay(const Message& message);
   void Enrol();
-  void SendCommand(const Command& command);
-  void TakeResults();
+  void Ask(Truth& truth);
+  void TakeResults(unsigned worker, Instant turn);
+  void LearnHandles(unsigned worker);
   void Heal();
+  void Settle();
+  [[nodiscard]] bool IsEverythingHeard() const;
+  [[nodiscard]] Tidings Tell();
   [[nodiscard]] Duration BlindTotal() const;
   [[nodiscard]] Duration BlindTotalBefore() const;
 
+  // The wall clock less the monotonic one.
+  static constexpr Duration kWall{1'790'000'000'000'000'000};
+
   Instant now_{Milliseconds(10'000)};
-  Chance chance_;
+  std::uint64_t seed_;
   Climate climate_;
+  Lots lots_;
   Config config_;
   PlainRegion region_;
   std::vector<Truth> fleet_;
@@ -142,12 +180,21 @@ class World {
   Instant heard_{};  // least drained, as the leader last saw it
   Instant next_look_{};
   Instant last_look_{};
-  Instant control_resumes_{};
   std::deque<std::pair<Instant, Duration>> blind_totals_;  // of the last looks
-  std::uint64_t tickets_ = 0;
+  std::array<std::uint64_t, kMaxWorkers> results_seen_{};
+  std::vector<Message> heard_once_;  // some, to come again
   std::uint64_t adoptions_ = 0;
+  std::uint64_t power_cuts_ = 0;
   std::uint64_t last_told_worker_ = 0;
   bool healed_ = false;
+
+  Digest digest_;
+  Ledger ledger_;
+  SimulatedControl control_;
+  Administrator administrator_;
+  std::vector<std::unique_ptr<SimulatedSubscriber>> subscribers_;
+  Instant next_control_{};
+  std::vector<std::string> faults_;
 };
 
 }  // namespace flatline

@@ -1,0 +1,195 @@
+#include "tests/simulation/ledger.h"
+
+#include "control/scribe.h"
+
+#include <flatline/crc32c.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace flatline {
+
+void Ledger::Fault(const std::string& sentence) {
+  faults_.push_back("journal: " + sentence);
+}
+
+void Ledger::ReadRing(unsigned worker) {
+  const auto entries = region_.transitions(worker);
+  const std::uint64_t head = region_.dataplane().transition_heads[worker].value.load();
+  std::vector<Transition>& told = rings_[worker];
+  for (std::uint64_t position = told.size(); position != head; ++position) {
+    told.push_back(entries[position & (entries.size() - 1)]);
+    const DeliveryRecord record = RecordOf({.transition = told.back(),
+                                            .position = position,
+                                            .worker = static_cast<std::uint8_t>(worker)},
+                                           0,
+                                           wall_);
+    digest_->Add(std::as_bytes(std::span(&record, 1)));
+  }
+}
+
+void Ledger::BeginRegion() {
+  for (std::size_t worker = 0; worker < rings_.size(); ++worker) {
+    rings_[worker].clear();
+    journaled_[worker] = 0;
+  }
+  reset_at_ = 0;
+  states_.clear();
+}
+
+void Ledger::Audit(const Journal& journal) {
+  oldest_ = std::max(oldest_, journal.oldest());
+  while (newest() < journal.newest()) {
+    const Journal::Range range = journal.From(newest() + 1, 4096);
+    if (range.records.empty()) {
+      Fault("record " + std::to_string(newest() + 1) + " cannot be read");
+      return;
+    }
+    for (const DeliveryRecord& record : range.records) {
+      Take(record);
+    }
+  }
+  CheckTails();
+}
+
+void Ledger::Take(const DeliveryRecord& record) {
+  const std::uint64_t sequence = newest() + 1;
+  entries_.push_back({.record = record});
+  digest_->Add(std::as_bytes(std::span(&record, 1)));
+  if (record.sequence != sequence || record.crc != SealOf(record)) {
+    Fault("record " + std::to_string(sequence) + " is not sealed as it should be");
+    return;
+  }
+  const std::uint32_t generation = GenerationOf(region_.header().generation);
+  if (record.kind == RecordKind::kReset) {
+    if (reset_at_ != 0 || record.generation != generation) {
+      Fault("a reset at " + std::to_string(sequence) + " where nothing was reset");
+    }
+    reset_at_ = sequence;
+    return;
+  }
+  const std::uint64_t position = journaled_[record.worker];
+  if (reset_at_ == 0 || position >= rings_[record.worker].size()) {
+    Fault("record " + std::to_string(sequence) + " was never told, or is told again");
+    return;
+  }
+  DeliveryRecord expected = RecordOf({.transition = rings_[record.worker][position],
+                                      .position = position,
+                                      .worker = record.worker},
+                                     generation,
+                                     wall_);
+  expected.sequence = sequence;
+  expected.crc = SealOf(expected);
+  if (std::memcmp(&expected, &record, sizeof(record)) != 0) {
+    Fault("record " + std::to_string(sequence) + " is not transition " + std::to_string(position) +
+          " of worker " + std::to_string(record.worker) + " but " +
+          std::to_string(record.ring_position));
+  }
+  journaled_[record.worker] = position + 1;
+  CheckChain(record);
+}
+
+// Each transition of an endpoint begins where the one before it ended.
+void Ledger::CheckChain(const DeliveryRecord& record) {
+  if (record.kind != RecordKind::kLiveness && record.kind != RecordKind::kHealth) {
+    return;
+  }
+  State& state = states_[record.endpoint];
+  const bool is_health = record.kind == RecordKind::kHealth;
+  if (record.from != (is_health ? state.health : state.liveness)) {
+    Fault("record " + std::to_string(record.sequence) + " of endpoint " +
+          std::to_string(record.endpoint) + " does not begin where the last one ended");
+  }
+  state.health = static_cast<std::uint8_t>(record.health);
+  if (!is_health) {
+    state.liveness = record.to;
+  }
+  if (record.reason == static_cast<std::uint8_t>(Reason::kRetired)) {
+    states_.erase(record.endpoint);
+  }
+}
+
+void Ledger::CheckTails() {
+  for (unsigned worker = 0; worker < region_.shape().workers; ++worker) {
+    if (region_.control().transition_tails[worker].value.load() > journaled_[worker]) {
+      Fault("worker " + std::to_string(worker) + " was given back what is not journaled");
+    }
+  }
+}
+
+void Ledger::CheckReopened(const Journal& journal) {
+  if (journal.newest() != newest()) {
+    Fault("reopened with " + std::to_string(journal.newest()) + " records of " +
+          std::to_string(newest()));
+  }
+  for (std::uint64_t sequence = std::max(oldest_, journal.oldest()); sequence <= newest();) {
+    const Journal::Range range = journal.From(sequence, 4096);
+    const std::uint64_t until =
+        range.records.empty() ? range.hole_until : sequence + range.records.size() - 1;
+    for (; sequence <= until; ++sequence) {
+      const Entry& entry = entries_[sequence - 1];
+      const bool is_there =
+          !range.records.empty() && std::memcmp(&range.records.back() - (until - sequence),
+                                                &entry.record,
+                                                sizeof(DeliveryRecord)) == 0;
+      if (!is_there && !entry.is_lost) {
+        Fault("record " + std::to_string(sequence) + " did not outlive a kill");
+      }
+    }
+  }
+}
+
+void Ledger::CheckSurvived(const Journal& journal) {
+  const std::uint64_t newest_now = journal.newest();
+  for (std::uint64_t sequence = 1; sequence <= std::max(newest(), newest_now); ++sequence) {
+    if (sequence > newest()) {
+      entries_.push_back({.record = {}, .is_lost = true});
+      continue;
+    }
+    Entry& entry = entries_[sequence - 1];
+    const bool is_retained = sequence >= journal.oldest() && sequence <= newest_now;
+    const Journal::Range range =
+        is_retained ? journal.From(sequence, 1) : Journal::Range{.records = {}, .keep = nullptr};
+    const bool is_there = !range.records.empty();
+    if (is_there &&
+        (entry.is_lost ||
+         std::memcmp(&range.records.front(), &entry.record, sizeof(DeliveryRecord)) != 0)) {
+      Fault("record " + std::to_string(sequence) + " is another since the loss of power");
+    }
+    if (!is_there && entry.is_safe && sequence >= oldest_) {
+      Fault("record " + std::to_string(sequence) + " was on the disk and did not survive");
+    }
+    entry.is_lost = entry.is_lost || !is_there;
+  }
+  entries_.resize(newest_now);
+  oldest_ = journal.oldest();
+}
+
+void Ledger::SaySafe(std::uint64_t first, std::uint64_t last) {
+  for (std::uint64_t sequence = first; sequence <= std::min(last, newest()); ++sequence) {
+    entries_[sequence - 1].is_safe = !entries_[sequence - 1].is_lost;
+  }
+}
+
+void Ledger::CheckComplete() {
+  for (unsigned worker = 0; worker < region_.shape().workers; ++worker) {
+    if (journaled_[worker] != rings_[worker].size()) {
+      Fault("of worker " + std::to_string(worker) + " " + std::to_string(journaled_[worker]) +
+            " transitions of " + std::to_string(rings_[worker].size()) + " were journaled");
+    }
+  }
+}
+
+std::map<EndpointId, Liveness> Ledger::LivenessAt(std::uint64_t sequence) const {
+  std::map<EndpointId, Liveness> out;
+  for (std::uint64_t i = std::max<std::uint64_t>(reset_at_, 1); i <= sequence; ++i) {
+    const DeliveryRecord& at = record(i);
+    if (at.kind == RecordKind::kLiveness) {
+      out[at.endpoint] = static_cast<Liveness>(at.to);
+    }
+  }
+  std::erase_if(out, [](const auto& one) { return one.second == Liveness::kUnknown; });
+  return out;
+}
+
+}  // namespace flatline
