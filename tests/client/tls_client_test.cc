@@ -1,5 +1,6 @@
 // The client over TLS: the same records once and in order, over breaks and new certificates; and
 // every way in which the other end can be the wrong one, told in a line that says what to do.
+#include "tests/client/loopback_listener.h"
 #include "tests/client/scripted_server.h"
 #include "tests/client/tls_front.h"
 #include "tests/control/tls/authority.h"
@@ -11,7 +12,6 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
-#include <netinet/in.h>
 #include <numeric>
 #include <poll.h>
 #include <span>
@@ -43,34 +43,24 @@ std::vector<DeliveryRecord> Deaths(std::uint64_t first, std::uint64_t last) {
 // Says its word to whoever comes, whatever he says, and closes.
 class OneWord {
  public:
-  explicit OneWord(std::vector<DeliveryRecord> word)
-      : word_(std::move(word)), listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof(address);
-    FLATLINE_CHECK(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), length) == 0);
-    FLATLINE_CHECK(::listen(listener_.get(), 16) == 0);
-    FLATLINE_CHECK(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &length) ==
-                   0);
-    address_ = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  explicit OneWord(std::vector<DeliveryRecord> word) : word_(std::move(word)) {
     thread_ = std::thread([this] { Serve(); });
   }
 
   ~OneWord() {
-    ::shutdown(listener_.get(), SHUT_RDWR);
+    listener_.Shut();
     thread_.join();
   }
 
   OneWord(const OneWord&) = delete;
   OneWord& operator=(const OneWord&) = delete;
 
-  [[nodiscard]] const std::string& address() const { return address_; }
+  [[nodiscard]] const std::string& address() const { return listener_.address(); }
 
  private:
   void Serve() {
     for (;;) {
-      const Socket peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      const Socket peer = listener_.Accept();
       if (peer.get() < 0) {
         return;
       }
@@ -84,8 +74,7 @@ class OneWord {
   }
 
   std::vector<DeliveryRecord> word_;
-  Socket listener_;
-  std::string address_;
+  LoopbackListener listener_;
   std::thread thread_;
 };
 
@@ -288,8 +277,9 @@ TEST_F(TlsClientTest, ForCTheSame) {
   const ScriptedServer server({Script().Send({Hello(2)}).Send(Deaths(1, 2)).Stay()});
   const TlsFront front(server.address(), {ContextOf(authority_)});
   const std::string ca = authority_.ca();
+  const std::string address = front.address();
   FlatlineSubscription wanted{};
-  wanted.address = front.address().c_str();
+  wanted.address = address.c_str();
   wanted.start = kFlatlineFrom;
   wanted.ca = ca.c_str();
   wanted.server_name = "control.test";

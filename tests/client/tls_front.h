@@ -5,6 +5,7 @@
 
 #include "control/client/socket.h"
 #include "control/tls/channel.h"
+#include "tests/client/loopback_listener.h"
 
 #include <flatline/check.h>
 
@@ -14,7 +15,6 @@
 #include <cstddef>
 #include <fcntl.h>
 #include <memory>
-#include <netinet/in.h>
 #include <poll.h>
 #include <span>
 #include <string>
@@ -34,19 +34,7 @@ class TlsFront {
 
   // One context for each connection to come; the last one for all others.
   TlsFront(const std::string& behind, Contexts contexts, Ending ending = Ending::kSaid)
-      : behind_(behind),
-        contexts_(std::move(contexts)),
-        ending_(ending),
-        listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof(address);
-    FLATLINE_CHECK(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), length) == 0);
-    FLATLINE_CHECK(::listen(listener_.get(), 16) == 0);
-    FLATLINE_CHECK(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &length) ==
-                   0);
-    address_ = "tls:127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+      : behind_(behind), contexts_(std::move(contexts)), ending_(ending) {
     FLATLINE_CHECK(::pipe2(end_.data(), O_CLOEXEC) == 0);
     thread_ = std::thread([this] { Serve(); });
   }
@@ -60,7 +48,7 @@ class TlsFront {
   TlsFront(const TlsFront&) = delete;
   TlsFront& operator=(const TlsFront&) = delete;
 
-  [[nodiscard]] const std::string& address() const { return address_; }
+  [[nodiscard]] std::string address() const { return "tls:" + listener_.address(); }
 
  private:
   // True when the test is over.
@@ -76,7 +64,7 @@ class TlsFront {
       if (Wait(of)) {
         return;
       }
-      const Socket ours(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      const Socket ours = listener_.Accept();
       const auto address = ParseSocketAddress(behind_);
       FLATLINE_CHECK(address);
       const auto theirs = Socket::Connect(*address);
@@ -134,9 +122,8 @@ class TlsFront {
   std::string behind_;
   Contexts contexts_;
   Ending ending_;
-  Socket listener_;
+  LoopbackListener listener_;
   std::array<int, 2> end_{};
-  std::string address_;
   std::thread thread_;
 };
 

@@ -66,9 +66,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace flatline;  // NOLINT(google-build-using-namespace): the C entry point is outside
   FuzzInput input(data, size);
   const SmallRegion region;
-  std::ranges::copy(WorkedRegion(), region.bytes().begin());
-  Damage(input, region.bytes());
-  const auto shape = ValidateRegion(region.view().header(), SmallRegion::kBytes, "fuzz");
+  const auto shape = Replace(region, input);
   if (shape) {
     const RegionView view(region.bytes().data(), *shape);
     Tell(view);

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 namespace flatline {
@@ -51,6 +52,14 @@ inline void Damage(FuzzInput& input, std::span<std::byte> bytes) {
     const auto put = input.Bytes(1 + input.Take<std::uint8_t>() % 64);
     std::memcpy(bytes.data() + at, put.data(), std::min(put.size(), bytes.size() - at));
   }
+}
+
+// Writes a damaged image of a worked region over `region`; its shape where it passes for a region.
+inline std::optional<RegionShape> Replace(const SmallRegion& region, FuzzInput& input) {
+  std::ranges::copy(WorkedRegion(), region.bytes().begin());
+  Damage(input, region.bytes());
+  const auto shape = ValidateRegion(region.view().header(), SmallRegion::kBytes, "fuzz");
+  return shape ? std::optional(*shape) : std::nullopt;
 }
 
 }  // namespace flatline

@@ -2,10 +2,8 @@
 // good ones, over real sockets and in invented time: the good ones hear everything, in order, once;
 // the others are slowed by themselves, refused, counted, closed, and leave nothing behind in
 // control. One thread, no sleep. Skips where the kernel forbids the ring.
-#include "control/uring/server.h"
-#include "tests/control/invented_region.h"
-#include "tests/control/journal_in_a_directory.h"
 #include "tests/control/uring/peer.h"
+#include "tests/control/uring/served.h"
 
 #include <flatline/crc32c.h>
 
@@ -73,23 +71,16 @@ class Good {
   std::uint64_t heard_ = 0;
 };
 
-class HostileTest : public testing::Test {
+class HostileTest : public Served {
  protected:
+  HostileTest() : Served(1024) {}
+
   void SetUp() override {
     RecordProperty("seed", std::to_string(kSeed));
-    config_.socket = place_.options.directory + "/control.sock";
-    config_.listen = {"127.0.0.1:0"};
-    config_.subscribers = 1024;
-    auto outlet = OutletServer::Create(service_, [](const std::function<void()>& task) { task(); });
-    if (!outlet && outlet.error().starts_with("io_uring")) {
-      GTEST_SKIP() << outlet.error();
+    Serve();
+    if (IsSkipped()) {
+      return;
     }
-    ASSERT_TRUE(outlet) << outlet.error();
-    outlet_ = std::move(*outlet);
-    auto server = Server::Create(config_, {outlet_.get()});
-    ASSERT_TRUE(server) << server.error();
-    server_ = std::move(*server);
-    service_.Join(region_.view());
     for (std::size_t i = 0; i < kGood; ++i) {
       good_.emplace_back(Connect(i));
     }
@@ -98,7 +89,7 @@ class HostileTest : public testing::Test {
   // Half of them over TCP.
   std::unique_ptr<Peer> Connect(std::size_t number) {
     return number % 2 == 0 ? std::make_unique<Peer>(config_.socket)
-                           : std::make_unique<Peer>(server_->listeners()[1]->port());
+                           : std::make_unique<Peer>(port());
   }
 
   // Another kind of vanishing each: before a request, in the middle of one, after a promise to say
@@ -131,16 +122,6 @@ class HostileTest : public testing::Test {
     request.liveness_mask = number % 4 < 2 ? 0xFF : 1U << static_cast<unsigned>(Liveness::kDead);
     peer->Say(request);
     stuck_.push_back(std::move(peer));
-  }
-
-  void Turn(Duration later = Duration{100'000}) {
-    now_ += later;
-    wall_ += later;
-    ASSERT_TRUE(service_.Turn(now_, wall_));
-    server_->Serve();
-    server_->Wait(Duration{});
-    outlet_->Serve(now_, wall_);
-    outlet_->Wait(Duration{1'000'000});
   }
 
   // A turn in which some die and everybody does what he does.
@@ -178,14 +159,6 @@ class HostileTest : public testing::Test {
   }
 
   std::mt19937_64 random_{kSeed};
-  Instant now_{Duration{1'000'000'000'000}};
-  WallInstant wall_{Duration{1'790'000'000'000'000'000}};
-  InventedRegion region_{{.workers = 2, .transitions = 4096, .commands = 4096}};
-  JournalInADirectory place_{16383, 4};  // 1 MiB each
-  ControlConfig config_;
-  Service service_{{.bookmark = kSecond, .subscribers = 1024, .first_serial = 1}, place_.Open()};
-  std::unique_ptr<OutletServer> outlet_;
-  std::unique_ptr<Server> server_;
   std::vector<Good> good_;
   Peers slow_;
   Peers stuck_;

@@ -1,11 +1,8 @@
 // The sockets, really: a good subscriber, one that never reads and one that talks nonsense, on a
 // Unix socket and over TCP; and a million entries of administration. One thread, no sleep: the test
 // turns the service and reads its own sockets in between. Skips where the kernel forbids the ring.
-#include "control/uring/server.h"
-
-#include "tests/control/invented_region.h"
-#include "tests/control/journal_in_a_directory.h"
 #include "tests/control/uring/peer.h"
+#include "tests/control/uring/served.h"
 
 #include <flatline/crc32c.h>
 
@@ -20,59 +17,17 @@
 namespace flatline::uring {
 namespace {
 
-class ServerTest : public testing::Test {
+class ServerTest : public Served {
  protected:
-  void SetUp() override {
-    config_.socket = place_.options.directory + "/control.sock";
-    config_.listen = {"127.0.0.1:0"};
-    auto outlet = OutletServer::Create(service_, [](const std::function<void()>& task) { task(); });
-    if (!outlet && outlet.error().starts_with("io_uring")) {
-      GTEST_SKIP() << outlet.error();
-    }
-    ASSERT_TRUE(outlet) << outlet.error();
-    outlet_ = std::move(*outlet);
-    auto server = Server::Create(config_, {outlet_.get()});
-    ASSERT_TRUE(server) << server.error();
-    server_ = std::move(*server);
-    service_.Join(region_.view());
-  }
+  ServerTest() : Served(8) {}
 
-  void Turn() {
-    now_ += Duration{100'000};
-    wall_ += Duration{100'000};
-    ASSERT_TRUE(service_.Turn(now_, wall_));
-    server_->Serve();
-    server_->Wait(Duration{});
-    outlet_->Serve(now_, wall_);
-    outlet_->Wait(Duration{1'000'000});
-  }
-
-  // Turns until `done`, which is asked after each; false after too many.
-  [[nodiscard]] bool TurnUntil(const std::function<bool()>& done, int turns = 20'000) {
-    for (; turns != 0; --turns) {
-      Turn();
-      if (done()) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  Instant now_{Duration{1'000'000'000'000}};  // long after boot
-  WallInstant wall_{Duration{1'790'000'000'000'000'000}};
-  InventedRegion region_{{.workers = 2, .transitions = 4096, .commands = 4096}};
-  JournalInADirectory place_{16383, 4};  // 1 MiB each
-  ControlConfig config_;
-  Service service_{{.bookmark = Duration{1'000'000'000}, .subscribers = 8, .first_serial = 1},
-                   place_.Open()};
-  std::unique_ptr<OutletServer> outlet_;
-  std::unique_ptr<Server> server_;
+  void SetUp() override { Serve(); }
 };
 
 TEST_F(ServerTest, TheGoodHearAllWhateverTheBadDo) {
   constexpr EndpointId kDeaths = 200'000;
   Peer good(config_.socket);
-  Peer good_over_tcp(server_->listeners()[1]->port());
+  Peer good_over_tcp(port());
   Peer stuck(config_.socket);
   Peer hostile(config_.socket);
   Peer mute(config_.socket);

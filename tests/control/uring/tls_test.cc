@@ -2,11 +2,9 @@
 // speak something else, slow ones, and a certificate that changes under them. One thread, no sleep,
 // as server_test. Skips where the kernel forbids the ring.
 #include "control/tls/channel.h"
-#include "control/uring/server.h"
-#include "tests/control/invented_region.h"
-#include "tests/control/journal_in_a_directory.h"
 #include "tests/control/tls/authority.h"
 #include "tests/control/uring/peer.h"
+#include "tests/control/uring/served.h"
 
 #include <flatline/crc32c.h>
 
@@ -95,55 +93,32 @@ class SealedPeer {
   std::vector<std::byte> plaintext_;
 };
 
-class TlsTest : public testing::Test {
+class TlsTest : public Served {
  protected:
+  TlsTest() : Served(200) {}
+
   void SetUp() override {
     authority_.Issue("control");
-    config_.socket = place_.options.directory + "/control.sock";
-    config_.listen = {"127.0.0.1:0"};
     config_.tls_certificate = authority_.CertificatePath("control");
     config_.tls_key = authority_.KeyPath("control");
     config_.tls_loopback = true;
-    auto outlet = OutletServer::Create(service_, [](const std::function<void()>& task) { task(); });
-    if (!outlet && outlet.error().starts_with("io_uring")) {
-      GTEST_SKIP() << outlet.error();
-    }
-    ASSERT_TRUE(outlet) << outlet.error();
-    outlet_ = std::move(*outlet);
     auto credentials = TlsCredentials::Load(
         {.certificate = config_.tls_certificate, .key = config_.tls_key}, Today());
     ASSERT_TRUE(credentials) << credentials.error();
     credentials_ = std::move(*credentials);
-    auto server = Server::Create(config_, {outlet_.get()}, credentials_.get());
-    ASSERT_TRUE(server) << server.error();
-    server_ = std::move(*server);
-    service_.Join(region_.view());
     const auto context = TlsContext::ForClient({.ca = authority_.ca()}, "127.0.0.1");
     ASSERT_TRUE(context) << context.error();
     context_ = *context;
+    Serve(credentials_.get());
   }
 
-  void Turn() {
-    now_ += Duration{100'000};
-    wall_ += Duration{100'000};
-    ASSERT_TRUE(service_.Turn(now_, wall_));
-    server_->Serve();
-    server_->Wait(Duration{});
-    outlet_->Serve(now_, wall_);
-    outlet_->Wait(Duration{1'000'000});
+  // Until it has heard something; false after too many turns.
+  [[nodiscard]] bool TurnUntilHeard(SealedPeer& peer) {
+    return TurnUntil([&] {
+      peer.Read();
+      return peer.size() != 0;
+    });
   }
-
-  [[nodiscard]] bool TurnUntil(const std::function<bool()>& done, int turns = 20'000) {
-    for (; turns != 0; --turns) {
-      Turn();
-      if (done()) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  [[nodiscard]] int port() const { return server_->listeners()[1]->port(); }
 
   // So many deaths more, as far as there is room, numbered on.
   void Kill(EndpointId upto) {
@@ -167,17 +142,8 @@ class TlsTest : public testing::Test {
     }
   }
 
-  Instant now_{Duration{1'000'000'000'000}};
-  WallInstant wall_{Duration{1'790'000'000'000'000'000}};
   Authority authority_;
-  InventedRegion region_{{.workers = 2, .transitions = 4096, .commands = 4096}};
-  JournalInADirectory place_{16383, 4};  // 1 MiB each
-  ControlConfig config_;
-  Service service_{{.bookmark = Duration{1'000'000'000}, .subscribers = 200, .first_serial = 1},
-                   place_.Open()};
   std::unique_ptr<TlsCredentials> credentials_;
-  std::unique_ptr<OutletServer> outlet_;
-  std::unique_ptr<Server> server_;
   std::shared_ptr<const TlsContext> context_;
   EndpointId killed_ = 0;
 };
@@ -263,10 +229,7 @@ TEST_F(TlsTest, HandshakesThatNeverEndAreEndedAndHoldNobodyUp) {
   constexpr EndpointId kDeaths = 20'000;
   SealedPeer good(port(), context_);
   good.Ask(RequestKind::kSubscribeFrom);
-  ASSERT_TRUE(TurnUntil([&] {
-    good.Read();
-    return good.size() != 0;
-  }));
+  ASSERT_TRUE(TurnUntilHeard(good));
   std::deque<Peer> silent;
   std::deque<Peer> dripping;
   std::deque<Peer> noisy;
@@ -327,10 +290,7 @@ TEST_F(TlsTest, MoreHandshakesThanATurnHasAreAllHad) {
 TEST_F(TlsTest, DamageUnderWayEndsTheConnectionWithAnAlert) {
   SealedPeer peer(port(), context_);
   peer.Ask(RequestKind::kSubscribeNow);
-  ASSERT_TRUE(TurnUntil([&] {
-    peer.Read();
-    return peer.size() != 0;
-  }));
+  ASSERT_TRUE(TurnUntilHeard(peer));
   peer.channel().Seal(std::as_bytes(std::span("FLAK")));
   auto bytes = peer.channel().outgoing();
   std::vector<std::byte> damaged(bytes.begin(), bytes.end());
@@ -352,10 +312,7 @@ TEST_F(TlsTest, ANewCertificateIsForNewConnections) {
   constexpr EndpointId kDeaths = 1'000;
   SealedPeer before(port(), context_);
   before.Ask(RequestKind::kSubscribeFrom);
-  ASSERT_TRUE(TurnUntil([&] {
-    before.Read();
-    return before.size() != 0;
-  }));
+  ASSERT_TRUE(TurnUntilHeard(before));
   Authority other("other");
   other.Issue("control");
   std::filesystem::copy_file(other.CertificatePath("control"),
