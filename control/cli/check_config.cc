@@ -1,6 +1,8 @@
 #include "control/cli/check_config.h"
 
+#include "control/config/contract.h"
 #include "control/config/profile_entry.h"
+#include "control/config/units.h"
 
 #include <flatline/config.h>
 
@@ -27,6 +29,12 @@ std::vector<std::string> Explanations(const Config& config) {
   for (std::size_t id = kFirstOwnProfile; id < config.profiles.size(); ++id) {
     if (config.profiles[id].in_use()) {
       out.push_back(ExplainProfile(config.profiles[id]));
+    }
+    if (const Contract& contract = config.contracts[id]; contract.is_made()) {
+      const Duration interval = config.profiles[id].interval;
+      out.push_back(std::string(config.profiles[id].name.data()) + ": heartbeats every " +
+                    PrintDuration(interval) + "; with " + PrintPath(contract.path) + " at most " +
+                    PrintQuality(QualityOf(interval, contract.promise.detection, contract.path)));
     }
   }
   return out;

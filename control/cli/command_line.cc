@@ -2,6 +2,7 @@
 
 #include "control/cli/agent.h"
 #include "control/cli/check_config.h"
+#include "control/cli/contract.h"
 #include "control/cli/enrol.h"
 #include "control/cli/get.h"
 #include "control/cli/key.h"
@@ -45,6 +46,7 @@ void AddVerbs(CLI::App& app, Invocation& invocation) {
   AddKeyVerb(app, invocation);
   AddTokenVerb(app, invocation);
   AddCheckConfigVerb(app, invocation);
+  AddContractVerb(app, invocation);
 }
 
 }  // namespace

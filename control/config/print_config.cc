@@ -26,7 +26,7 @@ void PrintSection(std::string_view heading,
 }
 
 ProfileEntry EntryIn(const Config& config, std::size_t id) {
-  ProfileEntry out = EntryOf(static_cast<ProfileId>(id), config.profiles[id]);
+  ProfileEntry out = EntryOf(static_cast<ProfileId>(id), config.profiles[id], config.contracts[id]);
   out.authentication = config.profile_authentication[id];
   return out;
 }

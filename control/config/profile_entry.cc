@@ -1,5 +1,6 @@
 #include "control/config/profile_entry.h"
 
+#include "control/config/contract.h"
 #include "control/config/units.h"
 
 #include <flatline/detectors.h>
@@ -9,6 +10,7 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace flatline {
 namespace {
@@ -27,15 +29,18 @@ constexpr unsigned kOfPhi = Bit(DetectorKind::kPhi);
 constexpr unsigned kOfChen = Bit(DetectorKind::kChen);
 constexpr unsigned kOfLearnt = Bit(DetectorKind::kLearnt);
 
-// A key that is set and not of this detector, or empty.
-std::string ForeignKey(const ProfileEntry& entry) {
-  struct Use {
-    std::string_view key;
-    bool is_set;
-    unsigned of;
-  };
+// When a verdict may fall after its deadline: it is looked at once a tick, and the tick is one.
+constexpr Duration kTwoTicks{2 << 20};
 
-  const auto uses = {
+struct Use {
+  std::string_view key;
+  bool is_set;
+  unsigned of;  // detectors
+};
+
+// The keys of some detectors only.
+std::vector<Use> UsesIn(const ProfileEntry& entry) {
+  return {
       Use{"threshold", entry.threshold.has_value(), kOfFixed | kOfPhi | kOfLearnt},
       Use{"acceptable_pause", entry.acceptable_pause.has_value(), kOfPhi},
       Use{"least_deviation", entry.least_deviation.has_value(), kOfPhi},
@@ -43,19 +48,80 @@ std::string ForeignKey(const ProfileEntry& entry) {
       Use{"deviations", entry.deviations.has_value(), kOfChen},
       Use{"longest", entry.longest.has_value(), kOfPhi | kOfChen | kOfLearnt},
   };
-  for (const Use& use : uses) {
-    if (use.is_set && (use.of & Bit(entry.detector)) == 0) {
+}
+
+// A key that is set and not of this detector, or empty.
+std::string ForeignKey(const ProfileEntry& entry, DetectorKind detector) {
+  for (const Use& use : UsesIn(entry)) {
+    if (use.is_set && (use.of & Bit(detector)) == 0) {
       return "profile." + std::string(use.key) + ": means nothing to detector \"" +
-             std::string(kDetectorNames[static_cast<std::size_t>(entry.detector)]) +
+             std::string(kDetectorNames[static_cast<std::size_t>(detector)]) +
              "\"; remove it, or choose another detector";
     }
   }
-  return {};
+  for (const Use& use : {Use{"mistakes_at_most_every", entry.mistakes_at_most_every.has_value(), 0},
+                         Use{"mistake_lasts_at_most", entry.mistake_lasts_at_most.has_value(), 0},
+                         Use{"loss", entry.loss.has_value(), 0},
+                         Use{"jitter", entry.jitter.has_value(), 0}}) {
+    if (use.is_set) {
+      return "profile." + std::string(use.key) +
+             ": part of a contract, and there is none; write detect_within, or remove it";
+    }
+  }
+  return entry.interval ? "" : "profile.interval: missing; only a contract can do without";
+}
+
+// What is set beside a contract, and said by it already; or what it lacks; or empty.
+std::string FaultInContract(const ProfileEntry& entry) {
+  for (const Use& use : UsesIn(entry)) {
+    if (use.is_set) {
+      return "profile." + std::string(use.key) +
+             ": said by the contract already; remove it, or detect_within";
+    }
+  }
+  if (entry.detector.value_or(DetectorKind::kChen) != DetectorKind::kChen) {
+    return "profile.detector: a contract is kept by \"chen\"; remove it, or detect_within";
+  }
+  return entry.mistakes_at_most_every
+             ? ""
+             : "profile.mistakes_at_most_every: missing; a contract needs it beside detect_within";
 }
 
 std::string Seconds(std::uint32_t stamp_units) {
   const auto ms = (kStampUnit * stamp_units).count() / 1'000'000;
   return PrintDuration(Duration{ms * 1'000'000});
+}
+
+// The entry that keeps the contract: suspect where margin and confirmation leave the promise.
+std::expected<ProfileEntry, std::string> Fulfil(const ProfileEntry& entry) {
+  if (std::string fault = FaultInContract(entry); !fault.empty()) {
+    return std::unexpected(std::move(fault));
+  }
+  Contract contract = ContractOf(entry);
+  contract.promise.detection -= kTwoTicks;
+  const auto interval = IntervalFor(contract, entry.interval);
+  if (!interval) {
+    return std::unexpected("profile.detect_within: " + interval.error());
+  }
+  const Duration spare = contract.promise.detection - *interval;
+  ProfileEntry out;
+  out.id = entry.id;
+  out.name = entry.name;
+  out.authentication = entry.authentication;
+  out.interval = *interval;
+  out.detector = DetectorKind::kChen;
+  out.confirmation = entry.confirmation != Duration{}
+                         ? entry.confirmation
+                         : std::max(std::min(*interval, spare / 2), kLeastTimeout);
+  if (spare - out.confirmation < kStampUnit) {
+    return std::unexpected("profile.confirmation: " + PrintDuration(out.confirmation) +
+                           " leaves no margin; with heartbeats every " + PrintDuration(*interval) +
+                           " detect_within spares " + Seconds(StampUnits(spare)));
+  }
+  out.margin = spare - out.confirmation;
+  out.deviations = 0;
+  out.longest = *interval + *out.margin;
+  return out;
 }
 
 // What is the matter with the times of a profile, or empty.
@@ -79,26 +145,43 @@ std::string FaultIn(const Profile& profile) {
 
 }  // namespace
 
+Contract ContractOf(const ProfileEntry& entry) {
+  Contract out;
+  if (entry.detect_within) {
+    out.promise = {.detection = *entry.detect_within,
+                   .recurrence = entry.mistakes_at_most_every.value_or(Duration{}),
+                   .mistake = entry.mistake_lasts_at_most.value_or(*entry.detect_within)};
+    out.path.loss = entry.loss.value_or(out.path.loss);
+    out.path.jitter = entry.jitter.value_or(out.path.jitter);
+  }
+  return out;
+}
+
 std::expected<Profile, std::string> ProfileOf(const ProfileEntry& entry) {
-  if (std::string foreign = ForeignKey(entry); !foreign.empty()) {
+  if (entry.detect_within) {
+    const auto fulfilled = Fulfil(entry);
+    return fulfilled ? ProfileOf(*fulfilled) : std::unexpected(fulfilled.error());
+  }
+  const DetectorKind detector = entry.detector.value_or(DetectorKind::kFixed);
+  if (std::string foreign = ForeignKey(entry, detector); !foreign.empty()) {
     return std::unexpected(std::move(foreign));
   }
-  const bool is_fixed = entry.detector == DetectorKind::kFixed;
-  const Duration interval = entry.interval;
+  const bool is_fixed = detector == DetectorKind::kFixed;
+  const Duration interval = *entry.interval;
   const Duration confirmation =
       entry.confirmation != Duration{} ? entry.confirmation : std::max(interval, kLeastTimeout);
-  const std::uint32_t usual_threshold = entry.detector == DetectorKind::kPhi ? kLevel : kIntervals;
+  const std::uint32_t usual_threshold = detector == DetectorKind::kPhi ? kLevel : kIntervals;
   Profile out =
       MakeProfile(entry.name, interval, entry.threshold.value_or(usual_threshold), confirmation);
-  out.detector = entry.detector;
+  out.detector = detector;
   if (!is_fixed) {
     const Duration usual = std::clamp(interval * kLongestIntervals, kLeastTimeout, kMostTimeout);
     out.timeout = entry.longest.value_or(usual);
   }
-  if (entry.detector == DetectorKind::kPhi) {
+  if (detector == DetectorKind::kPhi) {
     out.allowance = entry.acceptable_pause.value_or(interval);
     out.least_deviation = entry.least_deviation.value_or(interval / 10);
-  } else if (entry.detector == DetectorKind::kChen) {
+  } else if (detector == DetectorKind::kChen) {
     out.threshold = 0;
     out.allowance = entry.margin.value_or(interval);
     out.deviations = entry.deviations.value_or(kDeviations);
@@ -109,18 +192,21 @@ std::expected<Profile, std::string> ProfileOf(const ProfileEntry& entry) {
   return out;
 }
 
-ProfileEntry EntryOf(ProfileId id, const Profile& profile) {
-  ProfileEntry out{.id = id,
-                   .name = profile.name.data(),
-                   .interval = profile.interval,
-                   .detector = profile.detector,
-                   .confirmation = profile.confirmation,
-                   .threshold = {},
-                   .acceptable_pause = {},
-                   .least_deviation = {},
-                   .margin = {},
-                   .deviations = {},
-                   .longest = {}};
+ProfileEntry EntryOf(ProfileId id, const Profile& profile, const Contract& contract) {
+  ProfileEntry out;
+  out.id = id;
+  out.name = profile.name.data();
+  out.interval = profile.interval;
+  out.detector = profile.detector;
+  out.confirmation = profile.confirmation;
+  if (contract.is_made()) {
+    out.detect_within = contract.promise.detection;
+    out.mistakes_at_most_every = contract.promise.recurrence;
+    out.mistake_lasts_at_most = contract.promise.mistake;
+    out.loss = contract.path.loss;
+    out.jitter = contract.path.jitter;
+    return out;
+  }
   if (profile.detector != DetectorKind::kChen) {
     out.threshold = profile.threshold;
   }

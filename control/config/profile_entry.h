@@ -5,6 +5,7 @@
 
 #include "control/config/schema.h"
 
+#include <flatline/config.h>
 #include <flatline/profile.h>
 
 #include <expected>
@@ -15,8 +16,11 @@ namespace flatline {
 // The error is one sentence, and says what to write.
 [[nodiscard]] std::expected<Profile, std::string> ProfileOf(const ProfileEntry& entry);
 
-// Every key of its detector is set.
-[[nodiscard]] ProfileEntry EntryOf(ProfileId id, const Profile& profile);
+// What it promises; none without detect_within.
+[[nodiscard]] Contract ContractOf(const ProfileEntry& entry);
+
+// Every key of its contract is set, or of its detector where it has none.
+[[nodiscard]] ProfileEntry EntryOf(ProfileId id, const Profile& profile, const Contract& contract);
 
 // One line: after which silence an endpoint of this profile is suspect, and dead.
 [[nodiscard]] std::string ExplainProfile(const Profile& profile);

@@ -111,7 +111,7 @@ void ReadTables(const toml::table& root,
 
 void AddProfile(const ProfileEntry& entry, Place place, Config& config, Complaints& complaints) {
   Profiles& profiles = config.profiles;
-  if (entry.id == kDefaultProfile || entry.name.empty() || entry.interval == Duration{}) {
+  if (entry.id == kDefaultProfile || entry.name.empty()) {
     return;  // complained of already
   }
   const std::expected<Profile, std::string> profile = ProfileOf(entry);
@@ -133,6 +133,7 @@ void AddProfile(const ProfileEntry& entry, Place place, Config& config, Complain
   }
   profiles[entry.id] = *profile;
   config.profile_authentication[entry.id] = entry.authentication;
+  config.contracts[entry.id] = ContractOf(entry);
 }
 
 Config ReadRoot(const toml::table& root, Complaints& complaints) {

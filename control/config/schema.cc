@@ -19,6 +19,9 @@ constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
 constexpr Duration kMillisecond{1'000'000};
 constexpr Duration kMinute{60'000'000'000};
 constexpr Duration kHour = 60 * kMinute;
+constexpr Duration kYear = 365 * 24 * kHour;
+// Half of it may be the confirmation, which is no less than kLeastTimeout; and there are ticks.
+constexpr Duration kLeastPromise = 10 * kMillisecond;
 constexpr std::array<std::string_view, 2> kIdleNames{"adaptive", "poll"};
 constexpr std::array<std::string_view, 3> kHugepageNames{"auto", "off", "required"};
 constexpr std::array<std::string_view, 3> kDurabilityNames{"none", "interval", "before-sending"};
@@ -97,6 +100,15 @@ Key<Section> PerhapsIntegerKey(std::string_view name,
 }
 
 template <typename Section>
+Key<Section> PerhapsShareKey(std::string_view name, std::optional<double> Section::* member) {
+  return {name,
+          [=](const Value& value, Section& into) { into.*member = value.ReadShare(); },
+          [=](const Section& from) {
+            return from.*member ? PrintShare(*(from.*member)) : std::string();
+          }};
+}
+
+template <typename Section>
 Key<Section> TextKey(std::string_view name, std::string Section::* member, TextRule rule) {
   return {name,
           [=](const Value& value, Section& into) {
@@ -136,6 +148,20 @@ Key<Section> ChoiceKey(std::string_view name,
           },
           [member, &names](const Section& from) {
             return PrintText(names[static_cast<std::size_t>(from.*member)]);
+          }};
+}
+
+Key<ProfileEntry> DetectorKey() {
+  return {"detector",
+          [](const Value& value, ProfileEntry& into) {
+            if (const auto read = value.ReadChoice(kDetectorNames)) {
+              into.detector = static_cast<DetectorKind>(*read);
+            }
+          },
+          [](const ProfileEntry& from) {
+            return from.detector
+                       ? PrintText(kDetectorNames[static_cast<std::size_t>(*from.detector)])
+                       : std::string();
           }};
 }
 
@@ -235,8 +261,8 @@ Keys<ControlConfig> ControlKeys() {
           IntegerKey("publishers", &C::publishers, {1, 64}),
           ChoiceKey("durability", &C::durability, kDurabilityNames),
           DurationKey("sync_interval", &C::sync_interval, {kMillisecond, kHour}),
-          DurationKey("retain_age", &C::retain_age, {Duration{}, 100 * 365 * 24 * kHour}),
-          DurationKey("cursor_expiry", &C::cursor_expiry, {kMinute, 100 * 365 * 24 * kHour})};
+          DurationKey("retain_age", &C::retain_age, {Duration{}, 100 * kYear}),
+          DurationKey("cursor_expiry", &C::cursor_expiry, {kMinute, 100 * kYear})};
 }
 
 Keys<AuthenticationConfig> AuthenticationKeys() {
@@ -250,8 +276,8 @@ Keys<ProfileEntry> ProfileKeys() {
   using P = ProfileEntry;
   return {Required(IntegerKey("id", &P::id, {kFirstOwnProfile, kMaxProfiles - 1})),
           Required(TextKey("name", &P::name, FaultInProfileName)),
-          Required(DurationKey("interval", &P::interval, {Duration{1'000}, kMostTimeout})),
-          ChoiceKey("detector", &P::detector, kDetectorNames),
+          PerhapsDurationKey("interval", &P::interval, {Duration{1'000}, kMostTimeout}),
+          DetectorKey(),
           PerhapsIntegerKey("threshold", &P::threshold, {1, 1000}),
           PerhapsDurationKey("acceptable_pause", &P::acceptable_pause, {Duration{0}, kMostTimeout}),
           PerhapsDurationKey("least_deviation", &P::least_deviation, {kStampUnit, kMostTimeout}),
@@ -259,6 +285,13 @@ Keys<ProfileEntry> ProfileKeys() {
           PerhapsIntegerKey("deviations", &P::deviations, {0, 100}),
           PerhapsDurationKey("longest", &P::longest, {kLeastTimeout, kMostTimeout}),
           DurationKey("confirmation", &P::confirmation, {kLeastTimeout, kMostTimeout}),
+          PerhapsDurationKey("detect_within", &P::detect_within, {kLeastPromise, kMostTimeout}),
+          PerhapsDurationKey(
+              "mistakes_at_most_every", &P::mistakes_at_most_every, {kLeastPromise, 100 * kYear}),
+          PerhapsDurationKey(
+              "mistake_lasts_at_most", &P::mistake_lasts_at_most, {kLeastPromise, kYear}),
+          PerhapsShareKey("loss", &P::loss),
+          PerhapsDurationKey("jitter", &P::jitter, {Duration{}, kHour}),
           ChoiceKey("authentication", &P::authentication, kProfileModeNames)};
 }
 

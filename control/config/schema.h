@@ -34,9 +34,9 @@ using Profiles = std::array<Profile, kMaxProfiles>;
 struct ProfileEntry {
   ProfileId id = kDefaultProfile;
   std::string name;
-  Duration interval{};
-  DetectorKind detector = DetectorKind::kFixed;
-  Duration confirmation{};  // zero: one more interval
+  std::optional<Duration> interval;      // only a contract can do without
+  std::optional<DetectorKind> detector;  // fixed; of a contract chen
+  Duration confirmation{};               // zero: one more interval
   Authentication authentication = Authentication::kDefault;
   // Each of some detectors only: where the entry is silent they have none, and the detector's
   // default holds (profile_entry.h).
@@ -46,6 +46,12 @@ struct ProfileEntry {
   std::optional<Duration> margin;
   std::optional<std::uint32_t> deviations;
   std::optional<Duration> longest;
+  // A contract, which says all of them.
+  std::optional<Duration> detect_within;
+  std::optional<Duration> mistakes_at_most_every;
+  std::optional<Duration> mistake_lasts_at_most;
+  std::optional<double> loss;
+  std::optional<Duration> jitter;
 };
 
 [[nodiscard]] Keys<Config> TopKeys();

@@ -87,6 +87,19 @@ std::optional<bool> Value::ReadFlag() const {
   return found->get();
 }
 
+std::optional<double> Value::ReadShare() const {
+  const auto found = node_->is_number() ? node_->value<double>() : std::nullopt;
+  if (!found) {
+    ComplainOfType("a share, such as 0.01");
+    return std::nullopt;
+  }
+  if (!(*found >= 0 && *found < 1)) {
+    Complain("needed a share from 0 to below 1, such as 0.01, found " + PrintShare(*found));
+    return std::nullopt;
+  }
+  return found;
+}
+
 std::optional<Duration> Value::ReadDuration(Range<Duration> range) const {
   const auto* found = node_->as_string();
   if (found == nullptr) {
@@ -185,6 +198,12 @@ std::optional<std::vector<std::string>> Value::ReadTexts(TextRule rule) const {
 std::optional<std::vector<std::uint64_t>> Value::ReadIntegers(Range<std::uint64_t> range) const {
   return ReadArray<std::uint64_t>("an array of whole numbers",
                                   [&](const Value& element) { return element.ReadInteger(range); });
+}
+
+std::string PrintShare(double share) {
+  std::ostringstream out;
+  out << toml::toml_formatter{toml::value<double>{share}, toml::format_flags::none};
+  return out.str();
 }
 
 std::string PrintText(std::string_view text) {

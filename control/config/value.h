@@ -36,6 +36,8 @@ class Value {
 
   [[nodiscard]] std::optional<std::uint64_t> ReadInteger(Range<std::uint64_t> range) const;
   [[nodiscard]] std::optional<bool> ReadFlag() const;
+  // From 0 to below 1.
+  [[nodiscard]] std::optional<double> ReadShare() const;
   [[nodiscard]] std::optional<Duration> ReadDuration(Range<Duration> range) const;
   [[nodiscard]] std::optional<std::uint64_t> ReadBytes(Range<std::uint64_t> range) const;
   [[nodiscard]] std::optional<std::string> ReadText(TextRule rule) const;
@@ -62,5 +64,6 @@ class Value {
 
 // As TOML.
 [[nodiscard]] std::string PrintText(std::string_view text);
+[[nodiscard]] std::string PrintShare(double share);
 
 }  // namespace flatline

@@ -102,6 +102,34 @@ struct AuthenticationConfig {
   Authentication mode = Authentication::kOff;  // of profiles that do not say
 };
 
+// What a [[profile]] may promise of the verdict "dead" on one endpoint instead of saying how it
+// judges (control/config/contract.h). Bounds on means, but for the first.
+struct Promise {
+  Duration detection{};   // from a crash to the verdict, beside the path's mean delay: at most
+  Duration recurrence{};  // from one false verdict to the next: at least
+  Duration mistake{};     // how long a false verdict stands: at most
+
+  constexpr bool operator==(const Promise&) const = default;
+};
+
+// What the way does to heartbeats, to each independently of the others.
+struct Path {
+  double loss = 0.01;           // share of them, below 1
+  Duration jitter{10'000'000};  // deviation of their delay
+
+  constexpr bool operator==(const Path&) const = default;
+};
+
+struct Contract {
+  Promise promise;
+  Path path;
+
+  // Whether the profile has one.
+  [[nodiscard]] constexpr bool is_made() const noexcept { return promise.detection != Duration{}; }
+
+  constexpr bool operator==(const Contract&) const = default;
+};
+
 struct Config {
   std::string instance = "flatline";      // names the region and DPDK's files
   std::string region_directory = "auto";  // auto: hugetlbfs where it has room, else /dev/shm
@@ -118,6 +146,8 @@ struct Config {
     out.fill(Authentication::kDefault);
     return out;
   }();
+
+  std::array<Contract, kMaxProfiles> contracts{};  // by profile
 
   // What holds for a profile; never kDefault.
   [[nodiscard]] Authentication AuthenticationOf(ProfileId profile) const noexcept {

@@ -186,6 +186,62 @@ TEST(Config, RefusesWhatADetectorCannotUse) {
             "it, or use detector \"fixed\"");
 }
 
+constexpr const char* kPromise =
+    "[[profile]]\nid = 20\nname = \"x\"\ndetect_within = \"3s\"\n"
+    "mistakes_at_most_every = \"24h\"\n";
+
+TEST(Config, AContractIsKeptByIntervalAndMargin) {
+  const auto parsed = ParseConfig(kPromise, "f");
+  ASSERT_TRUE(parsed) << parsed.error();
+  const Profile& profile = parsed->profiles[20];
+  EXPECT_EQ(profile.detector, DetectorKind::kChen);
+  EXPECT_EQ(profile.deviations, 0U);
+  EXPECT_GT(profile.interval, Milliseconds(100));
+  // Dead in time, ticks and all, and at the latest by what any history allows.
+  EXPECT_EQ(profile.interval + profile.allowance + profile.confirmation,
+            Milliseconds(3'000) - Duration{2 << 20});
+  EXPECT_EQ(profile.timeout, profile.interval + profile.allowance);
+  EXPECT_EQ(parsed->contracts[20].promise.recurrence, Milliseconds(86'400'000));
+  EXPECT_EQ(parsed->contracts[20].promise.mistake, Milliseconds(3'000));
+  EXPECT_FALSE(parsed->contracts[21].is_made());
+  // Printed as a contract, and the same again.
+  const std::string printed = PrintConfig(*parsed);
+  EXPECT_THAT(printed, HasSubstr("detect_within = \"3s\""));
+  const auto again = ParseConfig(printed, "printed");
+  ASSERT_TRUE(again) << again.error() << "\n" << printed;
+  EXPECT_EQ(PrintConfig(*again), printed);
+  EXPECT_EQ(again->profiles[20].allowance, profile.allowance);
+  EXPECT_EQ(again->contracts[20], parsed->contracts[20]);
+}
+
+TEST(Config, RefusesAContractThatIsNone) {
+  const std::string promise = kPromise;
+  EXPECT_EQ(ErrorsOf(promise + "threshold = 3\n"),
+            "f:1:1: profile.threshold: said by the contract already; remove it, or detect_within");
+  EXPECT_EQ(ErrorsOf(promise + "detector = \"phi\"\n"),
+            "f:1:1: profile.detector: a contract is kept by \"chen\"; remove it, or "
+            "detect_within");
+  EXPECT_EQ(ErrorsOf(WithProfile("detect_within = \"3s\"\n")),
+            "f:1:1: profile.mistakes_at_most_every: missing; a contract needs it beside "
+            "detect_within");
+  EXPECT_EQ(ErrorsOf(WithProfile("loss = 0.5\n")),
+            "f:1:1: profile.loss: part of a contract, and there is none; write detect_within, or "
+            "remove it");
+  EXPECT_EQ(ErrorsOf("[[profile]]\nid = 20\nname = \"x\"\n"),
+            "f:1:1: profile.interval: missing; only a contract can do without");
+  EXPECT_EQ(ErrorsOf(promise + "loss = 1\n"),
+            "f:6:8: profile.loss: needed a share from 0 to below 1, such as 0.01, found 1.0");
+  EXPECT_EQ(ErrorsOf(promise + "loss = \"1%\"\n"),
+            "f:6:8: profile.loss: needed a share, such as 0.01, found a string");
+  EXPECT_THAT(ErrorsOf(promise + "interval = \"2s\"\n"),
+              HasSubstr("f:1:1: profile.detect_within: with a loss of 0.01 and a jitter of 10ms "
+                        "heartbeats every 2s promise one mistake in"));
+  EXPECT_THAT(ErrorsOf(promise + "confirmation = \"2900ms\"\n"),
+              HasSubstr("f:1:1: profile.confirmation: 2900ms leaves no margin; with heartbeats"));
+  EXPECT_THAT(ErrorsOf(promise + "jitter = \"300s\"\n"),
+              HasSubstr("no interval keeps the promise"));
+}
+
 struct Refusal {
   const char* name;
   const char* text;
