@@ -17,7 +17,7 @@ class Jitters {
  public:
   void Add(double ns) {
     const double octaves = ns > 1 ? std::log2(ns) : 0;
-    const auto at = static_cast<std::size_t>(octaves * kAnOctave);
+    const auto at = static_cast<std::size_t>(octaves * double{kAnOctave});
     ++counts_[std::min(at, counts_.size() - 1)];
     ++all_;
   }
@@ -30,13 +30,13 @@ class Jitters {
            static_cast<double>(below + counts_[at]) < share * static_cast<double>(all_)) {
       below += counts_[at++];
     }
-    return Duration{std::llround(std::exp2(static_cast<double>(at + 1) / kAnOctave))};
+    return Duration{std::llround(std::exp2(static_cast<double>(at + 1) / double{kAnOctave}))};
   }
 
  private:
-  static constexpr double kAnOctave = 8;
+  static constexpr std::size_t kAnOctave = 8;
 
-  std::array<std::uint64_t, 64 * 8> counts_{};
+  std::array<std::uint64_t, 64 * kAnOctave> counts_{};
   std::uint64_t all_ = 0;
 };
 

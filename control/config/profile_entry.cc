@@ -143,31 +143,14 @@ std::string FaultIn(const Profile& profile) {
   return {};
 }
 
-}  // namespace
-
-Contract ContractOf(const ProfileEntry& entry) {
-  Contract out;
-  if (entry.detect_within) {
-    out.promise = {.detection = *entry.detect_within,
-                   .recurrence = entry.mistakes_at_most_every.value_or(Duration{}),
-                   .mistake = entry.mistake_lasts_at_most.value_or(*entry.detect_within)};
-    out.path.loss = entry.loss.value_or(out.path.loss);
-    out.path.jitter = entry.jitter.value_or(out.path.jitter);
-  }
-  return out;
-}
-
-std::expected<Profile, std::string> ProfileOf(const ProfileEntry& entry) {
-  if (entry.detect_within) {
-    const auto fulfilled = Fulfil(entry);
-    return fulfilled ? ProfileOf(*fulfilled) : std::unexpected(fulfilled.error());
-  }
+// The profile of an entry that says how it judges.
+std::expected<Profile, std::string> Judged(const ProfileEntry& entry) {
   const DetectorKind detector = entry.detector.value_or(DetectorKind::kFixed);
   if (std::string foreign = ForeignKey(entry, detector); !foreign.empty()) {
     return std::unexpected(std::move(foreign));
   }
   const bool is_fixed = detector == DetectorKind::kFixed;
-  const Duration interval = *entry.interval;
+  const Duration interval = entry.interval.value_or(Duration{});  // there is one: no key is foreign
   const Duration confirmation =
       entry.confirmation != Duration{} ? entry.confirmation : std::max(interval, kLeastTimeout);
   const std::uint32_t usual_threshold = detector == DetectorKind::kPhi ? kLevel : kIntervals;
@@ -190,6 +173,28 @@ std::expected<Profile, std::string> ProfileOf(const ProfileEntry& entry) {
     return std::unexpected(std::move(fault));
   }
   return out;
+}
+
+}  // namespace
+
+Contract ContractOf(const ProfileEntry& entry) {
+  Contract out;
+  if (entry.detect_within) {
+    out.promise = {.detection = *entry.detect_within,
+                   .recurrence = entry.mistakes_at_most_every.value_or(Duration{}),
+                   .mistake = entry.mistake_lasts_at_most.value_or(*entry.detect_within)};
+    out.path.loss = entry.loss.value_or(out.path.loss);
+    out.path.jitter = entry.jitter.value_or(out.path.jitter);
+  }
+  return out;
+}
+
+std::expected<Profile, std::string> ProfileOf(const ProfileEntry& entry) {
+  if (!entry.detect_within) {
+    return Judged(entry);
+  }
+  const auto fulfilled = Fulfil(entry);
+  return fulfilled ? Judged(*fulfilled) : std::unexpected(fulfilled.error());
 }
 
 ProfileEntry EntryOf(ProfileId id, const Profile& profile, const Contract& contract) {

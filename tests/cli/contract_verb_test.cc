@@ -21,7 +21,7 @@ using ::testing::HasSubstr;
 constexpr ProfileId kPromised = 20;
 
 class ContractVerb : public ::testing::Test {
- protected:
+ public:
   ContractVerb() : disk_({.workers = 2}), path_(disk_.directory() + "/config.toml") {
     std::ofstream(path_) << "region_directory = \"" << disk_.directory() << "\"\n"
                          << "[[profile]]\nid = 20\nname = \"x\"\ndetect_within = \"3s\"\n"
@@ -33,6 +33,7 @@ class ContractVerb : public ::testing::Test {
 
   ~ContractVerb() override { ::unlink(path_.c_str()); }
 
+ protected:
   // An endpoint of this jitter in the slot that is numbered so.
   void Put(Slot slot, std::uint32_t sequence, Duration jitter) const {
     EndpointRecord& record = disk_.view().records()[slot];
