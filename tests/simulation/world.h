@@ -130,6 +130,7 @@ class World {
 
   void Start(Instant now);
   void Kill();
+  void RestampRestarted();
   void Forget(Queue& queue);
   void LosePower();
   void UndoUnmade();
