@@ -7,6 +7,7 @@
 #include <flatline/time.h>
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 namespace flatline {
@@ -32,7 +33,8 @@ struct Truth {
   Slot handle = kNoSlot;  // as it was last told
   bool left = false;      // sent a leave in this incarnation
   // What came through.
-  std::vector<Delivery> deliveries;  // oldest first
+  std::vector<Delivery> deliveries;             // oldest first
+  std::map<std::uint32_t, std::uint32_t> came;  // of each incarnation the last, news or not
   // What control did.
   bool is_to_be_enrolled = false;  // was asked for, and does not beat before it is
   bool enrolled = false;           // by a command; since then it is watched even if it never speaks

@@ -126,6 +126,8 @@ void World::Deliver(const Message& message) {
   Truth& truth = fleet_[message.endpoint];
   const Heartbeat& heartbeat = message.heartbeat;
   const bool is_leave = heartbeat.kind == HeartbeatKind::kLeave;
+  std::uint32_t& came = truth.came[heartbeat.incarnation];
+  came = std::max(came, heartbeat.sequence);
   // A leave enrols nobody; but a table that was adopted may have one of whom nobody was told.
   const bool is_strange = is_leave && truth.deliveries.empty() && !IsInTable(truth.id);
   const bool is_watched = truth.enrolled || (climate_.closed == 0 && !is_strange);

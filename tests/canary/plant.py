@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""`plant.py BUG SOURCE COPY`: a source of the product with one bug planted in a copy, for the tests
+that must find it. What is replaced must be there once: a source that moved on takes its canary with
+it.
+"""
+
+import pathlib
+import sys
+
+# The words of the issue, the source's name, what is there, and what the bug makes of it.
+BUGS = {
+    "lost_wake_up": ("service.cc",
+                     "  if (worked) {\n    RingBells();",
+                     "  if (worked && journal_->newest() % 2 == 0) {\n    RingBells();"),
+    "stamp_from_another_endpoint": (
+        "fast_path.cc",
+        "index_.records[lane.slot].id.load(std::memory_order_acquire) != id)",
+        "index_.records[lane.slot].id.load(std::memory_order_acquire) == kNoEndpoint)"),
+    "off_by_one_tick": ("timing_wheel.cc",
+                        "NextOccupied(ByteOf(now_, 0) + 1)",
+                        "NextOccupied(ByteOf(now_, 0) + 2)"),
+    "index_before_the_journal": (
+        "scribe.cc",
+        "  const std::size_t written = journal_->Append(records_, now);\n"
+        "  reader_.Release(written);\n",
+        "  reader_.Release(told->size());\n"
+        "  const std::size_t written = journal_->Append(records_, now);\n"),
+    "replay_accepted": ("detector.cc", "ahead >= 0 : ahead > 0;", "ahead >= 0 : ahead > -8;"),
+}
+
+
+def main(bug, source, copy):
+    name, there, instead = BUGS[bug]
+    path = pathlib.Path(source)
+    text = path.read_text()
+    if path.name != name or text.count(there) != 1:
+        sys.exit(f"{source}: needed once, found {text.count(there)} times: {there}\n"
+                 f"plant '{bug}' elsewhere: tests/canary/plant.py")
+    pathlib.Path(copy).write_text(text.replace(there, instead))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
