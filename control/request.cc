@@ -76,7 +76,7 @@ std::expected<void, Refusal> CheckHeader(const DeliveryRequest& header) {
 bool IsSound(const AdminEntry& entry) {
   const auto command = static_cast<CommandKind>(entry.command);
   return entry.id != kNoEndpoint && entry.reserved == 0 &&
-         (command == CommandKind::kEnrol || command == CommandKind::kRetire);
+         (command == CommandKind::kEnrol || command == CommandKind::kRetire || IsLocating(command));
 }
 
 template <typename T>

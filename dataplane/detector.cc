@@ -1,5 +1,7 @@
 #include "dataplane/detector.h"
 
+#include <algorithm>
+
 namespace flatline {
 
 namespace {
@@ -38,10 +40,11 @@ Detector::Detector(const std::array<Profile, kMaxProfiles>& profiles,
 Judgement Detector::Judge(const EndpointState& state,
                           std::uint64_t arrival,
                           Stamp heard,
-                          Stamp horizon) const noexcept {
+                          Stamp horizon,
+                          std::uint32_t floor) const noexcept {
   const Timing& timing = TimingOf(state.profile);
   const std::int64_t age = AgeOf(heard, horizon);
-  const std::int64_t suspect_at{AllowedSilence(timing.silence, arrival)};
+  const std::int64_t suspect_at{std::max(AllowedSilence(timing.silence, arrival), floor)};
   const std::int64_t dead_at = suspect_at + timing.confirmation;
   switch (state.liveness) {
     case Liveness::kAlive:

@@ -91,6 +91,10 @@ class EndpointTable {
     return slots_.addresses[slot - slots_.first];
   }
 
+  [[nodiscard]] const SourceAddress& address(Slot slot) const noexcept {
+    return slots_.addresses[slot - slots_.first];
+  }
+
   // Blocks are numbered from 0 in each shard.
   [[nodiscard]] std::uint32_t block_count() const noexcept {
     return static_cast<std::uint32_t>(blocks_.size());

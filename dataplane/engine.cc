@@ -112,6 +112,9 @@ void Engine::ReapplyLastTransitions(HearingInstant now) noexcept {
 
 void Engine::MakeWorkers(Instant now, HearingInstant hearing) {
   const unsigned workers = region_.shape().workers;
+  if (shards_[0]->probe_plans().any()) {
+    neighbours_ = std::make_unique<Neighbours>(options_.probe_key);
+  }
   for (unsigned from = 0; from < workers; ++from) {
     reports_.push_back(std::make_unique<BlindReports>(kBlindReports));
     for (unsigned to = 0; to < workers; ++to) {
@@ -121,6 +124,7 @@ void Engine::MakeWorkers(Instant now, HearingInstant hearing) {
   const IndexSet index{
       .shards = indices_, .records = region_.records(), .hash_key = region_.header().hash_key};
   for (unsigned number = 0; number < workers; ++number) {
+    const std::uint64_t rate = options_.probe_rate / workers;
     WorkerWiring wiring{.region = region_,
                         .number = number,
                         .stall = options_.stall,
@@ -131,7 +135,10 @@ void Engine::MakeWorkers(Instant now, HearingInstant hearing) {
                         .outgoing = {},
                         .incoming = {},
                         .reports = reports_[number].get(),
-                        .authenticator = options_.authenticator};
+                        .authenticator = options_.authenticator,
+                        .neighbours = neighbours_.get(),
+                        .probe_key = options_.probe_key,
+                        .probes_per_second = std::max<std::uint64_t>(rate, 1)};
     for (unsigned other = 0; other < workers; ++other) {
       wiring.outgoing.push_back(RingBetween(number, other));
       wiring.incoming.push_back(RingBetween(other, number));

@@ -10,6 +10,7 @@
 #include "dataplane/blindness.h"
 #include "dataplane/endpoint_index.h"
 #include "dataplane/handoff.h"
+#include "dataplane/neighbours.h"
 #include "dataplane/port_watch.h"
 #include "dataplane/shard.h"
 #include "dataplane/worker.h"
@@ -29,6 +30,8 @@ namespace flatline {
 struct EngineOptions {
   Duration stall{10'000'000};                    // a turn longer than this is a blind interval
   const Authenticator* authenticator = nullptr;  // outlives the engine; null: no tag is looked at
+  SipKey probe_key{};                            // secret, of this process: makes probes ours
+  std::uint64_t probe_rate = 100'000;            // probes a second, by all workers
 };
 
 class Engine {
@@ -77,6 +80,7 @@ class Engine {
   RegionView region_;
   EngineOptions options_;
   PortWatch port_watch_;
+  std::unique_ptr<Neighbours> neighbours_;  // where a profile asks
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<const EndpointIndex*> indices_;
   std::vector<std::unique_ptr<BlindReports>> reports_;  // by worker

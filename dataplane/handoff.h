@@ -1,8 +1,9 @@
 // What one worker hands to another: a heartbeat that only the owner of its endpoint may act on (the
-// first of an endpoint, a revival, a restart, a change of health, a leave). Pushed by the worker
-// that received it before it publishes its drained_ns, taken by the owner after it has read the
-// horizon and before it judges, so that no verdict overtakes it. One ring for each pair of workers;
-// a full one refuses, is counted, and the endpoint's next heartbeat tries again.
+// first of an endpoint, a revival, a restart, a change of health, a leave), or an answer to a probe
+// (kind probe-reply, or probe where an echo brought it back) whose cookie was right. Pushed by the
+// worker that received it before it publishes its drained_ns, taken by the owner after it has read
+// the horizon and before it judges, so that no verdict overtakes it. One ring for each pair of
+// workers; a full one refuses, is counted, and the endpoint's next heartbeat tries again.
 #pragma once
 
 #include "dataplane/spsc_ring.h"

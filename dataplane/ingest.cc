@@ -8,12 +8,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <utility>
 
 namespace flatline {
 namespace {
 
-// Kinds that a sender may address to us; the others are answers, or not spoken yet.
+// Kinds that a sender may address to us unasked; the others are answers, or not spoken yet.
 constexpr bool IsForUs(HeartbeatKind kind) noexcept {
   return kind == HeartbeatKind::kHeartbeat || kind == HeartbeatKind::kLeave;
 }
@@ -64,7 +65,7 @@ void Ingest::Take(std::span<const Frame> frames,
   AnswerStamped(from);
   for (auto left = fast_path_.left(); !left.empty();) {
     const std::size_t some = std::min(left.size(), burst_.size());
-    const std::size_t count = Decode(left.first(some), from);
+    const std::size_t count = Decode(left.first(some), reception);
     Find({burst_.data(), count});
     for (std::size_t i = 0; i < count; ++i) {
       Deliver(burst_[i], reception);
@@ -87,7 +88,9 @@ void Ingest::AnswerStamped(const Attachment& to) noexcept {
 }
 
 // First pass: what is in the frames. How many heartbeats are in burst_ then.
-std::size_t Ingest::Decode(std::span<const Frame* const> frames, const Attachment& from) noexcept {
+std::size_t Ingest::Decode(std::span<const Frame* const> frames,
+                           const Reception& reception) noexcept {
+  const Attachment& from = reception.from;
   Tally& tally = *wiring_.tally;
   std::size_t count = 0;
   for (const Frame* frame : frames) {
@@ -97,7 +100,11 @@ std::size_t Ingest::Decode(std::span<const Frame* const> frames, const Attachmen
       continue;
     }
     if (packet->kind != PacketClass::kDatagram) [[unlikely]] {
-      Answer(*frame, *packet, from);
+      if (AsksForAnswer(packet->kind)) {
+        Answer(*frame, *packet, from);
+      } else {
+        TakeAnswer(*frame, *packet, reception);
+      }
       continue;
     }
     if (DecodeDatagram(*packet, burst_[count])) [[likely]] {
@@ -115,8 +122,13 @@ bool Ingest::DecodeDatagram(const Packet& packet, Pending& out) noexcept {
     return false;
   }
   if (!IsForUs(heartbeat->kind)) [[unlikely]] {
-    wiring_.tally->Drop(DropReason::kUnknownKind);
-    return false;
+    if (heartbeat->kind != HeartbeatKind::kProbeReply || wiring_.neighbours == nullptr) {
+      wiring_.tally->Drop(DropReason::kUnknownKind);
+      return false;
+    }
+    if (!IsOurProbe(*heartbeat)) {
+      return false;
+    }
   }
   out.group = kNoGroup;
   out.master = Authenticator::kNoMaster;
@@ -149,6 +161,45 @@ void Ingest::Answer(const Frame& frame, const Packet& packet, const Attachment& 
     from.sink->Commit(length);
     wiring_.tally->Add(Counter::kResponses);
   }
+}
+
+// Of a next hop, or of one who was sent an echo: the very probe, then, that it was to send back.
+void Ingest::TakeAnswer(const Frame& frame,
+                        const Packet& packet,
+                        const Reception& reception) noexcept {
+  Tally& tally = *wiring_.tally;
+  if (wiring_.neighbours == nullptr) {
+    tally.Drop(DropReason::kNotUdp);
+    return;
+  }
+  if (packet.is_about_next_hop()) {
+    const NeighbourWord word = NeighbourWordOf(frame, packet);
+    if (!wiring_.neighbours->Answer(
+            {.port = reception.from.port, .ip = word.ip}, word.mac, reception.moment.now)) {
+      tally.Drop(DropReason::kNotUdp);
+    }
+    return;
+  }
+  const auto probe = DecodeHeartbeat(packet.payload);
+  if (!probe || probe->kind != HeartbeatKind::kProbe) {
+    tally.Drop(DropReason::kNotUdp);
+    return;
+  }
+  if (IsOurProbe(*probe)) {
+    HandOver({.heartbeat = *probe,
+              .stamp = reception.stamp,
+              .source = SourceAddressOf(frame, packet, reception.from.port)},
+             reception);
+  }
+}
+
+// Whether this process asked so, and when it says.
+bool Ingest::IsOurProbe(const Heartbeat& answer) noexcept {
+  if (answer.sent_ns == CookieOf(wiring_.probe_key, answer.id, answer.sequence)) {
+    return true;
+  }
+  wiring_.tally->Add(Counter::kProbesUnmatched);
+  return false;
 }
 
 // Second pass: the slots, by handle where it is true, else by the index, all at once.
@@ -185,7 +236,8 @@ void Ingest::Deliver(Pending& pending, const Reception& reception) noexcept {
   if (wiring_.authenticator != nullptr && !IsGenuine(pending)) {
     return;
   }
-  if (pending.slot == kNoSlot || !Stamped(pending, reception)) {
+  const bool is_answer = pending.heartbeat.kind == HeartbeatKind::kProbeReply;
+  if (pending.slot == kNoSlot || is_answer || !Stamped(pending, reception)) {
     ToOwner(pending, reception);
   }
 }
@@ -277,24 +329,55 @@ bool Ingest::Store(EndpointRecord& record,
 }
 
 void Ingest::ToOwner(const Pending& pending, const Reception& reception) noexcept {
-  const Handoff handoff{
-      .heartbeat = pending.heartbeat,
-      .stamp = reception.stamp,
-      .group = pending.group,
-      .source = SourceAddressOf(*pending.frame, pending.packet, reception.from.port)};
-  if (IsOwn(pending.heartbeat)) {
-    const HearOutcome outcome = wiring_.own->Hear(
+  if (wiring_.neighbours != nullptr) {
+    LearnWay(pending, reception);
+  }
+  const HearOutcome outcome =
+      HandOver({.heartbeat = pending.heartbeat,
+                .stamp = reception.stamp,
+                .group = pending.group,
+                .source = SourceAddressOf(*pending.frame, pending.packet, reception.from.port)},
+               reception);
+  if (outcome.counted) {
+    Acknowledge(pending, outcome.slot, outcome.profile, reception.from);
+  }
+}
+
+// To this worker's shard at once, to another's over its ring: what comes of that it is not told.
+HearOutcome Ingest::HandOver(const Handoff& handoff, const Reception& reception) noexcept {
+  if (IsOwn(handoff.heartbeat)) {
+    return wiring_.own->Hear(
         handoff, Arrived::kFromNetwork, reception.moment, *wiring_.ring, *wiring_.tally);
-    if (outcome.counted) {
-      Acknowledge(pending, outcome.slot, outcome.profile, reception.from);
-    }
-    return;
   }
-  if (wiring_.handoffs[OwnerOf(pending.heartbeat)]->TryPush(handoff)) {
+  if (wiring_.handoffs[OwnerOf(handoff.heartbeat)]->TryPush(handoff)) {
     wiring_.tally->Add(Counter::kHandedOver);
+  } else {
+    wiring_.tally->Drop(DropReason::kHandoffFull);
+  }
+  return {};
+}
+
+// By which way a frame of this endpoint came is the way back, should it be asked one day.
+void Ingest::LearnWay(const Pending& pending, const Reception& reception) noexcept {
+  const Frame& frame = *pending.frame;
+  const Packet& packet = pending.packet;
+  const ProfileId asked = pending.heartbeat.profile;
+  const ProfileId has = pending.slot == kNoSlot
+                            ? wiring_.own->detector().default_profile()
+                            : View(wiring_.index.records[pending.slot]).state.profile;
+  const ProbePlans& plans = wiring_.own->probe_plans();
+  const std::size_t tag_bytes = packet.l3_offset - std::size_t{14};
+  if ((plans.Of(asked).kind == ProbeKind::kOff && plans.Of(has).kind == ProbeKind::kOff) ||
+      tag_bytes > kMostTagBytes || (frame.data[6] & std::byte{1}) != std::byte{0}) {
     return;
   }
-  wiring_.tally->Drop(DropReason::kHandoffFull);
+  NextHop hop;
+  std::memcpy(hop.mac.data(), frame.data + 6, hop.mac.size());
+  hop.tag_bytes = static_cast<std::uint8_t>(tag_bytes);
+  std::memcpy(hop.tags.data(), frame.data + 12, tag_bytes);
+  hop.ours = DestinationOf(frame, packet);
+  wiring_.neighbours->Learn(
+      {.port = reception.from.port, .ip = SourceOf(frame, packet).ip}, hop, reception.moment.now);
 }
 
 void Ingest::Acknowledge(const Pending& pending,

@@ -14,6 +14,7 @@
 #include "dataplane/fast_path.h"
 #include "dataplane/frame.h"
 #include "dataplane/handoff.h"
+#include "dataplane/neighbours.h"
 #include "dataplane/packet.h"
 #include "dataplane/plain_heartbeat.h"
 #include "dataplane/shard.h"
@@ -40,6 +41,8 @@ struct IngestWiring {
   TransitionProducer* ring = nullptr;
   Tally* tally = nullptr;
   const Authenticator* authenticator = nullptr;  // null: no tag is looked at
+  Neighbours* neighbours = nullptr;              // null: nobody asks, and no answer is expected
+  SipKey probe_key{};                            // of cookies
 };
 
 class Ingest {
@@ -73,9 +76,12 @@ class Ingest {
 
   void AnswerStamped(const Attachment& to) noexcept;
   [[nodiscard]] std::size_t Decode(std::span<const Frame* const> frames,
-                                   const Attachment& from) noexcept;
+                                   const Reception& reception) noexcept;
   [[nodiscard]] bool DecodeDatagram(const Packet& packet, Pending& out) noexcept;
   void Answer(const Frame& frame, const Packet& packet, const Attachment& from) noexcept;
+  void TakeAnswer(const Frame& frame, const Packet& packet, const Reception& reception) noexcept;
+  [[nodiscard]] bool IsOurProbe(const Heartbeat& answer) noexcept;
+  void LearnWay(const Pending& pending, const Reception& reception) noexcept;
   void Find(std::span<Pending> burst) noexcept;
   void Deliver(Pending& pending, const Reception& reception) noexcept;
   [[nodiscard]] bool IsGenuine(Pending& pending) noexcept;
@@ -85,6 +91,7 @@ class Ingest {
                            const Pending& pending,
                            const Reception& reception) noexcept;
   void ToOwner(const Pending& pending, const Reception& reception) noexcept;
+  HearOutcome HandOver(const Handoff& handoff, const Reception& reception) noexcept;
   void Acknowledge(const Pending& pending,
                    Slot slot,
                    ProfileId profile,

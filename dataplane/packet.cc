@@ -25,7 +25,12 @@ constexpr std::uint32_t kIpv6Header = 40;
 constexpr std::uint32_t kUdpHeader = 8;
 constexpr std::uint32_t kIcmpHeader = 8;
 constexpr std::uint32_t kArpMessage = 28;
-constexpr std::uint32_t kSolicitation = 24;
+constexpr std::uint32_t kSolicitation = 24;  // as long as an advertisement
+constexpr std::uint8_t kEchoReply4 = 0;
+constexpr std::uint8_t kEchoReply6 = 129;
+constexpr std::uint8_t kAdvertises = 136;
+constexpr std::uint8_t kSourceOption = 1;  // link-layer addresses
+constexpr std::uint8_t kTargetOption = 2;
 
 constexpr std::uint8_t kProtocolIcmp = 1;
 constexpr std::uint8_t kProtocolUdp = 17;
@@ -158,6 +163,11 @@ Verdict ParseUdp(const Context& in, const Content& ip) noexcept {
 // ICMP of either version whose checksum was seen to hold; `request` is its type of echo request.
 Verdict ParseEcho(const Context& in, const Content& ip, std::uint8_t request) noexcept {
   const std::byte* icmp = in.frame.data + ip.offset;
+  if (ByteAt(icmp) == (ip.is_ipv6 ? kEchoReply6 : kEchoReply4)) {
+    return ByteAt(icmp + 1) == 0
+               ? Verdict(MakePacket(in, ip, PacketClass::kEchoReply, ip.length, kIcmpHeader))
+               : std::unexpected(DropReason::kBadControl);
+  }
   if (ByteAt(icmp) != request) {
     return std::unexpected(DropReason::kNotUdp);
   }
@@ -175,19 +185,23 @@ Verdict ParseIcmp4(const Context& in, const Content& ip) noexcept {
   return ParseEcho(in, ip, 8);
 }
 
-struct SolicitationOptions {
+struct DiscoveryOptions {
   bool well_formed = true;
-  bool names_source = false;  // a source link-layer address
+  bool names_source = false;              // a source link-layer address
+  const std::byte* target_mac = nullptr;  // the target's, of an Ethernet
 };
 
-SolicitationOptions ReadOptions(const std::byte* at, std::uint32_t size) noexcept {
-  SolicitationOptions out;
+DiscoveryOptions ReadOptions(const std::byte* at, std::uint32_t size) noexcept {
+  DiscoveryOptions out;
   while (size >= 2) {
     const std::uint32_t length = ByteAt(at + 1) * 8U;
     if (length == 0 || length > size) {
       break;
     }
-    out.names_source |= ByteAt(at) == 1;
+    out.names_source |= ByteAt(at) == kSourceOption;
+    if (ByteAt(at) == kTargetOption && length == 8) {
+      out.target_mac = at + 2;
+    }
     at += length;
     size -= length;
   }
@@ -224,6 +238,24 @@ Verdict ParseSolicitation(const Context& in, const Content& ip) noexcept {
   return MakePacket(in, ip, PacketClass::kNeighbourSolicitation, ip.length, kSolicitation);
 }
 
+// RFC 4861, section 7.1.2, by its list; and what a target needs to be one host's.
+Verdict ParseAdvertisement(const Context& in, const Content& ip) noexcept {
+  const std::byte* ipv6 = in.frame.data + ip.l3_offset;
+  const std::byte* icmp = in.frame.data + ip.offset;
+  if (ByteAt(ipv6 + 7) != 255 || ByteAt(icmp + 1) != 0 || ip.length < kSolicitation ||
+      ByteAt(icmp + 8) == 0xFF) {
+    return std::unexpected(DropReason::kBadControl);
+  }
+  const auto options = ReadOptions(icmp + kSolicitation, ip.length - kSolicitation);
+  if (!options.well_formed) {
+    return std::unexpected(DropReason::kBadControl);
+  }
+  if (options.target_mac == nullptr || (ByteAt(options.target_mac) & 1U) != 0) {
+    return std::unexpected(DropReason::kNotUdp);  // says nothing to us
+  }
+  return MakePacket(in, ip, PacketClass::kNeighbourAdvertisement, ip.length, kSolicitation);
+}
+
 Verdict ParseIcmp6(const Context& in, const Content& ip, bool to_us) noexcept {
   const std::byte* icmp = in.frame.data + ip.offset;
   if (ip.length < kIcmpHeader || !Holds(icmp, ip.length, PseudoSum(in, ip, ip.length))) {
@@ -231,6 +263,9 @@ Verdict ParseIcmp6(const Context& in, const Content& ip, bool to_us) noexcept {
   }
   if (ByteAt(icmp) == 135) {
     return ParseSolicitation(in, ip);
+  }
+  if (to_us && ByteAt(icmp) == kAdvertises) {
+    return ParseAdvertisement(in, ip);
   }
   // What else is sent to a group of solicited nodes asks nothing of us.
   return to_us ? ParseEcho(in, ip, 128) : std::unexpected(DropReason::kNotForUs);
@@ -349,14 +384,19 @@ Verdict ParseArp(const Context& in, std::uint32_t at) noexcept {
   if (Load<std::uint64_t>(arp) >> 16 != 0x0001'0800'0604U || (ByteAt(arp + 8) & 1U) != 0) {
     return std::unexpected(DropReason::kBadControl);
   }
-  if (Load<std::uint16_t>(arp + 6) != 1) {
+  const std::uint16_t operation = Load<std::uint16_t>(arp + 6);
+  if (operation != 1 && operation != 2) {
     return std::unexpected(DropReason::kNotUdp);
   }
-  if (!IsOurs(Ipv4At(arp + 24), in.identity)) {
+  // A port of any address may have asked by one that it learnt: an answer to its MAC is its own.
+  const bool is_answer = operation == 2;
+  const bool is_ours = is_answer ? in.cast == Cast::kOurs && Accepts(Ipv4At(arp + 24), in.identity)
+                                 : IsOurs(Ipv4At(arp + 24), in.identity);
+  if (!is_ours) {
     return std::unexpected(DropReason::kNotForUs);
   }
   Packet out;
-  out.kind = PacketClass::kArpRequest;
+  out.kind = is_answer ? PacketClass::kArpReply : PacketClass::kArpRequest;
   out.l3_offset = static_cast<std::uint16_t>(at);
   out.l4_offset = static_cast<std::uint16_t>(at);
   return out;
@@ -399,15 +439,44 @@ Verdict ParsePacket(const Frame& frame, const PortIdentity& identity) noexcept {
   }
 }
 
+namespace {
+
+IpAddress AddressAt(const std::byte* at, bool is_ipv6) noexcept {
+  IpAddress out{};
+  if (is_ipv6) {
+    std::memcpy(out.data(), at, 16);
+  } else {
+    out[10] = out[11] = 0xFF;
+    std::memcpy(out.data() + 12, at, 4);
+  }
+  return out;
+}
+
+}  // namespace
+
 DatagramSource SourceOf(const Frame& frame, const Packet& packet) noexcept {
   const std::byte* ip = frame.data + packet.l3_offset;
-  DatagramSource out{.ip = {}, .udp_port = Load<std::uint16_t>(frame.data + packet.l4_offset)};
-  if (packet.is_ipv6) {
-    std::memcpy(out.ip.data(), ip + 8, 16);
-  } else {
-    out.ip[10] = out.ip[11] = 0xFF;
-    std::memcpy(out.ip.data() + 12, ip + 12, 4);
+  return {.ip = AddressAt(ip + (packet.is_ipv6 ? 8 : 12), packet.is_ipv6),
+          .udp_port = Load<std::uint16_t>(frame.data + packet.l4_offset)};
+}
+
+IpAddress DestinationOf(const Frame& frame, const Packet& packet) noexcept {
+  return AddressAt(frame.data + packet.l3_offset + (packet.is_ipv6 ? 24 : 16), packet.is_ipv6);
+}
+
+NeighbourWord NeighbourWordOf(const Frame& frame, const Packet& packet) noexcept {
+  const std::byte* message = frame.data + packet.l4_offset;
+  NeighbourWord out;
+  if (packet.kind == PacketClass::kArpReply) {
+    out.ip = AddressAt(message + 14, false);
+    std::memcpy(out.mac.data(), message + 8, out.mac.size());
+    return out;
   }
+  const auto options =
+      ReadOptions(message + kSolicitation, packet.l4_length - std::uint32_t{kSolicitation});
+  std::memcpy(out.ip.data(), message + 8, out.ip.size());
+  out.ip = AddressAt(message + 8, true);
+  std::memcpy(out.mac.data(), options.target_mac, out.mac.size());
   return out;
 }
 

@@ -25,7 +25,15 @@ enum class PacketClass : std::uint8_t {
   kNeighbourSolicitation,
   kEcho4,
   kEcho6,
+  kEchoReply,  // of either version; `payload` is what was echoed: the prober's, from here on
+  kArpReply,   // to us
+  kNeighbourAdvertisement,
 };
+
+// Whether it asks for an answer, where it is no datagram.
+constexpr bool AsksForAnswer(PacketClass kind) noexcept {
+  return kind < PacketClass::kEchoReply;
+}
 
 struct Packet {
   PacketClass kind = PacketClass::kDatagram;
@@ -34,17 +42,32 @@ struct Packet {
   std::uint16_t l4_offset = 0;  // of the UDP or ICMP header
   std::uint16_t l4_length = 0;  // of the UDP or ICMP message, header included
   std::span<const std::byte> payload;
+
+  [[nodiscard]] constexpr bool is_about_next_hop() const noexcept {
+    return kind == PacketClass::kArpReply || kind == PacketClass::kNeighbourAdvertisement;
+  }
 };
 
 [[nodiscard]] std::expected<Packet, DropReason> ParsePacket(const Frame& frame,
                                                             const PortIdentity& identity) noexcept;
 
-// Source of a UDP datagram that parsed.
+// Source of a UDP datagram or an echo reply that parsed.
 struct DatagramSource {
   IpAddress ip{};
-  std::uint16_t udp_port = 0;
+  std::uint16_t udp_port = 0;  // means nothing for an echo reply
 };
 
 [[nodiscard]] DatagramSource SourceOf(const Frame& frame, const Packet& packet) noexcept;
+
+// Whom it was sent to.
+[[nodiscard]] IpAddress DestinationOf(const Frame& frame, const Packet& packet) noexcept;
+
+// What an ARP reply or a neighbour advertisement that parsed says.
+struct NeighbourWord {
+  IpAddress ip{};
+  MacAddress mac{};
+};
+
+[[nodiscard]] NeighbourWord NeighbourWordOf(const Frame& frame, const Packet& packet) noexcept;
 
 }  // namespace flatline

@@ -1,5 +1,7 @@
 #include "dataplane/plain_heartbeat.h"
 
+#include "dataplane/next_hop.h"
+
 #include <algorithm>
 
 namespace flatline {
@@ -12,10 +14,6 @@ constexpr std::size_t kIpv4Header = 20;
 constexpr std::size_t kIpv6Header = 40;
 constexpr std::uint8_t kUdp = 17;
 constexpr IpAddress kAnyIpv4{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
-
-bool IsIpv4(const IpAddress& address) noexcept {
-  return std::equal(kAnyIpv4.begin(), kAnyIpv4.begin() + 12, address.begin());
-}
 
 }  // namespace
 

@@ -1,6 +1,6 @@
 #include "dataplane/responder.h"
 
-#include "dataplane/internet_checksum.h"
+#include "dataplane/network_header.h"
 
 #include <flatline/wire.h>
 
@@ -14,17 +14,8 @@ namespace {
 using wire::Load;
 using wire::Store;
 
-constexpr std::uint32_t kLeastFrame = 60;  // without its check sequence, which the device appends
-constexpr std::uint32_t kIpv4Header = 20;
-constexpr std::uint32_t kIpv6Header = 40;
-constexpr std::uint32_t kUdpHeader = 8;
 constexpr std::uint32_t kArpMessage = 28;
 constexpr std::uint32_t kAdvertisement = 32;  // with the target's link-layer address
-
-constexpr std::uint8_t kProtocolIcmp = 1;
-constexpr std::uint8_t kProtocolUdp = 17;
-constexpr std::uint8_t kProtocolIcmp6 = 58;
-constexpr std::uint8_t kHopLimit = 64;
 
 using Room = std::span<std::byte, kReplyRoom>;
 
@@ -63,39 +54,20 @@ void PutLink(const Exchange& of, Room room) noexcept {
   std::memcpy(room.data() + 12, of.frame.data + 12, of.packet.l3_offset - std::size_t{12});
 }
 
-void PutChecksum(std::byte* at, std::uint64_t sum) noexcept {
-  const auto checksum = static_cast<std::uint16_t>(~FoldChecksum(sum));
-  std::memcpy(at, &checksum, sizeof checksum);
-}
-
-// Headers of Ethernet and IP back to the sender; returns the offset of what follows. All fields of
-// one that is never fragmented: no identification, and "don't fragment" set (RFC 6864).
+// Headers of Ethernet and IP back to the sender; returns the offset of what follows.
 std::uint32_t PutNetwork(const Exchange& of,
                          std::uint8_t protocol,
                          std::size_t length,
                          Room room) noexcept {
   PutLink(of, room);
   const std::byte* asked = of.frame.data + of.packet.l3_offset;
-  std::byte* ip = room.data() + of.packet.l3_offset;
-  if (of.packet.is_ipv6) {
-    Store<std::uint32_t>(ip, 0x6000'0000U);
-    Store<std::uint16_t>(ip + 4, static_cast<std::uint16_t>(length));
-    ip[6] = std::byte{protocol};
-    ip[7] = std::byte{kHopLimit};
-    std::memcpy(ip + 8, asked + 24, 16);
-    std::memcpy(ip + 24, asked + 8, 16);
-    return of.packet.l3_offset + kIpv6Header;
-  }
-  Store<std::uint16_t>(ip, 0x4500);
-  Store<std::uint16_t>(ip + 2, static_cast<std::uint16_t>(kIpv4Header + length));
-  Store<std::uint32_t>(ip + 4, 0x0000'4000U);
-  ip[8] = std::byte{kHopLimit};
-  ip[9] = std::byte{protocol};
-  Store<std::uint16_t>(ip + 10, 0);
-  std::memcpy(ip + 12, asked + 16, 4);
-  std::memcpy(ip + 16, asked + 12, 4);
-  PutChecksum(ip + 10, AddToChecksum(0, ip, kIpv4Header));
-  return of.packet.l3_offset + kIpv4Header;
+  const bool is_ipv6 = of.packet.is_ipv6;
+  return of.packet.l3_offset + PutIpHeader({.is_ipv6 = is_ipv6,
+                                            .protocol = protocol,
+                                            .from = asked + (is_ipv6 ? 24 : 16),
+                                            .to = asked + (is_ipv6 ? 8 : 12),
+                                            .length = length},
+                                           room.data() + of.packet.l3_offset);
 }
 
 // Sum of the pseudo-header of an answer whose IP header is written.
@@ -103,23 +75,12 @@ std::uint64_t PseudoSum(const Exchange& of,
                         std::uint8_t protocol,
                         std::size_t length,
                         Room room) noexcept {
-  const bool is_ipv6 = of.packet.is_ipv6;
-  return AddToChecksum(PseudoHeaderSum(protocol, static_cast<std::uint16_t>(length)),
-                       room.data() + of.packet.l3_offset + (is_ipv6 ? 8 : 12),
-                       is_ipv6 ? 32 : 8);
+  return PseudoSumOf(room.data() + of.packet.l3_offset, of.packet.is_ipv6, protocol, length);
 }
 
 bool Fits(const Exchange& of, std::size_t length) noexcept {
-  return of.packet.l3_offset + (of.packet.is_ipv6 ? kIpv6Header : kIpv4Header) + length <=
+  return of.packet.l3_offset + (of.packet.is_ipv6 ? kIpv6HeaderSize : kIpv4HeaderSize) + length <=
          kReplyRoom;
-}
-
-// Fills up to the least length of a frame, with zeros: nothing that lay in the buffer leaks.
-std::uint32_t Finish(Room room, std::size_t length) noexcept {
-  if (length < kLeastFrame) {
-    std::memset(room.data() + length, 0, kLeastFrame - length);
-  }
-  return static_cast<std::uint32_t>(std::max<std::size_t>(length, kLeastFrame));
 }
 
 std::uint32_t PutArpReply(const Exchange& of, Room room) noexcept {
@@ -132,7 +93,7 @@ std::uint32_t PutArpReply(const Exchange& of, Room room) noexcept {
   std::memcpy(arp + 8, of.identity.mac.data(), 6);
   std::memcpy(arp + 14, asked + 24, 4);
   std::memcpy(arp + 18, asked + 8, 10);
-  return Finish(room, of.packet.l3_offset + std::size_t{kArpMessage});
+  return PadFrame(room.data(), of.packet.l3_offset + std::size_t{kArpMessage});
 }
 
 // RFC 4861, section 7.2.4: to the sender, or, where it has no address yet because it looks for
@@ -149,7 +110,7 @@ std::uint32_t PutAdvertisement(const Exchange& of, Room room) noexcept {
   if (IsGroup(of.frame.data + 6) || (to_sender && !IsHost(asked + 8, true))) {
     return 0;
   }
-  const std::uint32_t at = PutNetwork(of, kProtocolIcmp6, kAdvertisement, room);
+  const std::uint32_t at = PutNetwork(of, kIcmp6, kAdvertisement, room);
   std::byte* ip = room.data() + of.packet.l3_offset;
   ip[7] = std::byte{255};
   std::memcpy(ip + 8, target, 16);
@@ -163,10 +124,9 @@ std::uint32_t PutAdvertisement(const Exchange& of, Room room) noexcept {
   std::memcpy(icmp + 8, target, 16);
   Store<std::uint16_t>(icmp + 24, 0x0201);  // option: target's link-layer address, 8 bytes
   std::memcpy(icmp + 26, of.identity.mac.data(), 6);
-  PutChecksum(
-      icmp + 2,
-      AddToChecksum(PseudoSum(of, kProtocolIcmp6, kAdvertisement, room), icmp, kAdvertisement));
-  return Finish(room, at + std::size_t{kAdvertisement});
+  PutChecksum(icmp + 2,
+              AddToChecksum(PseudoSum(of, kIcmp6, kAdvertisement, room), icmp, kAdvertisement));
+  return PadFrame(room.data(), at + std::size_t{kAdvertisement});
 }
 
 std::uint32_t PutEchoReply(const Exchange& of, Room room) noexcept {
@@ -175,7 +135,7 @@ std::uint32_t PutEchoReply(const Exchange& of, Room room) noexcept {
     return 0;
   }
   const bool is_ipv6 = of.packet.is_ipv6;
-  const std::uint8_t protocol = is_ipv6 ? kProtocolIcmp6 : kProtocolIcmp;
+  const std::uint8_t protocol = is_ipv6 ? kIcmp6 : kIcmp;
   const std::uint32_t at = PutNetwork(of, protocol, length, room);
   std::byte* icmp = room.data() + at;
   std::memcpy(icmp, of.frame.data + of.packet.l4_offset, length);
@@ -183,7 +143,7 @@ std::uint32_t PutEchoReply(const Exchange& of, Room room) noexcept {
   Store<std::uint16_t>(icmp + 2, 0);
   PutChecksum(icmp + 2,
               AddToChecksum(is_ipv6 ? PseudoSum(of, protocol, length, room) : 0, icmp, length));
-  return Finish(room, at + length);
+  return PadFrame(room.data(), at + length);
 }
 
 }  // namespace
@@ -202,6 +162,9 @@ std::uint32_t BuildControlReply(const Frame& frame,
     case PacketClass::kEcho6:
       return PutEchoReply(exchange, room);
     case PacketClass::kDatagram:
+    case PacketClass::kEchoReply:
+    case PacketClass::kArpReply:
+    case PacketClass::kNeighbourAdvertisement:
       break;
   }
   return 0;
@@ -213,25 +176,18 @@ std::uint32_t BuildDatagramReply(const Frame& frame,
                                  std::span<const std::byte> payload,
                                  std::span<std::byte, kReplyRoom> room) noexcept {
   const Exchange exchange{.frame = frame, .packet = packet, .identity = identity};
-  const std::size_t length = kUdpHeader + payload.size();
+  const std::size_t length = kUdpHeaderSize + payload.size();
   if (!IsAnswerable(exchange) || !Fits(exchange, length)) {
     return 0;
   }
-  const std::uint32_t at = PutNetwork(exchange, kProtocolUdp, length, room);
+  const std::uint32_t at = PutNetwork(exchange, kUdp, length, room);
   const std::byte* asked = frame.data + packet.l4_offset;
-  std::byte* udp = room.data() + at;
-  std::memcpy(udp, asked + 2, 2);
-  std::memcpy(udp + 2, asked, 2);
-  Store<std::uint16_t>(udp + 4, static_cast<std::uint16_t>(length));
-  Store<std::uint16_t>(udp + 6, 0);
-  if (!payload.empty()) {
-    std::memcpy(udp + kUdpHeader, payload.data(), payload.size());
-  }
-  PutChecksum(udp + 6, AddToChecksum(PseudoSum(exchange, kProtocolUdp, length, room), udp, length));
-  if (Load<std::uint16_t>(udp + 6) == 0) {  // zero would say that there is none
-    Store<std::uint16_t>(udp + 6, 0xFFFF);
-  }
-  return Finish(room, at + length);
+  PutUdp({.from = Load<std::uint16_t>(asked + 2), .to = Load<std::uint16_t>(asked)},
+         payload,
+         room.data() + packet.l3_offset,
+         packet.is_ipv6,
+         room.data() + at);
+  return PadFrame(room.data(), at + length);
 }
 
 }  // namespace flatline

@@ -49,6 +49,8 @@ Shard::Shard(const RegionView& region,
       detector_(
           region.header().profiles,
           static_cast<ProfileId>(region.header().default_profile.load(std::memory_order_relaxed))),
+      probe_plans_(region.header().profiles, detector_.default_profile()),
+      probe_rounds_(probe_plans_.any() ? std::make_unique<ProbeRounds>() : nullptr),
       index_(std::move(index)),
       table_(std::move(table)),
       wheel_(std::move(wheel)) {}
@@ -59,6 +61,10 @@ HearOutcome Shard::Hear(const Handoff& heard,
                         TransitionProducer& ring,
                         Tally& tally) noexcept {
   Turn turn{moment, ring, tally};
+  if (heard.heartbeat.kind == HeartbeatKind::kProbeReply ||
+      heard.heartbeat.kind == HeartbeatKind::kProbe) [[unlikely]] {
+    return HearAnswer(heard, turn);
+  }
   const EndpointId id = heard.heartbeat.id;
   Slot slot = index_.Find(id, HashOf(id));
   if (slot == kNoSlot) {
@@ -164,7 +170,11 @@ bool Shard::Make(const Change& change,
     record.arrival.store(0, std::memory_order_relaxed);
   }
   if (change.kind == Change::Kind::kLiveness && change.next.liveness == Liveness::kAlive) {
-    table_.address(slot) = heard.source;
+    SourceAddress& address = table_.address(slot);
+    const bool has_moved = address.ip != heard.source.ip;
+    const std::uint8_t round_trip = has_moved ? std::uint8_t{0} : address.round_trip;
+    address = heard.source;
+    address.round_trip = round_trip;
   }
   table_.SetState(slot, change.next);
   Watch(slot, turn.moment.hearing);
@@ -184,6 +194,8 @@ std::optional<CommandResult> Shard::Execute(const Command& command,
     out.status = Enrol(command, turn, out.slot);
   } else if (out.slot = index_.Find(command.id, hash); out.slot == kNoSlot) {
     out.status = CommandStatus::kUnknownEndpoint;
+  } else if (IsLocating(command.kind)) {
+    out.status = Locate(command, out.slot);
   } else if (!Retire(out.slot, turn)) {
     return std::nullopt;
   }

@@ -18,6 +18,8 @@
 #include "dataplane/endpoint_index.h"
 #include "dataplane/endpoint_table.h"
 #include "dataplane/handoff.h"
+#include "dataplane/probe_plan.h"
+#include "dataplane/probe_rounds.h"
 #include "dataplane/tally.h"
 #include "dataplane/timing_wheel.h"
 
@@ -77,6 +79,14 @@ class Shard {
                    TransitionProducer& ring,
                    Tally& tally) noexcept;
 
+  // The prober: all probes to a suspect went unanswered. Dead, if it is as it was when it was last
+  // heard at `heard`. False: the ring is full, try again.
+  bool Condemn(Slot slot,
+               Stamp heard,
+               const Moment& moment,
+               TransitionProducer& ring,
+               Tally& tally) noexcept;
+
   // A command of control. Nullopt: the ring is full, try again at the next housekeeping.
   [[nodiscard]] std::optional<CommandResult> Execute(const Command& command,
                                                      const Moment& moment,
@@ -105,6 +115,11 @@ class Shard {
   [[nodiscard]] const TimingWheel& wheel() const noexcept { return wheel_; }
 
   [[nodiscard]] const Detector& detector() const noexcept { return detector_; }
+
+  [[nodiscard]] const ProbePlans& probe_plans() const noexcept { return probe_plans_; }
+
+  // Of suspects to be asked; null where no profile asks.
+  [[nodiscard]] ProbeRounds* probe_rounds() noexcept { return probe_rounds_.get(); }
 
   // Private memory taken, the region's apart.
   [[nodiscard]] std::size_t bytes() const noexcept {
@@ -161,6 +176,15 @@ class Shard {
   [[nodiscard]] bool Publish(const Verdict& verdict, Turn& turn) noexcept;
   static void CountTransition(const Transition& told, Tally& tally) noexcept;
 
+  // shard_probes.cc
+  HearOutcome HearAnswer(const Handoff& heard, Turn& turn) noexcept;
+  [[nodiscard]] bool IsAnswerTo(const Handoff& heard,
+                                const RecordView& seen,
+                                const SourceAddress& asked) const noexcept;
+  void BeginRound(Slot slot, const RecordView& seen, Turn& turn) noexcept;
+  [[nodiscard]] std::uint32_t FloorOf(Slot slot) const noexcept;
+  [[nodiscard]] CommandStatus Locate(const Command& command, Slot slot) noexcept;
+
   // shard_expiry.cc
   void PrefetchBlock(std::uint32_t block) const noexcept;
   [[nodiscard]] std::size_t VisitBlock(std::uint32_t block, Turn& turn) noexcept;
@@ -174,6 +198,8 @@ class Shard {
   std::uint64_t hash_key_;
   bool enrolment_closed_;
   Detector detector_;
+  ProbePlans probe_plans_;
+  std::unique_ptr<ProbeRounds> probe_rounds_;  // null where no profile asks
   EndpointIndex index_;
   EndpointTable table_;
   TimingWheel wheel_;

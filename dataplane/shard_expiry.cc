@@ -104,7 +104,7 @@ std::optional<std::int64_t> Shard::JudgeRecord(Slot slot, Turn& turn) noexcept {
       continue;
     }
     const Judgement judgement =
-        detector_.Judge(seen.state, ArrivalOf(record), seen.heard.stamp, horizon);
+        detector_.Judge(seen.state, ArrivalOf(record), seen.heard.stamp, horizon, FloorOf(slot));
     if (judgement.reason == Reason::kNone) {
       return judgement.wait;
     }
@@ -120,6 +120,9 @@ std::optional<std::int64_t> Shard::JudgeRecord(Slot slot, Turn& turn) noexcept {
       return std::nullopt;
     }
     table_.SetState(slot, next);
+    if (judgement.reason == Reason::kDeadlineMissed && probe_rounds_ != nullptr) {
+      BeginRound(slot, seen, turn);
+    }
   }
 }
 

@@ -25,11 +25,21 @@ Worker::Worker(const WorkerWiring& wiring)
                .handoffs = wiring.outgoing,
                .ring = &ring_,
                .tally = &tally_,
-               .authenticator = wiring.authenticator}),
+               .authenticator = wiring.authenticator,
+               .neighbours = wiring.neighbours,
+               .probe_key = wiring.probe_key}),
       housekeeping_(region_, number_),
       moment_{.now = wiring.began, .hearing = wiring.hearing, .horizon = wiring.hearing},
       blind_total_(wiring.began.time_since_epoch() - wiring.hearing.time_since_epoch()) {
   tally_.Resume(region_.dataplane().counters[number_]);
+  if (wiring.neighbours != nullptr) {
+    prober_ = std::make_unique<Prober>(ProberWiring{.shard = shard_,
+                                                    .neighbours = wiring.neighbours,
+                                                    .authenticator = wiring.authenticator,
+                                                    .key = wiring.probe_key,
+                                                    .probes_per_second = wiring.probes_per_second},
+                                       wiring.hearing);
+  }
   const std::int64_t began = wiring.began.time_since_epoch().count();
   progress_->turn_ns.store(began, std::memory_order_relaxed);
   progress_->drained_ns.store(began, std::memory_order_relaxed);
@@ -59,7 +69,10 @@ TurnOutcome Worker::Turn(Instant now) noexcept {
   }
   ReadHorizon();
   TakeHandoffs();
-  const bool due = shard_->Expire(moment_, kExpirePerTurn, ring_, tally_);
+  bool due = shard_->Expire(moment_, kExpirePerTurn, ring_, tally_);
+  if (prober_ != nullptr) {
+    due = prober_->Turn(moment_, ring_, tally_) || due;
+  }
   PublishProgress();
   bool commands = false;
   if (housekeeping_.IsDue(now)) {

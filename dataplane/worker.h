@@ -15,6 +15,7 @@
 #include "dataplane/leader.h"
 #include "dataplane/plain_heartbeat.h"
 #include "dataplane/port_watch.h"
+#include "dataplane/prober.h"
 #include "dataplane/shard.h"
 #include "dataplane/tally.h"
 
@@ -52,6 +53,9 @@ struct WorkerWiring {
   std::vector<HandoffRing*> incoming;  // from each worker; null at its own place
   BlindReports* reports = nullptr;
   const Authenticator* authenticator = nullptr;  // null: no tag is looked at
+  Neighbours* neighbours = nullptr;              // null: no profile asks its endpoints
+  SipKey probe_key{};
+  std::uint64_t probes_per_second = 0;
 };
 
 class Worker {
@@ -82,6 +86,9 @@ class Worker {
   // Before the first turn, by the engine.
   void Attach(const Attachment& attachment) {
     queues_.push_back({attachment, PlainHeartbeatsFor(*attachment.identity, tag_), {}});
+    if (prober_ != nullptr) {
+      prober_->Attach(attachment);
+    }
   }
 
   void Lead(std::vector<BlindReports*> reports, PortWatch& ports, const HearingClock& clock);
@@ -110,6 +117,7 @@ class Worker {
   Ingest ingest_;
   Housekeeping housekeeping_;
   std::unique_ptr<Leader> leader_;  // worker 0 only
+  std::unique_ptr<Prober> prober_;  // where a profile asks
 
   Moment moment_;            // of this turn
   bool drained_ = false;     // the last Receive left no queue with more

@@ -48,6 +48,8 @@ struct Options {
   unsigned tag_bits = 64;
   bool acknowledge = false;
   bool leave = false;
+  bool answer_only = false;
+  std::uint16_t bind_port = 0;
 };
 
 // What the options come to.
@@ -55,6 +57,7 @@ struct Plan {
   FlatlineAgent first{};
   BeatTiming timing;
   Duration duration{};  // 0: until a signal
+  bool answer_only = false;
 };
 
 std::int64_t ReadClock(clockid_t clock) {
@@ -141,7 +144,9 @@ class AgentRun {
     Instant report = start + kReport;
     for (Instant now = start; !stopped_ && !IsOver(start, now); now = Now()) {
       while (const auto agent = schedule_.TakeDue(now)) {
-        Send(*agent, Message::kHeartbeat);
+        if (!plan_.answer_only) {
+          Send(*agent, Message::kHeartbeat);
+        }
       }
       if (now >= report) {
         Report("running");
@@ -179,6 +184,7 @@ class AgentRun {
                                         {"sent", sums.sent},
                                         {"failed", sums.failed},
                                         {"acknowledged", sums.acknowledged},
+                                        {"answered", sums.answered},
                                         {"strange", sums.strange},
                                         {"round_trip_min_ns", trips.least_ns},
                                         {"round_trip_mean_ns", trips.mean_ns()},
@@ -187,12 +193,14 @@ class AgentRun {
       return;
     }
     fmt::print(invocation_.out,
-               "{}: sent {} ({} failed), acknowledged {}, strange {}, round trip min/mean/max "
+               "{}: sent {} ({} failed), acknowledged {}, answered {}, strange {}, round trip "
+               "min/mean/max "
                "{:.1f}/{:.1f}/{:.1f} us\n",
                event,
                sums.sent,
                sums.failed,
                sums.acknowledged,
+               sums.answered,
                sums.strange,
                static_cast<double>(trips.least_ns) / 1e3,
                static_cast<double>(trips.mean_ns()) / 1e3,
@@ -221,7 +229,10 @@ class AgentRun {
     stopped_ = waiting[1].revents != 0;
     std::array<std::uint8_t, 2048> datagram{};
     while (const auto size = socket_.Receive(datagram)) {
-      fleet_.Receive(std::span{datagram}.first(*size), WallNanoseconds());
+      const auto answer = fleet_.Receive(std::span{datagram}.first(*size), WallNanoseconds());
+      if (!answer.empty()) {
+        static_cast<void>(socket_.Send(answer));  // lost, it is as if the network had lost it
+      }
     }
   }
 
@@ -267,6 +278,7 @@ std::expected<Plan, std::string> MakePlan(const Options& options, const Invocati
   plan.first.health = static_cast<std::uint8_t>(std::ranges::find(kHealthNames, options.health) -
                                                 kHealthNames.begin());
   plan.first.wants_acknowledgement = options.acknowledge;
+  plan.answer_only = options.answer_only;
   plan.timing = {.interval = ParseDuration(options.interval).value(),
                  .jitter = options.jitter,
                  .seed = options.seed};
@@ -309,7 +321,7 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
   if (!plan) {
     return invocation.Fail(ExitCode::kUsage, plan.error());
   }
-  auto socket = AgentSocket::Connect(options.to, options.device);
+  auto socket = AgentSocket::Connect(options.to, options.device, options.bind_port);
   if (!socket) {
     return invocation.Fail(ExitCode::kFailed, socket.error());
   }
@@ -329,6 +341,11 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
   }
   run.Report("ended");
   const AgentTotals& totals = run.totals();
+  if (options.answer_only) {
+    return totals.answered != 0
+               ? ExitCode::kOk
+               : invocation.Fail(ExitCode::kFailed, "nothing was asked; does flatline probe?");
+  }
   if (totals.sent == 0 || (options.acknowledge && totals.acknowledged == 0)) {
     return invocation.Fail(ExitCode::kFailed,
                            totals.sent == 0 ? "nothing could be sent"
@@ -385,6 +402,9 @@ void AddAgentVerb(CLI::App& app, Invocation& invocation) {
       ->check(CLI::IsMember(std::vector<unsigned>{64, 128}))
       ->capture_default_str();
   verb->add_flag("--ack", options->acknowledge, "ask for acknowledgements, and carry the handle");
+  verb->add_flag("--answer-only", options->answer_only, "send no heartbeats, only answer probes");
+  verb->add_option("--bind-port", options->bind_port, "to be asked at; else the kernel's choice")
+      ->type_name("PORT");
   verb->add_flag("--leave", options->leave, "take leave at the end");
   verb->add_option("--bind-device", options->device, "network interface to send through");
   verb->callback([options, &invocation] {

@@ -37,7 +37,20 @@ std::span<const std::uint8_t> AgentFleet::Encode(std::size_t agent,
   return std::span{datagram_}.first(encode(&agents_[agent], wall_ns, datagram_.data()));
 }
 
-void AgentFleet::Receive(std::span<const std::uint8_t> datagram, std::uint64_t wall_ns) {
+std::span<const std::uint8_t> AgentFleet::Receive(std::span<const std::uint8_t> datagram,
+                                                  std::uint64_t wall_ns) {
+  // The id is where it is in every kind of message.
+  const std::uint64_t asked =
+      (datagram.size() < kFlatlineHeartbeatSize ? 0 : FlatlineLoad(&datagram[8], 8)) -
+      agents_.front().id;
+  if (asked < agents_.size() && datagram.size() <= datagram_.size()) {
+    if (const std::size_t size = FlatlineAnswerProbe(
+            &agents_[asked], datagram.data(), datagram.size(), datagram_.data());
+        size != 0) {
+      ++totals_.answered;
+      return std::span{datagram_}.first(size);
+    }
+  }
   FlatlineAcknowledgement told{};
   const bool decoded = FlatlineDecodeAcknowledgement(datagram.data(), datagram.size(), &told);
   const std::uint64_t agent = told.id - agents_.front().id;
@@ -45,12 +58,13 @@ void AgentFleet::Receive(std::span<const std::uint8_t> datagram, std::uint64_t w
       !FlatlineIsGenuine(&agents_[agent], datagram.data(), datagram.size()) ||
       !FlatlineAccept(&agents_[agent], &told)) {
     ++totals_.strange;
-    return;
+    return {};
   }
   ++totals_.acknowledged;
   if (told.sent_ns != 0 && told.sent_ns <= wall_ns) {  // else the wall clock was set back
     totals_.round_trips.Add(wall_ns - told.sent_ns);
   }
+  return {};
 }
 
 }  // namespace flatline::cli

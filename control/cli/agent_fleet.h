@@ -29,6 +29,7 @@ struct AgentTotals {
   std::uint64_t sent = 0;
   std::uint64_t failed = 0;        // the kernel did not take them, or told of a closed port
   std::uint64_t acknowledged = 0;  // of `sent`
+  std::uint64_t answered = 0;      // probes
   std::uint64_t strange = 0;       // datagrams that were no acknowledgement of ours, or forged
   RoundTrips round_trips;
 };
@@ -50,7 +51,9 @@ class AgentFleet {
 
   void CountSent(bool taken) { ++(taken ? totals_.sent : totals_.failed); }
 
-  void Receive(std::span<const std::uint8_t> datagram, std::uint64_t wall_ns);
+  // What is to be sent back for it, if anything; valid until the next call.
+  [[nodiscard]] std::span<const std::uint8_t> Receive(std::span<const std::uint8_t> datagram,
+                                                      std::uint64_t wall_ns);
 
   [[nodiscard]] std::size_t size() const { return agents_.size(); }
 

@@ -19,7 +19,22 @@ std::string ErrorText(int error) {
 }
 
 // A socket connected to one of the addresses of a name, or why there is none.
-std::expected<int, std::string> Open(const addrinfo& address, const std::string& device) {
+// To an address of ours of its family, whichever it is.
+bool BindTo(int descriptor, int family, std::uint16_t port) {
+  sockaddr_in6 six{};
+  six.sin6_family = AF_INET6;
+  six.sin6_port = htons(port);
+  sockaddr_in four{};
+  four.sin_family = AF_INET;
+  four.sin_port = htons(port);
+  return family == AF_INET6
+             ? ::bind(descriptor, reinterpret_cast<const sockaddr*>(&six), sizeof six) == 0
+             : ::bind(descriptor, reinterpret_cast<const sockaddr*>(&four), sizeof four) == 0;
+}
+
+std::expected<int, std::string> Open(const addrinfo& address,
+                                     const std::string& device,
+                                     std::uint16_t port) {
   const int descriptor = ::socket(
       address.ai_family, address.ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, address.ai_protocol);
   if (descriptor < 0) {
@@ -33,6 +48,11 @@ std::expected<int, std::string> Open(const addrinfo& address, const std::string&
     const std::string why = ErrorText(errno);
     ::close(descriptor);
     return std::unexpected("device " + device + ": " + why);
+  }
+  if (port != 0 && !BindTo(descriptor, address.ai_family, port)) {
+    const std::string why = ErrorText(errno);
+    ::close(descriptor);
+    return std::unexpected("port " + std::to_string(port) + ": " + why);
   }
   if (::connect(descriptor, address.ai_addr, address.ai_addrlen) != 0) {
     const std::string why = ErrorText(errno);
@@ -69,7 +89,8 @@ std::optional<HostAndPort> ParseDestination(std::string_view text) {
 }
 
 std::expected<AgentSocket, std::string> AgentSocket::Connect(const std::string& to,
-                                                             const std::string& device) {
+                                                             const std::string& device,
+                                                             std::uint16_t port) {
   const auto destination = ParseDestination(to);
   if (!destination) {
     return std::unexpected("needed ADDRESS:PORT, found \"" + to + "\"; write 10.0.0.1:17996, say");
@@ -85,7 +106,7 @@ std::expected<AgentSocket, std::string> AgentSocket::Connect(const std::string& 
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses{found, &::freeaddrinfo};
   std::string why;
   for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
-    const auto descriptor = Open(*address, device);
+    const auto descriptor = Open(*address, device, port);
     if (descriptor) {
       return AgentSocket{*descriptor};
     }

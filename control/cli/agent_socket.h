@@ -25,9 +25,10 @@ struct HostAndPort {
 
 class AgentSocket {
  public:
-  // `device`: the interface to send through, or empty.
+  // `device`: the interface to send through, or empty. `port`: of this end; 0: any.
   [[nodiscard]] static std::expected<AgentSocket, std::string> Connect(const std::string& to,
-                                                                       const std::string& device);
+                                                                       const std::string& device,
+                                                                       std::uint16_t port = 0);
 
   AgentSocket(AgentSocket&& other) noexcept;
   AgentSocket& operator=(AgentSocket&&) = delete;

@@ -4,6 +4,7 @@
 #include "control/cli/status_text.h"
 
 #include <flatline/detectors.h>
+#include <flatline/round_trip.h>
 #include <flatline/suspicion.h>
 
 #include <algorithm>
@@ -90,7 +91,9 @@ std::optional<EndpointRow> ReadRow(const RegionView& region, Slot slot, Instant 
   out.interval = UnitsOf(arrival.interval);
   out.deviation = UnitsOf(std::sqrt(arrival.variance));
   if (const Profile* profile = ProfileIn(region, state.profile)) {
-    out.allowed = AllowedSilence(RuleOf(*profile), arrival) * kStampUnit;
+    const SourceAddress& asked = region.addresses()[slot];
+    out.allowed = std::max<Duration>(AllowedSilence(RuleOf(*profile), arrival) * kStampUnit,
+                                     kRoundTripsOfSilence * RoundTripOf(asked.round_trip));
     const bool may_be_suspected =
         state.liveness == Liveness::kAlive || state.liveness == Liveness::kSuspect;
     out.suspicion = may_be_suspected ? SuspicionLevel(*profile, arrival, out.silence) : 0;
@@ -98,6 +101,7 @@ std::optional<EndpointRow> ReadRow(const RegionView& region, Slot slot, Instant 
   const SourceAddress source = region.addresses()[slot];
   out.source = SourceText(source);
   out.port = source.port;
+  out.round_trip = RoundTripOf(source.round_trip);
   if (record.id.load(std::memory_order_acquire) != out.id) {
     return std::nullopt;  // left the slot meanwhile
   }
@@ -151,7 +155,7 @@ std::string RowParagraph(const EndpointRow& row) {
   return fmt::format(
       "endpoint     {}\nliveness     {}\nhealth       {}\nsilence      {}\nprofile      {} ({})\n"
       "group        {}\nincarnation  {}\nsequence     {}\ninterval     {}\nsuspicion    {}\nsource "
-      "      {}\n"
+      "      {}\nround trip   {}\n"
       "owner        worker {}, slot {}\n",
       row.id,
       NameOf(row.liveness),
@@ -168,7 +172,10 @@ std::string RowParagraph(const EndpointRow& row) {
       row.allowed == Duration{}
           ? "-"
           : fmt::format("phi {:.2f}, suspect after {}", row.suspicion, ShortDuration(row.allowed)),
-      row.source.empty() ? "never heard" : fmt::format("{} by port {}", row.source, row.port),
+      row.source.empty()     ? "never heard"
+      : row.port == kAnyPort ? row.source + ", as enrolled"
+                             : fmt::format("{} by port {}", row.source, row.port),
+      row.round_trip == Duration{} ? "not measured" : ShortDuration(row.round_trip),
       row.worker,
       row.slot);
 }
@@ -189,11 +196,14 @@ nlohmann::ordered_json RowJson(const EndpointRow& row) {
                              {"allowed_ns", row.allowed.count()},
                              {"source", nullptr},
                              {"port", nullptr},
+                             {"round_trip_ns", row.round_trip.count()},
                              {"worker", row.worker},
                              {"slot", row.slot}};
   if (!row.source.empty()) {
     out["source"] = row.source;
-    out["port"] = row.port;
+    if (row.port != kAnyPort) {
+      out["port"] = row.port;
+    }
   }
   return out;
 }

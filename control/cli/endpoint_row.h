@@ -24,13 +24,14 @@ struct EndpointRow {
   Group group = kNoGroup;
   std::uint32_t incarnation = 0;
   std::uint32_t sequence = 0;
-  Duration silence{};    // hearing time since it was heard, or enrolled; wraps after 39 hours
-  Duration interval{};   // between heartbeats, smoothed; zero: not known yet
-  Duration deviation{};  // of it, standard
-  double suspicion = 0;  // phi, whatever detector judges it; 0: no history, or nobody to suspect
-  Duration allowed{};    // silence until it is suspect
-  std::string source;    // "10.0.0.7:5000"; empty: never heard
-  unsigned port = 0;     // of ours, by which it was heard
+  Duration silence{};     // hearing time since it was heard, or enrolled; wraps after 39 hours
+  Duration interval{};    // between heartbeats, smoothed; zero: not known yet
+  Duration deviation{};   // of it, standard
+  double suspicion = 0;   // phi, whatever detector judges it; 0: no history, or nobody to suspect
+  Duration allowed{};     // silence until it is suspect
+  std::string source;     // "10.0.0.7:5000"; empty: never heard
+  unsigned port = 0;      // of ours, by which it was heard
+  Duration round_trip{};  // the longest of late, by probes; zero: never measured
 };
 
 // What is in a slot, or nothing.

@@ -1,5 +1,6 @@
 #include "control/cli/enrol.h"
 
+#include "control/cli/agent_socket.h"
 #include "control/cli/arguments.h"
 #include "control/cli/roster_lines.h"
 #include "control/cli/trust_options.h"
@@ -9,8 +10,11 @@
 #include <flatline/client.h>
 #include <flatline/command_ring.h>
 #include <flatline/config.h>
+#include <flatline/wire.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <arpa/inet.h>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -19,7 +23,9 @@
 #include <istream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <ostream>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,6 +47,7 @@ struct Options {
   std::string token;
   TlsTrust trust;
   std::string timeout = "10s";
+  std::string at;  // where the endpoint is to be asked
 };
 
 // What came of it, by status, and the first that went wrong.
@@ -81,6 +88,62 @@ std::expected<void, std::string> AddRoster(const AdminEntry& model,
   return {};
 }
 
+// "10.0.0.7", "10.0.0.7:5000", "fd00::7", "[fd00::7]:5000".
+struct ProbeAddress {
+  std::array<std::uint8_t, 16> ip{};
+  std::uint16_t udp_port = kHeartbeatPort;
+};
+
+std::optional<ProbeAddress> ParseProbeAddress(const std::string& text) {
+  const auto parsed = ParseDestination(text);
+  if (!parsed) {
+    return std::nullopt;
+  }
+  ProbeAddress out;
+  out.udp_port = static_cast<std::uint16_t>(std::stoul(parsed->port));
+  if (::inet_pton(AF_INET6, parsed->host.c_str(), out.ip.data()) != 1) {
+    out.ip[10] = out.ip[11] = 0xFF;
+    if (::inet_pton(AF_INET, parsed->host.c_str(), &out.ip[12]) != 1) {
+      return std::nullopt;
+    }
+  }
+  return out;
+}
+
+// An address goes in three entries, six bytes in each (command_ring.h).
+std::vector<AdminEntry> EntriesFor(EndpointId id, const ProbeAddress& address) {
+  std::array<std::uint8_t, 18> bytes{};
+  std::ranges::copy(address.ip, bytes.begin());
+  wire::Store(std::as_writable_bytes(std::span{bytes}).data() + 16, address.udp_port);
+  std::vector<AdminEntry> out;
+  for (std::size_t part = 0; part < 3; ++part) {
+    const std::byte* from = std::as_bytes(std::span{bytes}).data() + 6 * part;
+    out.push_back({.id = id,
+                   .group = wire::Load<std::uint32_t>(from),
+                   .profile = wire::Load<std::uint16_t>(from + 4),
+                   .command = static_cast<std::uint8_t>(
+                       static_cast<std::size_t>(CommandKind::kLocateFirst) + part)});
+  }
+  return out;
+}
+
+// Behind the one who is enrolled, where it is.
+std::expected<void, std::string> AddAddress(const std::string& at,
+                                            std::vector<AdminEntry>& entries) {
+  const auto address = ParseProbeAddress(at);
+  if (!address) {
+    return std::unexpected("--at: needed an address, found \"" + at +
+                           "\"; write 10.0.0.7, 10.0.0.7:5000 or [fd00::7]:5000");
+  }
+  if (entries.size() != 1) {
+    return std::unexpected("--at: needed one endpoint, found " + std::to_string(entries.size()) +
+                           "; each has an address of its own");
+  }
+  const auto more = EntriesFor(entries.front().id, *address);
+  entries.insert(entries.end(), more.begin(), more.end());
+  return {};
+}
+
 std::expected<std::vector<AdminEntry>, std::string> EntriesOf(const Options& options,
                                                               const Config& config,
                                                               std::istream& in) {
@@ -108,6 +171,11 @@ std::expected<std::vector<AdminEntry>, std::string> EntriesOf(const Options& opt
   auto out = lines.Take();
   if (out && options.whole_roster) {
     if (auto added = AddRoster(model, config.control.roster, *out); !added) {
+      return std::unexpected(std::move(added.error()));
+    }
+  }
+  if (out && !options.at.empty()) {
+    if (auto added = AddAddress(options.at, *out); !added) {
       return std::unexpected(std::move(added.error()));
     }
   }
@@ -177,12 +245,21 @@ ExitCode Carry(const Options& options,
                const Invocation& invocation) {
   const char* verb = options.command == CommandKind::kEnrol ? "enrol" : "retire";
   Tally tally;
-  const auto done = Administer(address,
-                               entries,
-                               ParseDuration(options.timeout).value_or(Duration{}),
-                               [&](const AdminResult& result) { Count(result, tally); },
-                               {.token = options.token, .trust = options.trust});
-  (invocation.json ? PrintJson : PrintText)(verb, entries.size(), tally, invocation.out);
+  const auto done = Administer(
+      address,
+      entries,
+      ParseDuration(options.timeout).value_or(Duration{}),
+      [&, left = options.at.empty() ? entries.size() : 1](const AdminResult& result) mutable {
+        const bool is_part = left == 0;
+        left -= is_part ? 0 : 1;
+        if (!is_part || result.status != CommandStatus::kDone) {
+          Count(result, tally);
+        }
+      },
+      {.token = options.token, .trust = options.trust});
+  const std::size_t asked =
+      options.at.empty() ? entries.size() : std::size_t{1};  // the address is part of it
+  (invocation.json ? PrintJson : PrintText)(verb, asked, tally, invocation.out);
   if (!done) {
     return invocation.Fail(ExitCode::kFailed, done.error());
   }
@@ -231,6 +308,8 @@ void AddVerb(CLI::App& app,
         ->type_name("PROFILE");
     verb->add_option("--group", options->group, "of those for whom none is given")
         ->type_name("GROUP");
+    verb->add_option("--at", options->at, "where it is asked, if its profile asks: 10.0.0.7[:PORT]")
+        ->type_name("ADDRESS");
   }
   verb->add_option("--socket", options->socket, "control's; the configuration's if left out")
       ->type_name("PATH");

@@ -125,6 +125,23 @@ void CheckAuthentication(const toml::table& root, const Config& config, Complain
   }
 }
 
+// What a profile does not say itself may come from the mode of all.
+void CheckProbes(const toml::table& root, const Config& config, Complaints& out) {
+  for (ProfileId id = kFirstOwnProfile; id < kMaxProfiles; ++id) {
+    const Profile& profile = config.profiles[id];
+    if (profile.in_use() && profile.probe == ProbeKind::kEcho &&
+        config.profile_authentication[id] == Authentication::kDefault &&
+        config.AuthenticationOf(id) == Authentication::kRequired) {
+      out.Add(
+          PlaceOfKey(root, "authentication", "mode"),
+          "authentication.mode: tags are required, and profile \"" +
+              std::string(profile.name.data()) +
+              "\" asks by echo, which has none; give it probe = \"native\", or authentication = "
+              "\"accepted\"");
+    }
+  }
+}
+
 void CheckPorts(const toml::table& root, const Config& config, Complaints& out) {
   const toml::array* ports = root.get_as<toml::array>("port");
   if (ports == nullptr) {
@@ -153,6 +170,7 @@ void FindContradictions(const toml::table& root, const Config& config, Complaint
   CheckTls(root, config.control, complaints);
   CheckListeners(root, config.control, complaints);
   CheckAuthentication(root, config, complaints);
+  CheckProbes(root, config, complaints);
   CheckPorts(root, config, complaints);
 }
 

@@ -19,6 +19,7 @@ constexpr std::uint32_t kIntervals = 3;  // of silence, for `fixed` and `learnt`
 constexpr std::uint32_t kLevel = 8;      // of suspicion, for `phi`
 constexpr std::uint32_t kDeviations = 6;
 constexpr std::int64_t kLongestIntervals = 30;
+constexpr std::uint32_t kProbes = 3;
 
 constexpr unsigned Bit(DetectorKind kind) {
   return 1U << static_cast<unsigned>(kind);
@@ -92,6 +93,27 @@ std::string Seconds(std::uint32_t stamp_units) {
   return PrintDuration(Duration{ms * 1'000'000});
 }
 
+// A pull that comes oftener than this is no business of a detector of silence.
+constexpr Duration kLeastPull{10'000'000};
+
+// What is the matter with the ways of asking, or empty.
+std::string FaultInAsking(const ProfileEntry& entry) {
+  if (entry.probe == ProbeKind::kOff && entry.probes) {
+    return "profile.probes: nobody is asked; write probe = \"native\" or \"echo\", or remove it";
+  }
+  if (entry.probe == ProbeKind::kOff && entry.pull) {
+    return "profile.pull: nobody is asked; write probe = \"native\" or \"echo\", or remove it";
+  }
+  if (entry.pull && entry.interval.value_or(kLeastPull) < kLeastPull) {
+    return "profile.pull: an interval of " + PrintDuration(*entry.interval) +
+           " is too short to ask in; write at least \"" + PrintDuration(kLeastPull) + "\"";
+  }
+  if (entry.probe == ProbeKind::kEcho && entry.authentication == Authentication::kRequired) {
+    return "profile.probe: an echo has no tag, and tags are required; write \"native\"";
+  }
+  return {};
+}
+
 // The entry that keeps the contract: suspect where margin and confirmation leave the promise.
 std::expected<ProfileEntry, std::string> Fulfil(const ProfileEntry& entry) {
   if (std::string fault = FaultInContract(entry); !fault.empty()) {
@@ -108,6 +130,9 @@ std::expected<ProfileEntry, std::string> Fulfil(const ProfileEntry& entry) {
   out.id = entry.id;
   out.name = entry.name;
   out.authentication = entry.authentication;
+  out.probe = entry.probe;
+  out.probes = entry.probes;
+  out.pull = entry.pull;
   out.interval = *interval;
   out.detector = DetectorKind::kChen;
   out.confirmation = entry.confirmation != Duration{}
@@ -157,6 +182,10 @@ std::expected<Profile, std::string> Judged(const ProfileEntry& entry) {
   Profile out =
       MakeProfile(entry.name, interval, entry.threshold.value_or(usual_threshold), confirmation);
   out.detector = detector;
+  out.probe = entry.probe;
+  out.probes = static_cast<std::uint8_t>(
+      entry.probe == ProbeKind::kOff ? 0 : entry.probes.value_or(kProbes));
+  out.pull = entry.pull ? 1 : 0;
   if (!is_fixed) {
     const Duration usual = std::clamp(interval * kLongestIntervals, kLeastTimeout, kMostTimeout);
     out.timeout = entry.longest.value_or(usual);
@@ -190,6 +219,9 @@ Contract ContractOf(const ProfileEntry& entry) {
 }
 
 std::expected<Profile, std::string> ProfileOf(const ProfileEntry& entry) {
+  if (std::string fault = FaultInAsking(entry); !fault.empty()) {
+    return std::unexpected(std::move(fault));
+  }
   if (!entry.detect_within) {
     return Judged(entry);
   }
@@ -204,6 +236,11 @@ ProfileEntry EntryOf(ProfileId id, const Profile& profile, const Contract& contr
   out.interval = profile.interval;
   out.detector = profile.detector;
   out.confirmation = profile.confirmation;
+  out.probe = profile.probe;
+  if (profile.probe != ProbeKind::kOff) {
+    out.probes = profile.probes;
+  }
+  out.pull = profile.pull != 0;
   if (contract.is_made()) {
     out.detect_within = contract.promise.detection;
     out.mistakes_at_most_every = contract.promise.recurrence;
@@ -240,7 +277,16 @@ std::string ExplainProfile(const Profile& profile) {
     out += Seconds(rule.least) + " to " + Seconds(rule.most) +
            " by its history (a newcomer: " + Seconds(AllowedSilence(rule, none)) + ")";
   }
-  return out + ", dead " + PrintDuration(profile.confirmation) + " later";
+  out += ", dead " + PrintDuration(profile.confirmation) + " later";
+  if (profile.probe == ProbeKind::kOff) {
+    return out;
+  }
+  const std::string how = profile.probe == ProbeKind::kEcho ? "by echo" : "by probe";
+  if (profile.pull != 0) {
+    out += "; asked " + how + " every " + PrintDuration(profile.interval);
+  }
+  return out + "; a suspect is asked " + how + ", " + std::to_string(profile.probes) +
+         " times, before it is dead";
 }
 
 }  // namespace flatline

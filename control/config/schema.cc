@@ -228,13 +228,15 @@ Keys<DataplaneConfig> DataplaneKeys(const Profiles& profiles) {
           ChoiceKey("enrolment", &D::enrolment, kEnrolmentNames),
           DefaultProfileKey(profiles),
           DurationKey("stall", &D::stall, {kMillisecond, kMinute}),
-          IntegerKey("transition_ring", &D::transition_ring, {64, 1U << 24})};
+          IntegerKey("transition_ring", &D::transition_ring, {64, 1U << 24}),
+          IntegerKey("probe_rate", &D::probe_rate, {1, 100'000'000})};
 }
 
 Keys<PortConfig> PortKeys() {
   using P = PortConfig;
   return {Required(TextKey("device", &P::device, FaultInDevice)),
           TextsKey("addresses", &P::addresses, FaultInAddress),
+          TextsKey("gateways", &P::gateways, FaultInAddress),
           IntegerKey("udp_port", &P::udp_port, {1, 65535}),
           IntegerKey("queues", &P::queues, {0, kMaxWorkers}),
           IntegerKey("descriptors", &P::descriptors, {64, 32768}),
@@ -292,6 +294,9 @@ Keys<ProfileEntry> ProfileKeys() {
               "mistake_lasts_at_most", &P::mistake_lasts_at_most, {kLeastPromise, kYear}),
           PerhapsShareKey("loss", &P::loss),
           PerhapsDurationKey("jitter", &P::jitter, {Duration{}, kHour}),
+          ChoiceKey("probe", &P::probe, kProbeNames),
+          PerhapsIntegerKey("probes", &P::probes, {1, kMostProbes}),
+          FlagKey("pull", &P::pull),
           ChoiceKey("authentication", &P::authentication, kProfileModeNames)};
 }
 

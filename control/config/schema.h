@@ -38,6 +38,9 @@ struct ProfileEntry {
   std::optional<DetectorKind> detector;  // fixed; of a contract chen
   Duration confirmation{};               // zero: one more interval
   Authentication authentication = Authentication::kDefault;
+  ProbeKind probe = ProbeKind::kOff;
+  std::optional<std::uint32_t> probes;  // of each suspicion, where there are any
+  bool pull = false;
   // Each of some detectors only: where the entry is silent they have none, and the detector's
   // default holds (profile_entry.h).
   std::optional<std::uint32_t> threshold;

@@ -13,6 +13,7 @@
 #include "dataplane/engine.h"
 #include "dataplane/shared_region.h"
 
+#include <flatline/check.h>
 #include <flatline/confinement.h>
 #include <flatline/supervisor.h>
 
@@ -22,6 +23,7 @@
 #include <csignal>
 #include <memory>
 #include <poll.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <utility>
 #include <vector>
@@ -53,6 +55,13 @@ class StopSignals {
  private:
   Descriptor descriptor_;
 };
+
+// Of this process's probes: told to nobody, and gone with it.
+SipKey DrawKey() {
+  SipKey key;
+  FLATLINE_CHECK(::getrandom(&key, sizeof key, 0) == sizeof key);
+  return key;
+}
 
 WallInstant WallNow() {
   return WallInstant{std::chrono::system_clock::now().time_since_epoch()};
@@ -160,10 +169,12 @@ std::expected<void, std::string> RunEngine(const Config& config,
     return std::unexpected(authenticator.error());
   }
   TscClock clock;
-  auto engine =
-      Engine::Create(region,
-                     {.stall = config.dataplane.stall, .authenticator = authenticator->get()},
-                     clock.Now());
+  auto engine = Engine::Create(region,
+                               {.stall = config.dataplane.stall,
+                                .authenticator = authenticator->get(),
+                                .probe_key = DrawKey(),
+                                .probe_rate = config.dataplane.probe_rate},
+                               clock.Now());
   if (!engine) {
     return std::unexpected(engine.error());
   }

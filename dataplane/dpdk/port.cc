@@ -42,9 +42,10 @@ std::string PortsThere() {
   return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
 }
 
-std::expected<std::vector<IpAddress>, std::string> ParseAddresses(const PortConfig& config) {
+std::expected<std::vector<IpAddress>, std::string> ParseAddresses(
+    const PortConfig& config, const std::vector<std::string>& texts) {
   std::vector<IpAddress> out;
-  for (const std::string& text : config.addresses) {
+  for (const std::string& text : texts) {
     IpAddress address{};
     if (inet_pton(AF_INET6, text.c_str(), address.data()) != 1) {
       address[10] = address[11] = 0xFF;
@@ -118,9 +119,13 @@ std::expected<std::unique_ptr<Port>, std::string> Port::Create(const Request& re
 }
 
 std::expected<void, std::string> Port::SetUp(const Request& request) {
-  const auto addresses = ParseAddresses(request.config);
+  const auto addresses = ParseAddresses(request.config, request.config.addresses);
   if (!addresses) {
     return std::unexpected(addresses.error());
+  }
+  const auto gateways = ParseAddresses(request.config, request.config.gateways);
+  if (!gateways) {
+    return std::unexpected(gateways.error());
   }
   rte_eth_dev_info info{};
   if (const int code = rte_eth_dev_info_get(id_, &info); code != 0) {
@@ -149,6 +154,7 @@ std::expected<void, std::string> Port::SetUp(const Request& request) {
   identity_.udp_port = request.config.udp_port;
   identity_.promiscuous = request.config.promiscuous;
   identity_.addresses = *addresses;
+  identity_.gateways = *gateways;
   return Start(request.config);
 }
 

@@ -1,8 +1,8 @@
 // The heartbeat for agents, in C11 and C++ without any dependency: encode a heartbeat or a leave,
-// decode an acknowledgement. Called by whoever wants to be watched, from any thread that owns its
-// FlatlineAgent. Bytes in and out only: sockets, clocks and timers are the caller's. Cost: stores
-// into a buffer of the caller's, no allocation. The wire is drawn in heartbeat.h; tests hold the
-// two together.
+// decode an acknowledgement, answer a probe. Called by whoever wants to be watched, from any thread
+// that owns its FlatlineAgent. Bytes in and out only: sockets, clocks and timers are the caller's.
+// Cost: stores into a buffer of the caller's, no allocation. The wire is drawn in heartbeat.h;
+// tests hold the two together.
 //
 //   FlatlineAgent agent = {.id = 4711, .incarnation = boot_count, .health = kFlatlineReady};
 //   uint8_t datagram[kFlatlineLargestHeartbeat];
@@ -232,6 +232,32 @@ static inline bool FlatlineIsGenuine(const FlatlineAgent* agent,
     difference |= (uint8_t)(tag[i] ^ datagram[size - agent->tag_size + i]);
   }
   return difference == 0;
+}
+
+// The answer to a probe by which flatline asks whether this agent is there, into `out` (as large as
+// the datagram); returns its size, or 0 where the datagram is no probe of it, or forged. Send it
+// back to where the probe came from. The answer is as long as the question, and repeats what is
+// flatline's own: sequence, clock and handle.
+static inline size_t FlatlineAnswerProbe(const FlatlineAgent* agent,
+                                         const uint8_t* datagram,
+                                         size_t size,
+                                         uint8_t* out) {
+  const size_t expected = kFlatlineHeartbeatSize + (size_t)agent->tag_size;
+  if (size != expected || FlatlineLoad(datagram, 4) != 0x464C0103 || datagram[4] > 7 ||
+      ((datagram[4] & 4U) != 0) != (agent->tag_size != 0) || datagram[5] > kFlatlineFailing ||
+      FlatlineLoad(datagram + 8, 8) != agent->id || FlatlineLoad(datagram + 36, 4) != 0 ||
+      !FlatlineIsGenuine(agent, datagram, size)) {
+    return 0;
+  }
+  for (size_t i = 0; i < kFlatlineHeartbeatSize; ++i) {
+    out[i] = datagram[i];
+  }
+  out[3] = 4;
+  out[5] = agent->health;
+  FlatlineStore(out + 16, agent->incarnation, 4);
+  FlatlineSipHash(
+      agent->key, out, kFlatlineHeartbeatSize, agent->tag_size, out + kFlatlineHeartbeatSize);
+  return size;
 }
 
 // Keeps the handle for the heartbeats to come, where the acknowledgement is for this life of this

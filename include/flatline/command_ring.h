@@ -20,7 +20,19 @@
 
 namespace flatline {
 
-enum class CommandKind : std::uint8_t { kEnrol = 1, kRetire = 2 };
+enum class CommandKind : std::uint8_t {
+  kEnrol = 1,
+  kRetire = 2,
+  // Where an endpoint is to be asked: its address (16 bytes, IPv4 as ::ffff:a.b.c.d) six bytes at a
+  // time, in `group` and `profile`, and with the last four its UDP port. In this order.
+  kLocateFirst = 7,
+  kLocateNext = 8,
+  kLocateLast = 9,
+};
+
+constexpr bool IsLocating(CommandKind kind) noexcept {
+  return kind >= CommandKind::kLocateFirst && kind <= CommandKind::kLocateLast;
+}
 
 struct alignas(32) Command {
   EndpointId id = kNoEndpoint;

@@ -35,8 +35,9 @@ enum class Authentication : std::uint8_t {
 
 // [[port]]: one DPDK device.
 struct PortConfig {
-  std::string device;                  // "0000:3b:00.0", or a vdev "net_memif0,role=server,…"
-  std::vector<std::string> addresses;  // "10.0.0.1", "fd00::1": those we answer to; empty: any
+  std::string device;                   // "0000:3b:00.0", or a vdev "net_memif0,role=server,…"
+  std::vector<std::string> addresses;   // "10.0.0.1", "fd00::1": those we answer to; empty: any
+  std::vector<std::string> gateways{};  // next hops to whom nobody has been heard to be
   std::uint16_t udp_port = kHeartbeatPort;
   std::uint16_t queues = 0;  // 0: one for each worker, as far as the device has them
   std::uint16_t descriptors = 4096;
@@ -56,6 +57,7 @@ struct DataplaneConfig {
   ProfileId default_profile = 5;             // node
   Duration stall{10'000'000};                // a turn longer than this is a blind interval
   std::uint32_t transition_ring = 1U << 16;  // entries for each worker, power of two
+  std::uint32_t probe_rate = 100'000;        // probes a second, at most
 };
 
 // What control.plaintext must say before anything is sent in the clear beyond this machine.

@@ -19,43 +19,50 @@ namespace flatline {
 enum class CounterType : std::uint8_t { kCounter, kGauge, kMaximum };
 
 // X(enumerator, name, type, sentence)
-#define FLATLINE_COUNTERS(X)                                                                     \
-  X(kFrames, "frames", kCounter, "frames received")                                              \
-  X(kFrameBytes, "frame_bytes", kCounter, "bytes of frames received")                            \
-  X(kHeartbeats, "heartbeats", kCounter, "heartbeats that counted")                              \
-  X(kByHandle, "heartbeats_by_handle", kCounter, "of these, found by handle")                    \
-  X(kAuthenticated, "heartbeats_authenticated", kCounter, "with a tag that was right")           \
-  X(kStaleHandle, "stale_handles", kCounter, "handles that did not match; the index was asked")  \
-  X(kForeign, "foreign_heartbeats", kCounter, "stamped for an endpoint of another worker")       \
-  X(kHandedOver, "handed_over", kCounter, "passed to the owning worker")                         \
-  X(kLeaves, "leaves", kCounter, "leave messages that counted")                                  \
-  X(kAcknowledged, "acknowledgements_sent", kCounter, "acknowledgements sent")                   \
-  X(kResponses, "responses_sent", kCounter, "answers to ARP, neighbour discovery and echo")      \
-  X(kReplyDropped, "replies_dropped", kCounter, "answers for which there was no buffer or room") \
-  X(kEnrolled, "enrolled", kCounter, "endpoints that entered the table")                         \
-  X(kRetired, "retired", kCounter, "endpoints that left the table")                              \
-  X(kTransitions, "transitions", kCounter, "transitions published")                              \
-  X(kRingFull, "ring_full_waits", kCounter, "changes that waited because the ring was full")     \
-  X(kSuspicions, "suspicions", kCounter, "alive -> suspect")                                     \
-  X(kDeaths, "deaths", kCounter, "-> dead")                                                      \
-  X(kRecoveries, "recoveries", kCounter, "suspect or dead -> alive")                             \
-  X(kVisits, "wheel_visits", kCounter, "blocks of records that the wheel had judged")            \
-  X(kExpireDeferred,                                                                             \
-    "expire_deferred",                                                                           \
-    kCounter,                                                                                    \
-    "turns that ended with due blocks still waiting")                                            \
-  X(kCommands, "commands", kCounter, "commands from control carried out")                        \
-  X(kStalls, "stalls", kCounter, "turns that took longer than the stall threshold")              \
-  X(kBlindNs, "blind_ns", kCounter, "nanoseconds subtracted from everyone's silence")            \
-  X(kTurns, "turns", kCounter, "turns of the loop")                                              \
-  X(kIdleTurns, "idle_turns", kCounter, "turns that found nothing to do")                        \
-  X(kLongestTurnNs, "longest_turn_ns", kMaximum, "the longest turn since start")                 \
-  X(kHorizonLagNs, "horizon_lag_ns", kGauge, "now less the horizon")                             \
-  X(kUnknown, "endpoints_unknown", kGauge, "endpoints enrolled and not yet heard")               \
-  X(kAlive, "endpoints_alive", kGauge, "endpoints alive")                                        \
-  X(kSuspect, "endpoints_suspect", kGauge, "endpoints suspect")                                  \
-  X(kDead, "endpoints_dead", kGauge, "endpoints dead")                                           \
-  X(kLeft, "endpoints_left", kGauge, "endpoints that left")
+#define FLATLINE_COUNTERS(X)                                                                      \
+  X(kFrames, "frames", kCounter, "frames received")                                               \
+  X(kFrameBytes, "frame_bytes", kCounter, "bytes of frames received")                             \
+  X(kHeartbeats, "heartbeats", kCounter, "heartbeats that counted")                               \
+  X(kByHandle, "heartbeats_by_handle", kCounter, "of these, found by handle")                     \
+  X(kAuthenticated, "heartbeats_authenticated", kCounter, "with a tag that was right")            \
+  X(kStaleHandle, "stale_handles", kCounter, "handles that did not match; the index was asked")   \
+  X(kForeign, "foreign_heartbeats", kCounter, "stamped for an endpoint of another worker")        \
+  X(kHandedOver, "handed_over", kCounter, "passed to the owning worker")                          \
+  X(kLeaves, "leaves", kCounter, "leave messages that counted")                                   \
+  X(kAcknowledged, "acknowledgements_sent", kCounter, "acknowledgements sent")                    \
+  X(kResponses, "responses_sent", kCounter, "answers to ARP, neighbour discovery and echo")       \
+  X(kReplyDropped, "replies_dropped", kCounter, "answers for which there was no buffer or room")  \
+  X(kEnrolled, "enrolled", kCounter, "endpoints that entered the table")                          \
+  X(kRetired, "retired", kCounter, "endpoints that left the table")                               \
+  X(kTransitions, "transitions", kCounter, "transitions published")                               \
+  X(kRingFull, "ring_full_waits", kCounter, "changes that waited because the ring was full")      \
+  X(kSuspicions, "suspicions", kCounter, "alive -> suspect")                                      \
+  X(kDeaths, "deaths", kCounter, "-> dead")                                                       \
+  X(kRecoveries, "recoveries", kCounter, "suspect or dead -> alive")                              \
+  X(kVisits, "wheel_visits", kCounter, "blocks of records that the wheel had judged")             \
+  X(kExpireDeferred,                                                                              \
+    "expire_deferred",                                                                            \
+    kCounter,                                                                                     \
+    "turns that ended with due blocks still waiting")                                             \
+  X(kCommands, "commands", kCounter, "commands from control carried out")                         \
+  X(kStalls, "stalls", kCounter, "turns that took longer than the stall threshold")               \
+  X(kBlindNs, "blind_ns", kCounter, "nanoseconds subtracted from everyone's silence")             \
+  X(kTurns, "turns", kCounter, "turns of the loop")                                               \
+  X(kIdleTurns, "idle_turns", kCounter, "turns that found nothing to do")                         \
+  X(kLongestTurnNs, "longest_turn_ns", kMaximum, "the longest turn since start")                  \
+  X(kHorizonLagNs, "horizon_lag_ns", kGauge, "now less the horizon")                              \
+  X(kUnknown, "endpoints_unknown", kGauge, "endpoints enrolled and not yet heard")                \
+  X(kAlive, "endpoints_alive", kGauge, "endpoints alive")                                         \
+  X(kSuspect, "endpoints_suspect", kGauge, "endpoints suspect")                                   \
+  X(kDead, "endpoints_dead", kGauge, "endpoints dead")                                            \
+  X(kLeft, "endpoints_left", kGauge, "endpoints that left")                                       \
+  X(kProbesSent, "probes_sent", kCounter, "probes and echo requests sent")                        \
+  X(kProbeReplies, "probe_replies", kCounter, "answers to probes that counted")                   \
+  X(kProbesUnmatched, "probes_unmatched", kCounter, "answers to what we did not ask, or too old") \
+  X(kProbesUnresolved, "probes_unresolved", kCounter, "probes that waited for a next hop")        \
+  X(kProbesHeldBack, "probes_held_back", kCounter, "probes that a bound forbade, or no buffer")   \
+  X(kProbesUnbooked, "probes_unbooked", kCounter, "suspects nobody asked: too many at once")      \
+  X(kNextHopsAsked, "next_hops_asked", kCounter, "ARP requests and neighbour solicitations sent")
 
 enum class Counter : std::uint8_t {
 #define FLATLINE_COUNTER_ENUMERATOR(enumerator, name, type, sentence) enumerator,

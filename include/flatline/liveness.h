@@ -36,13 +36,15 @@ enum class Reason : std::uint8_t {
   kFramesMissed = 12,        // blind: the NIC counted frames that it could not deliver
   kDataplaneRestarted = 13,  // blind: there was no dataplane
   kOverloaded = 14,          // blind: a receive queue could not be drained
+  kProbeAnswered = 20,       // unknown, suspect or dead -> alive: it answered what we asked
+  kProbeUnanswered = 21,     // suspect -> dead: every probe unanswered, by one who used to answer
 };
 
 inline constexpr std::array<std::string_view, 5> kLivenessNames{
     "unknown", "alive", "suspect", "dead", "left"};
 inline constexpr std::array<std::string_view, 4> kHealthNames{
     "unknown", "ready", "degraded", "failing"};
-inline constexpr std::array<std::string_view, 15> kReasonNames{"none",
+inline constexpr std::array<std::string_view, 22> kReasonNames{"none",
                                                                "first-heartbeat",
                                                                "deadline-missed",
                                                                "not-confirmed",
@@ -56,7 +58,14 @@ inline constexpr std::array<std::string_view, 15> kReasonNames{"none",
                                                                "link-down",
                                                                "frames-missed",
                                                                "dataplane-restarted",
-                                                               "overloaded"};
+                                                               "overloaded",
+                                                               "?",
+                                                               "?",
+                                                               "?",
+                                                               "?",
+                                                               "?",
+                                                               "probe-answered",
+                                                               "probe-unanswered"};
 
 template <std::size_t kSize, typename Enum>
 constexpr std::string_view NameIn(const std::array<std::string_view, kSize>& names,

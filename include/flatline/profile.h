@@ -18,6 +18,13 @@ enum class DetectorKind : std::uint8_t { kFixed, kPhi, kChen, kLearnt };
 
 inline constexpr std::array<std::string_view, 4> kDetectorNames{"fixed", "phi", "chen", "learnt"};
 
+// How an endpoint is asked whether it is there, if at all: by a message of ours, which its agent
+// answers (heartbeat.h), or by an ICMP echo, which every host answers.
+enum class ProbeKind : std::uint8_t { kOff, kNative, kEcho };
+
+inline constexpr std::array<std::string_view, 3> kProbeNames{"off", "native", "echo"};
+inline constexpr std::uint8_t kMostProbes = 10;
+
 struct Profile {
   std::array<char, 32> name{};  // zero-terminated; empty where the id is not in use
   Duration interval{};          // between two heartbeats
@@ -28,7 +35,10 @@ struct Profile {
   std::uint32_t threshold = 0;  // fixed, learnt: intervals; phi: level of suspicion
   std::uint32_t deviations = 0;  // chen: of the arrivals, added to the margin
   DetectorKind detector = DetectorKind::kFixed;
-  std::array<std::uint8_t, 7> reserved{};
+  ProbeKind probe = ProbeKind::kOff;
+  std::uint8_t probes = 0;  // to one who is suspect, before it is dead
+  std::uint8_t pull = 0;    // 1: asked once an interval too, each answer a heartbeat
+  std::array<std::uint8_t, 4> reserved{};
 
   [[nodiscard]] constexpr bool in_use() const noexcept { return name[0] != '\0'; }
 };

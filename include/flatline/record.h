@@ -91,12 +91,16 @@ struct alignas(32) EndpointRecord {
 
 static_assert(sizeof(EndpointRecord) == 32);
 
-// Where the endpoint was last heard from when it was enrolled, revived or restarted. Owner writes.
+// Where the endpoint was last heard from when it was enrolled, revived or restarted, or where the
+// operator says that it is; and how far that is, where it has answered a probe. Owner writes.
+inline constexpr std::uint8_t kNoPort = 0xFF;
+inline constexpr std::uint8_t kAnyPort = 0xFE;  // told by the operator, who named no port of ours
+
 struct SourceAddress {
   std::array<std::uint8_t, 16> ip{};  // IPv4 as ::ffff:a.b.c.d
   std::uint16_t udp_port = 0;         // host order
-  std::uint8_t port = 0xFF;           // of ours, by configuration order
-  std::uint8_t reserved = 0;
+  std::uint8_t port = kNoPort;        // of ours, by configuration order
+  std::uint8_t round_trip = 0;        // round_trip.h; 0: never measured
 };
 
 static_assert(sizeof(SourceAddress) == 20);

@@ -28,7 +28,11 @@ void Acknowledge(AgentFleet& fleet, Heartbeat heartbeat, Slot handle, std::uint6
   heartbeat.kind = HeartbeatKind::kAcknowledgement;
   heartbeat.handle = handle;
   EncodeHeartbeat(heartbeat, datagram);
-  fleet.Receive({reinterpret_cast<const std::uint8_t*>(datagram.data()), datagram.size()}, wall_ns);
+  EXPECT_TRUE(
+      fleet
+          .Receive({reinterpret_cast<const std::uint8_t*>(datagram.data()), datagram.size()},
+                   wall_ns)
+          .empty());
 }
 
 TEST(AgentFleet, CountsIdsUpAndEachAgentsSequence) {
@@ -77,10 +81,28 @@ TEST(AgentFleet, CountsWhatIsNotForItAsStrange) {
   other.incarnation = 8;
   Acknowledge(fleet, other, 1, 1300);
   const std::array<std::uint8_t, 3> nonsense{};
-  fleet.Receive(nonsense, 1300);
+  EXPECT_TRUE(fleet.Receive(nonsense, 1300).empty());
   EXPECT_EQ(fleet.totals().strange, 4U);
   EXPECT_EQ(fleet.totals().acknowledged, 0U);
   EXPECT_EQ(Sent(fleet, 0).handle, kNoSlot);
+}
+
+TEST(AgentFleet, AnswersProbesOfItsOwn) {
+  AgentFleet fleet{First(), 2};
+  std::array<std::byte, kHeartbeatSize> probe{};
+  EncodeHeartbeat({.id = 101, .sent_ns = 5, .sequence = 6, .kind = HeartbeatKind::kProbe}, probe);
+  const std::span bytes{reinterpret_cast<const std::uint8_t*>(probe.data()), probe.size()};
+  const auto answer = DecodeHeartbeat(std::as_bytes(fleet.Receive(bytes, 1300))).value();
+  EXPECT_EQ(answer.kind, HeartbeatKind::kProbeReply);
+  EXPECT_EQ(answer.id, 101U);
+  EXPECT_EQ(answer.incarnation, First().incarnation);
+  EXPECT_EQ(answer.sent_ns, 5U);
+  EXPECT_EQ(answer.sequence, 6U);
+  EXPECT_EQ(fleet.totals().answered, 1U);
+  wire::Store<std::uint64_t>(probe.data() + 8, 102);  // somebody else's
+  EXPECT_TRUE(fleet.Receive(bytes, 1300).empty());
+  EXPECT_EQ(fleet.totals().answered, 1U);
+  EXPECT_EQ(fleet.totals().strange, 1U);
 }
 
 TEST(AgentFleet, TakesLeave) {

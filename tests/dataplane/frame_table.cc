@@ -75,8 +75,14 @@ Frame FrameOf(const std::vector<std::byte>& bytes) {
 }
 
 std::string VerdictOf(const Frame& frame, const PortIdentity& identity) {
-  constexpr std::array<std::string_view, 5> kClasses{
-      "datagram", "arp-request", "neighbour-solicitation", "echo4", "echo6"};
+  constexpr std::array<std::string_view, 8> kClasses{"datagram",
+                                                     "arp-request",
+                                                     "neighbour-solicitation",
+                                                     "echo4",
+                                                     "echo6",
+                                                     "echo-reply",
+                                                     "arp-reply",
+                                                     "neighbour-advertisement"};
   const auto packet = ParsePacket(frame, identity);
   return std::string{packet ? kClasses[static_cast<std::size_t>(packet->kind)]
                             : NameOf(packet.error())};

@@ -3,6 +3,7 @@
 no header in packet_test and responder_test is vouched for by our own code only.
 
 A line: sentence | what ParsePacket says | frame in hex | answer in hex, or nothing.
+And probes.txt, for probe_frame_test: the frames by which flatline asks, a name and hex in a line.
 Run it again after a change (python3-scapy), and read the difference before committing it.
 """
 import struct
@@ -232,7 +233,12 @@ row("who has our address, in a VLAN", "arp-request", ether(dst=ALL) / Dot1Q(vlan
 row("an ARP probe for our address", "arp-request", ether(dst=ALL) / who_has(psrc="0.0.0.0"),
     padded(back() / is_at(pdst="0.0.0.0")))
 row("who has another address", "not-for-us", ether(dst=ALL) / who_has(pdst="10.0.0.3"))
-row("an ARP answer", "not-udp", ether() / who_has(op=2))
+row("an ARP answer", "arp-reply", ether() / who_has(op=2))
+row("an ARP answer to all", "not-for-us", ether(dst=ALL) / who_has(op=2))
+row("an ARP answer to another's address", "not-for-us", ether() / who_has(op=2, pdst="10.0.0.3"))
+row("an ARP answer from a group's MAC", "bad-control",
+    ether() / who_has(op=2, hwsrc="01:00:5e:00:00:01"))
+row("ARP that is neither question nor answer", "not-udp", ether() / who_has(op=3))
 row("ARP cut off", "runt", bytes(ether() / who_has())[:41])
 row("ARP for another kind of link", "bad-control", ether() / who_has(hwtype=6))
 row("ARP for another protocol", "bad-control", ether() / who_has(ptype=0x86DD))
@@ -278,7 +284,25 @@ row("one byte behind the options", "bad-control", group / ns() / SOURCE / Raw(b"
 row("duplicate detection that names its source", "bad-control", none / ns() / SOURCE)
 row("duplicate detection sent to us alone", "bad-control",
     ether() / ip6(src="::", hlim=255) / ns())
-row("a neighbour advertisement", "not-udp", ether() / ip6(hlim=255) / ICMPv6ND_NA(tgt=THEM6))
+TARGET = ICMPv6NDOptDstLLAddr(lladdr=THEM)
+theirs = ICMPv6ND_NA(tgt=THEM6, R=0, S=1, O=1)
+row("a neighbour advertisement", "neighbour-advertisement",
+    ether() / ip6(hlim=255) / theirs / TARGET)
+row("an advertisement in a VLAN, with options", "neighbour-advertisement",
+    ether() / Dot1Q(vlan=7) / ip6(hlim=255) / theirs / SOURCE / TARGET)
+row("an advertisement that names no MAC", "not-udp", ether() / ip6(hlim=255) / theirs)
+row("an advertisement of a group's MAC", "not-udp",
+    ether() / ip6(hlim=255) / theirs / ICMPv6NDOptDstLLAddr(lladdr="33:33:00:00:00:01"))
+row("an advertisement with hop limit 254", "bad-control",
+    ether() / ip6(hlim=254) / theirs / TARGET)
+row("an advertisement with code 1", "bad-control",
+    ether() / ip6(hlim=255) / ICMPv6ND_NA(tgt=THEM6, code=1) / TARGET)
+row("an advertisement of a group's address", "bad-control",
+    ether() / ip6(hlim=255) / ICMPv6ND_NA(tgt="ff02::1") / TARGET)
+row("an advertisement with a wrong checksum", "bad-control",
+    wrong_sum(ether() / ip6(hlim=255) / theirs / TARGET, 56))
+row("an advertisement cut off", "bad-control",
+    ether() / ip6(hlim=255, nh=58) / Raw(bytes.fromhex("8800") + b"\0\0" + bytes(16)))
 row("solicitation from a group: no answer", "neighbour-solicitation",
     ether() / ip6(src="ff02::5", hlim=255) / ns())
 
@@ -302,6 +326,14 @@ row("ping with options, in two VLANs", "echo4",
     padded(back() / Dot1Q(vlan=9, type=0x8100) / Dot1Q(vlan=7) / back4() /
            ICMP(type=0, id=5, seq=6) / Raw(b"abc")))
 row("ping from a group's address: no answer", "echo4", ether() / ip4(src="224.0.0.9") / ICMP())
+row("an echo answered over IPv4", "echo-reply",
+    ether() / ip4() / ICMP(type=0, id=5, seq=6) / Raw(b"abc"))
+row("an echo answered over IPv6", "echo-reply",
+    ether() / ip6() / ICMPv6EchoReply(id=5, seq=6, data=b"abc"))
+row("an answer to an echo, with a wrong checksum", "bad-control",
+    wrong_sum(ether() / ip4() / ICMP(type=0) / Raw(b"abc"), 36))
+row("an answer to an echo, with code 1", "bad-control", ether() / ip4() / ICMP(type=0, code=1))
+row("an answer to another's echo", "not-for-us", ether() / ip4(dst="10.0.0.3") / ICMP(type=0))
 row("ping with a wrong checksum over IPv4", "bad-control", wrong_sum(ether() / ip4() / ICMP(), 36))
 row("ping with a wrong checksum over IPv6", "bad-control",
     wrong_sum(ether() / ip6() / ICMPv6EchoRequest(), 56))
@@ -318,3 +350,27 @@ row("ping to the group of our solicited nodes", "not-for-us",
 
 with open(sys.argv[1] if len(sys.argv) > 1 else "frames.txt", "w") as out:
     out.write("\n".join(lines) + "\n")
+
+# What flatline asks: name | frame
+PROBE = Raw(bytes.fromhex("464c010302000000000000000000000700000001000000020102030405060708"
+                          "0000002a00000000"))
+TAGS = Dot1Q(vlan=9, type=0x8100) / Dot1Q(vlan=7)
+udp_probe = UDP(sport=PORT, dport=40000) / PROBE
+echo4 = ICMP(id=0x464C, seq=515) / PROBE
+echo6 = ICMPv6EchoRequest(id=0x464C, seq=515, data=bytes(PROBE))
+asked = {
+    "probe over IPv4": back() / back4() / udp_probe,
+    "probe over IPv6": back() / back6() / udp_probe,
+    "probe over IPv4 in two VLANs": back(TAGS) / back4() / udp_probe,
+    "probe over IPv6 in two VLANs": back(TAGS) / back6() / udp_probe,
+    "echo over IPv4": back() / back4() / echo4,
+    "echo over IPv6": back() / back6() / echo6,
+    "who has, over IPv4": Ether(dst="ff:ff:ff:ff:ff:ff", src=US) /
+        ARP(op=1, hwsrc=US, psrc=US4, hwdst="00:00:00:00:00:00", pdst=THEM4),
+    "who has, over IPv6": Ether(dst="33:33:ff:00:00:02", src=US) /
+        back6(dst="ff02::1:ff00:2", hlim=255) / ICMPv6ND_NS(tgt=THEM6) /
+        ICMPv6NDOptSrcLLAddr(lladdr=US),
+}
+with open(sys.argv[2] if len(sys.argv) > 2 else "probes.txt", "w") as out:
+    for name, frame in asked.items():
+        out.write("%s | %s\n" % (name, padded(frame).hex()))

@@ -47,7 +47,8 @@ void CheckAnswer(std::span<const std::byte> answer, PacketClass asked, std::uint
     FLATLINE_CHECK(parsed->payload.size() == 40);
   } else {
     // Answers ask nothing; a wrong checksum would say kBadControl.
-    FLATLINE_CHECK(!parsed.has_value() && parsed.error() == DropReason::kNotUdp);
+    FLATLINE_CHECK(parsed.has_value() ? !AsksForAnswer(parsed->kind)
+                                      : parsed.error() == DropReason::kNotUdp);
   }
 }
 
@@ -58,6 +59,9 @@ void CheckPacket(const Frame& frame, const Packet& packet, const PortIdentity& i
     FLATLINE_CHECK(packet.payload.data() >= frame.data + packet.l4_offset);
     FLATLINE_CHECK(packet.payload.data() + packet.payload.size() ==
                    frame.data + packet.l4_offset + packet.l4_length);
+  }
+  if (packet.is_about_next_hop()) {
+    FLATLINE_CHECK((NeighbourWordOf(frame, packet).mac[0] & 1U) == 0);
   }
   std::array<std::byte, kReplyRoom> room;
   room.fill(std::byte{0xA5});

@@ -1,0 +1,161 @@
+// What the shard does with probes: finds out who is to be asked, and what an answer, or none,
+// means.
+#include "dataplane/shard.h"
+
+#include <flatline/round_trip.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace flatline {
+namespace {
+
+// By how much an answer moves the sequence: where answers are all that is heard, each counts as a
+// heartbeat, and those that were lost in between count as lost.
+std::uint32_t StepsTo(Stamp stamp, Stamp before, const ProbePlan& plan) noexcept {
+  if (!plan.pulls) {
+    return 0;
+  }
+  const auto interval = static_cast<std::int32_t>(std::max(1U, StampUnits(plan.interval)));
+  return static_cast<std::uint32_t>(
+      std::max(1, (StampDifference(stamp, before) + interval / 2) / interval));
+}
+
+}  // namespace
+
+// How far away the endpoint is known to be keeps it from being suspect too early.
+std::uint32_t Shard::FloorOf(Slot slot) const noexcept {
+  if (probe_rounds_ == nullptr) {
+    return 0;
+  }
+  const Duration trips = kRoundTripsOfSilence * RoundTripOf(table_.address(slot).round_trip);
+  return StampUnits(std::min(trips, kMostTimeout));
+}
+
+void Shard::BeginRound(Slot slot, const RecordView& seen, Turn& turn) noexcept {
+  const ProbePlan& plan = probe_plans_.Of(seen.state.profile);
+  if (plan.kind == ProbeKind::kOff || plan.probes == 0) {
+    return;
+  }
+  const Moment& moment = turn.moment;
+  const ProbeRound round{
+      .due = moment.horizon,
+      .id = table_.record(slot).id.load(std::memory_order_relaxed),
+      .slot = slot,
+      .heard = seen.heard.stamp,
+      .blind = moment.now.time_since_epoch() - moment.hearing.time_since_epoch()};
+  if (!probe_rounds_->Begin(round)) {
+    turn.tally.Add(Counter::kProbesUnbooked);
+  }
+}
+
+bool Shard::Condemn(
+    Slot slot, Stamp heard, const Moment& moment, TransitionProducer& ring, Tally& tally) noexcept {
+  Turn turn{moment, ring, tally};
+  const RecordView seen = View(table_.record(slot));
+  if (seen.state.liveness != Liveness::kSuspect || seen.heard.stamp != heard) {
+    return true;
+  }
+  EndpointState next = seen.state;
+  next.liveness = Liveness::kDead;
+  if (!Publish({.slot = slot,
+                .reason = Reason::kProbeUnanswered,
+                .next = next,
+                .incarnation = seen.incarnation,
+                .sequence = seen.heard.sequence,
+                .silence = SilenceOf(AgeOf(heard, HorizonStamp(moment.horizon)))},
+               turn)) {
+    return false;
+  }
+  table_.SetState(slot, next);
+  return true;
+}
+
+// By the way that its profile asks, from where it was asked, of this life or a later one.
+bool Shard::IsAnswerTo(const Handoff& heard,
+                       const RecordView& seen,
+                       const SourceAddress& asked) const noexcept {
+  const ProbePlan& plan = probe_plans_.Of(seen.state.profile);
+  const bool is_echo = heard.heartbeat.kind == HeartbeatKind::kProbe;
+  if (plan.kind != (is_echo ? ProbeKind::kEcho : ProbeKind::kNative) ||
+      seen.state.liveness == Liveness::kLeft || asked.ip != heard.source.ip ||
+      (!is_echo && asked.udp_port != heard.source.udp_port)) {
+    return false;
+  }
+  // An echo repeats the incarnation that was known when it was sent.
+  return is_echo ? heard.heartbeat.incarnation == seen.incarnation
+                 : heard.heartbeat.incarnation >= seen.incarnation;
+}
+
+// An answer proves that the endpoint was there when the probe was sent, and no more: it is heard as
+// of then, so that an answer sent again keeps nobody alive.
+HearOutcome Shard::HearAnswer(const Handoff& heard, Turn& turn) noexcept {
+  const Heartbeat& answer = heard.heartbeat;
+  const Slot slot = index_.Find(answer.id, HashOf(answer.id));
+  if (slot == kNoSlot) {
+    turn.tally.Add(Counter::kProbesUnmatched);
+    return {};
+  }
+  EndpointRecord& record = table_.record(slot);
+  const RecordView seen = View(record);
+  SourceAddress& address = table_.address(slot);
+  const ProbePlan& plan = probe_plans_.Of(seen.state.profile);
+  const HearingInstant present = turn.moment.hearing;
+  const Duration trip = std::max(SinceProbe(answer.sequence, present), Duration{0});
+  if (!IsAnswerTo(heard, seen, address) || trip > plan.patience) {
+    turn.tally.Add(Counter::kProbesUnmatched);
+    return {};
+  }
+  turn.tally.Add(Counter::kProbeReplies);
+  const Stamp stamp = StampOf(present - trip);
+  if (seen.state.liveness != Liveness::kUnknown && StampDifference(stamp, seen.heard.stamp) <= 0) {
+    return {};  // nothing new, perhaps the same answer again: it measures nothing either
+  }
+  address.round_trip = NextRoundTrip(address.round_trip, trip);
+  Handoff as_heartbeat = heard;
+  as_heartbeat.stamp = stamp;
+  as_heartbeat.source = address;
+  as_heartbeat.heartbeat.sequence = seen.heard.sequence + StepsTo(stamp, seen.heard.stamp, plan);
+  if (answer.kind == HeartbeatKind::kProbe) {
+    as_heartbeat.heartbeat.health = seen.state.health;
+  }
+  as_heartbeat.heartbeat.kind = HeartbeatKind::kHeartbeat;
+  Change change = detector_.Decide(seen, as_heartbeat.heartbeat);
+  if (change.kind == Change::Kind::kNone) {
+    if (StampForeign(record, seen, as_heartbeat.heartbeat.sequence, stamp) && plan.pulls) {
+      RememberGap(record, seen.heard, {stamp, as_heartbeat.heartbeat.sequence});
+    }
+    return {};
+  }
+  if (change.reason == Reason::kHeartbeatResumed || change.reason == Reason::kFirstHeartbeat) {
+    if (change.reason == Reason::kFirstHeartbeat) {
+      record.arrival.store(0, std::memory_order_relaxed);
+    }
+    change.reason = Reason::kProbeAnswered;
+  }
+  static_cast<void>(Make(change, as_heartbeat, slot, seen, turn));
+  return {};
+}
+
+// What the operator says of where an endpoint is. Not asked until all of it is said.
+CommandStatus Shard::Locate(const Command& command, Slot slot) noexcept {
+  SourceAddress& address = table_.address(slot);
+  const auto part =
+      static_cast<std::size_t>(command.kind) - static_cast<std::size_t>(CommandKind::kLocateFirst);
+  std::uint8_t* const to = address.ip.data() + 6 * part;
+  for (std::size_t i = 0; i < 4; ++i) {
+    to[i] = static_cast<std::uint8_t>(command.group >> (24 - 8 * i));
+  }
+  if (command.kind == CommandKind::kLocateLast) {
+    address.udp_port = command.profile;
+    address.port = kAnyPort;
+    address.round_trip = 0;
+    return CommandStatus::kDone;
+  }
+  to[4] = static_cast<std::uint8_t>(command.profile >> 8);
+  to[5] = static_cast<std::uint8_t>(command.profile & 0xFFU);
+  address.port = kNoPort;
+  return CommandStatus::kDone;
+}
+
+}  // namespace flatline
