@@ -275,13 +275,12 @@ TEST_F(ProberTest, AForgedAnswerKeepsNobodyAlive) {
     forged[40] = forged[41] = std::byte{0};  // without a checksum
     ports_[0].source.Put(forged);
   }
-  FakePort& port = ports_[0];
   testing_frames::Route route;
   route.from_ip = {10, 0, 0, 3};
-  port.source.Put(testing_frames::UdpFrame(std::span(good).subspan(42), route));
+  ports_[0].source.Put(testing_frames::UdpFrame(std::span(good).subspan(42), route));
   route = {};
   route.from_port = 40001;
-  port.source.Put(testing_frames::UdpFrame(std::span(good).subspan(42), route));
+  ports_[0].source.Put(testing_frames::UdpFrame(std::span(good).subspan(42), route));
   Turn();
   Turn();
   EXPECT_TRUE(Told().empty());
@@ -404,17 +403,14 @@ TEST_F(ProberTest, OneThatIsOnlyPulledIsFoundByArpLivesByItsAnswersAndDiesWithou
 TEST_F(ProberTest, PullsAreSpreadOverTheInterval) {
   Start(ProbeKind::kNative, 1, true, 100'000, 8000);
   constexpr unsigned kFleet = 6400;
-  std::vector<AskedHost> host;
   for (unsigned i = 0; i < kFleet; ++i) {
     Enrol(100 + i, Ip4(static_cast<std::uint8_t>(i >> 8), static_cast<std::uint8_t>(i)), 40000);
     if (i % 200 == 199) {
       Turn();
     }
   }
-  FakePort& port = ports_[0];
-  port.identity.addresses = {kUs4};
   // By a router, so that one answer is for all of them.
-  port.identity.gateways = {Ip4(200, 254)};
+  ports_[0].identity.gateways = {Ip4(200, 254)};
   AnsweringUntil(now_ + Milliseconds(50), {HostAt(Ip4(200, 254))});
   sent_in_.clear();
   sent_.clear();
