@@ -115,10 +115,14 @@ void Engine::MakeWorkers(Instant now, HearingInstant hearing) {
   if (shards_[0]->probe_plans().any()) {
     neighbours_ = std::make_unique<Neighbours>(options_.probe_key);
   }
+  const bool keeps_payloads = region_.shape().payloads_per_worker != 0;
   for (unsigned from = 0; from < workers; ++from) {
     reports_.push_back(std::make_unique<BlindReports>(kBlindReports));
     for (unsigned to = 0; to < workers; ++to) {
       handoffs_.push_back(from == to ? nullptr : std::make_unique<HandoffRing>(kHandoffs));
+      payloads_.push_back(from == to || !keeps_payloads
+                              ? nullptr
+                              : std::make_unique<PayloadRing>(kPayloadsOnTheirWay));
     }
   }
   const IndexSet index{
@@ -134,21 +138,25 @@ void Engine::MakeWorkers(Instant now, HearingInstant hearing) {
                         .index = index,
                         .outgoing = {},
                         .incoming = {},
+                        .outgoing_payloads = {},
+                        .incoming_payloads = {},
                         .reports = reports_[number].get(),
                         .authenticator = options_.authenticator,
                         .neighbours = neighbours_.get(),
                         .probe_key = options_.probe_key,
                         .probes_per_second = std::max<std::uint64_t>(rate, 1)};
     for (unsigned other = 0; other < workers; ++other) {
-      wiring.outgoing.push_back(RingBetween(number, other));
-      wiring.incoming.push_back(RingBetween(other, number));
+      wiring.outgoing.push_back(handoffs_[PairOf(number, other)].get());
+      wiring.incoming.push_back(handoffs_[PairOf(other, number)].get());
+      wiring.outgoing_payloads.push_back(payloads_[PairOf(number, other)].get());
+      wiring.incoming_payloads.push_back(payloads_[PairOf(other, number)].get());
     }
     workers_.push_back(std::make_unique<Worker>(wiring));
   }
 }
 
-HandoffRing* Engine::RingBetween(unsigned from, unsigned to) noexcept {
-  return handoffs_[std::size_t{from} * region_.shape().workers + to].get();
+std::size_t Engine::PairOf(unsigned from, unsigned to) const noexcept {
+  return std::size_t{from} * region_.shape().workers + to;
 }
 
 std::size_t Engine::bytes() const noexcept {

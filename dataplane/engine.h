@@ -75,7 +75,7 @@ class Engine {
   [[nodiscard]] std::expected<void, std::string> MakeShards(HearingInstant now);
   void ReapplyLastTransitions(HearingInstant now) noexcept;
   void MakeWorkers(Instant now, HearingInstant hearing);
-  [[nodiscard]] HandoffRing* RingBetween(unsigned from, unsigned to) noexcept;
+  [[nodiscard]] std::size_t PairOf(unsigned from, unsigned to) const noexcept;
 
   RegionView region_;
   EngineOptions options_;
@@ -85,6 +85,7 @@ class Engine {
   std::vector<const EndpointIndex*> indices_;
   std::vector<std::unique_ptr<BlindReports>> reports_;  // by worker
   std::vector<std::unique_ptr<HandoffRing>> handoffs_;  // [from × workers + to]
+  std::vector<std::unique_ptr<PayloadRing>> payloads_;  // the same; null where none are kept
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 

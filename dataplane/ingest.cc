@@ -131,6 +131,8 @@ bool Ingest::DecodeDatagram(const Packet& packet, Pending& out) noexcept {
     }
   }
   out.group = kNoGroup;
+  out.before.reset();
+  out.says = false;
   out.master = Authenticator::kNoMaster;
   if (heartbeat->payload_length != 0) {
     const auto elements =
@@ -140,6 +142,7 @@ bool Ingest::DecodeDatagram(const Packet& packet, Pending& out) noexcept {
       return false;
     }
     out.group = elements->group;
+    out.says = elements->said != 0;
   }
   out.heartbeat = *heartbeat;
   out.packet = packet;
@@ -237,8 +240,13 @@ void Ingest::Deliver(Pending& pending, const Reception& reception) noexcept {
     return;
   }
   const bool is_answer = pending.heartbeat.kind == HeartbeatKind::kProbeReply;
-  if (pending.slot == kNoSlot || is_answer || !Stamped(pending, reception)) {
-    ToOwner(pending, reception);
+  Outcome outcome =
+      pending.slot == kNoSlot || is_answer ? Outcome::kForOwner : Settle(pending, reception);
+  if (outcome == Outcome::kForOwner) {
+    outcome = ToOwner(pending, reception);
+  }
+  if (pending.says && !is_answer && outcome == Outcome::kCounted) {
+    Convey(pending, reception);
   }
 }
 
@@ -279,21 +287,22 @@ bool Ingest::IsGenuine(Pending& pending) noexcept {
   return true;
 }
 
-// Deals with a heartbeat as far as anybody may. False where the owner has to hear of it.
-bool Ingest::Stamped(const Pending& pending, const Reception& reception) noexcept {
+// Deals with a heartbeat as far as anybody may.
+Ingest::Outcome Ingest::Settle(Pending& pending, const Reception& reception) noexcept {
   const Heartbeat& heartbeat = pending.heartbeat;
   EndpointRecord& record = wiring_.index.records[pending.slot];
   const bool own = IsOwn(heartbeat);
   for (;;) {
     if (record.id.load(std::memory_order_relaxed) != heartbeat.id) {
-      return false;  // moved or retired since it was found, perhaps by an earlier one of this burst
+      // moved or retired since it was found, perhaps by an earlier one of this burst
+      return Outcome::kForOwner;
     }
     const RecordView seen = View(record);
     const Consideration what =
         wiring_.own->detector().Consider(seen, heartbeat, Arrived::kFromNetwork);
     if (!what.stamps && !what.concerns_owner) {
       wiring_.tally->Drop(what.drop);
-      return true;
+      return Outcome::kDropped;
     }
     // The owner stamps, and counts, in Hear.
     if (what.stamps && !(own && what.concerns_owner) && !Store(record, seen, pending, reception)) {
@@ -302,11 +311,15 @@ bool Ingest::Stamped(const Pending& pending, const Reception& reception) noexcep
     if (what.concerns_owner) {
       if (!own && IsLaterLife(seen, heartbeat)) {
         StampSpoken(record, seen, reception.stamp);
+        pending.before = seen.heard.stamp;
       }
-      return false;
+      if (!own && what.stamps) {
+        pending.before = seen.heard.stamp;
+      }
+      return Outcome::kForOwner;
     }
     Acknowledge(pending, pending.slot, seen.state.profile, reception.from);
-    return true;
+    return Outcome::kCounted;
   }
 }
 
@@ -328,7 +341,7 @@ bool Ingest::Store(EndpointRecord& record,
   return true;
 }
 
-void Ingest::ToOwner(const Pending& pending, const Reception& reception) noexcept {
+Ingest::Outcome Ingest::ToOwner(const Pending& pending, const Reception& reception) noexcept {
   if (wiring_.neighbours != nullptr) {
     LearnWay(pending, reception);
   }
@@ -336,11 +349,13 @@ void Ingest::ToOwner(const Pending& pending, const Reception& reception) noexcep
       HandOver({.heartbeat = pending.heartbeat,
                 .stamp = reception.stamp,
                 .group = pending.group,
-                .source = SourceAddressOf(*pending.frame, pending.packet, reception.from.port)},
+                .source = SourceAddressOf(*pending.frame, pending.packet, reception.from.port),
+                .before = pending.before},
                reception);
   if (outcome.counted) {
     Acknowledge(pending, outcome.slot, outcome.profile, reception.from);
   }
+  return outcome.counted || outcome.handed_over ? Outcome::kCounted : Outcome::kDropped;
 }
 
 // To this worker's shard at once, to another's over its ring: what comes of that it is not told.
@@ -351,9 +366,9 @@ HearOutcome Ingest::HandOver(const Handoff& handoff, const Reception& reception)
   }
   if (wiring_.handoffs[OwnerOf(handoff.heartbeat)]->TryPush(handoff)) {
     wiring_.tally->Add(Counter::kHandedOver);
-  } else {
-    wiring_.tally->Drop(DropReason::kHandoffFull);
+    return {.handed_over = true};
   }
+  wiring_.tally->Drop(DropReason::kHandoffFull);
   return {};
 }
 
@@ -378,6 +393,34 @@ void Ingest::LearnWay(const Pending& pending, const Reception& reception) noexce
   hop.ours = DestinationOf(frame, packet);
   wiring_.neighbours->Learn(
       {.port = reception.from.port, .ip = SourceOf(frame, packet).ip}, hop, reception.moment.now);
+}
+
+// What a heartbeat that counted says of its endpoint, to be kept by the owner.
+void Ingest::Convey(const Pending& pending, const Reception& reception) noexcept {
+  const Heartbeat& heartbeat = pending.heartbeat;
+  const auto elements = ParsePayloadElements(
+      pending.packet.payload.subspan(kHeartbeatSize, heartbeat.payload_length));
+  PayloadRing* const ring = IsOwn(heartbeat) ? nullptr : wiring_.payloads[OwnerOf(heartbeat)];
+  if (!elements || !wiring_.own->keeps_payloads()) {
+    return;
+  }
+  Payload said{.id = heartbeat.id,
+               .heard_ns = reception.moment.now.time_since_epoch().count(),
+               .sent_ns = heartbeat.sent_ns,
+               .incarnation = heartbeat.incarnation,
+               .sequence = heartbeat.sequence,
+               .load = elements->load,
+               .memory = elements->memory,
+               .said = elements->said,
+               .port = reception.from.port,
+               .text_size = static_cast<std::uint8_t>(elements->text.size())};
+  std::ranges::copy(std::as_bytes(std::span(elements->text)),
+                    std::as_writable_bytes(std::span(said.text)).begin());
+  if (ring == nullptr) {
+    wiring_.own->KeepPayload(said, *wiring_.tally);
+  } else if (!ring->TryPush(said)) {
+    wiring_.tally->Add(Counter::kPayloadsRefused);
+  }
 }
 
 void Ingest::Acknowledge(const Pending& pending,

@@ -27,6 +27,8 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -38,6 +40,7 @@ struct IngestWiring {
   IndexSet index;                      // of all shards
   Shard* own = nullptr;                // this worker's
   std::vector<HandoffRing*> handoffs;  // to each worker, by number; null at this one's own place
+  std::vector<PayloadRing*> payloads;  // the same; all null where none are kept
   TransitionProducer* ring = nullptr;
   Tally* tally = nullptr;
   const Authenticator* authenticator = nullptr;  // null: no tag is looked at
@@ -64,8 +67,13 @@ class Ingest {
     const Frame* frame = nullptr;
     Group group = kNoGroup;
     Slot slot = kNoSlot;
+    std::optional<Stamp> before;  // of the record, where this heartbeat's replaced it
+    bool says = false;            // something of itself, in its payload
     Authenticator::Master master = Authenticator::kNoMaster;  // by which its tag was right
   };
+
+  // What became of a heartbeat so far.
+  enum class Outcome : std::uint8_t { kDropped, kCounted, kForOwner };
 
   // What is the same for a whole burst.
   struct Reception {
@@ -85,12 +93,13 @@ class Ingest {
   void Find(std::span<Pending> burst) noexcept;
   void Deliver(Pending& pending, const Reception& reception) noexcept;
   [[nodiscard]] bool IsGenuine(Pending& pending) noexcept;
-  [[nodiscard]] bool Stamped(const Pending& pending, const Reception& reception) noexcept;
+  [[nodiscard]] Outcome Settle(Pending& pending, const Reception& reception) noexcept;
   [[nodiscard]] bool Store(EndpointRecord& record,
                            const RecordView& seen,
                            const Pending& pending,
                            const Reception& reception) noexcept;
-  void ToOwner(const Pending& pending, const Reception& reception) noexcept;
+  [[nodiscard]] Outcome ToOwner(const Pending& pending, const Reception& reception) noexcept;
+  void Convey(const Pending& pending, const Reception& reception) noexcept;
   HearOutcome HandOver(const Handoff& handoff, const Reception& reception) noexcept;
   void Acknowledge(const Pending& pending,
                    Slot slot,

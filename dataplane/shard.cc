@@ -31,9 +31,18 @@ std::expected<std::unique_ptr<Shard>, std::string> Shard::Create(const RegionVie
   if (!wheel) {
     return std::unexpected(wheel.error());
   }
-  std::unique_ptr<Shard> out(
-      new Shard(region, number, std::move(*index), std::move(*table), std::move(*wheel)));
+  auto payloads = PayloadPool::Create(region.payloads(number), region.header().hash_key);
+  if (!payloads) {
+    return std::unexpected(payloads.error());
+  }
+  std::unique_ptr<Shard> out(new Shard(region,
+                                       number,
+                                       std::move(*index),
+                                       std::move(*table),
+                                       std::move(*wheel),
+                                       std::move(*payloads)));
   out->Adopt();
+  out->AdoptPayloads();
   return out;
 }
 
@@ -41,7 +50,8 @@ Shard::Shard(const RegionView& region,
              unsigned number,
              EndpointIndex index,
              EndpointTable table,
-             TimingWheel wheel) noexcept
+             TimingWheel wheel,
+             PayloadPool payloads) noexcept
     : region_(region),
       number_(number),
       hash_key_(region.header().hash_key),
@@ -53,7 +63,8 @@ Shard::Shard(const RegionView& region,
       probe_rounds_(probe_plans_.any() ? std::make_unique<ProbeRounds>() : nullptr),
       index_(std::move(index)),
       table_(std::move(table)),
-      wheel_(std::move(wheel)) {}
+      wheel_(std::move(wheel)),
+      payloads_(std::move(payloads)) {}
 
 HearOutcome Shard::Hear(const Handoff& heard,
                         Arrived arrived,
@@ -128,6 +139,7 @@ HearOutcome Shard::HearKnown(const Handoff& heard,
     }
     return {};
   }
+  NotePort(slot, heard.source.port, turn.tally);
   if (!done) {
     turn.tally.Add(heartbeat.kind == HeartbeatKind::kLeave ? Counter::kLeaves
                                                            : Counter::kHeartbeats);
@@ -152,14 +164,18 @@ bool Shard::Make(const Change& change,
     return true;
   }
   const Heartbeat& heartbeat = heard.heartbeat;
-  const std::int64_t silence = AgeOf(seen.heard.stamp, heard.stamp);
-  if (change.kind != Change::Kind::kQuiet && !Publish({.slot = slot,
-                                                       .reason = change.reason,
-                                                       .next = change.next,
-                                                       .incarnation = heartbeat.incarnation,
-                                                       .sequence = heartbeat.sequence,
-                                                       .silence = SilenceOf(silence)},
-                                                      turn)) {
+  const std::int64_t silence = AgeOf(heard.before.value_or(seen.heard.stamp), heard.stamp);
+  Verdict verdict{.slot = slot,
+                  .reason = change.reason,
+                  .next = change.next,
+                  .incarnation = heartbeat.incarnation,
+                  .sequence = heartbeat.sequence,
+                  .silence = SilenceOf(silence)};
+  if (const auto late = LatenessOf(heard, change, slot, silence, turn.moment)) {
+    verdict.reason = Reason::kHeartbeatLate;
+    verdict.silence = *late;
+  }
+  if (change.kind != Change::Kind::kQuiet && !Publish(verdict, turn)) {
     return false;
   }
   EndpointRecord& record = table_.record(slot);
@@ -170,11 +186,7 @@ bool Shard::Make(const Change& change,
     record.arrival.store(0, std::memory_order_relaxed);
   }
   if (change.kind == Change::Kind::kLiveness && change.next.liveness == Liveness::kAlive) {
-    SourceAddress& address = table_.address(slot);
-    const bool has_moved = address.ip != heard.source.ip;
-    const std::uint8_t round_trip = has_moved ? std::uint8_t{0} : address.round_trip;
-    address = heard.source;
-    address.round_trip = round_trip;
+    MoveTo(slot, heard.source, change.reason, turn.tally);
   }
   table_.SetState(slot, change.next);
   Watch(slot, turn.moment.hearing);
@@ -246,7 +258,7 @@ bool Shard::Retire(Slot slot, Turn& turn) noexcept {
                turn)) {
     return false;
   }
-  Leave(slot);
+  Dismiss(slot);
   turn.tally.Add(Counter::kRetired);
   return true;
 }
@@ -284,6 +296,12 @@ Slot Shard::Enter(const Newcomer& newcomer, Turn& turn) noexcept {
 void Shard::Leave(Slot slot) noexcept {
   index_.Remove(HashOf(table_.record(slot).id.load(std::memory_order_relaxed)), slot);
   table_.Retire(slot);
+}
+
+// For good: not to another slot.
+void Shard::Dismiss(Slot slot) noexcept {
+  payloads_.Forget(table_.record(slot).id.load(std::memory_order_relaxed));
+  Leave(slot);
 }
 
 // Sees to it that the block has an entry in the wheel, if this record needs one. The entry that is
@@ -344,6 +362,7 @@ void Shard::CountTransition(const Transition& told, Tally& tally) noexcept {
   } else if (told.liveness == Liveness::kAlive &&
              (from == Liveness::kSuspect || from == Liveness::kDead)) {
     tally.Add(Counter::kRecoveries);
+    tally.Add(Counter::kLateRecoveries, told.reason == Reason::kHeartbeatLate ? 1 : 0);
   }
 }
 
@@ -357,6 +376,7 @@ void Shard::CountInto(Tally& tally) const noexcept {
   tally.Set(Counter::kSuspect, table_.count(Liveness::kSuspect));
   tally.Set(Counter::kDead, table_.count(Liveness::kDead));
   tally.Set(Counter::kLeft, table_.count(Liveness::kLeft));
+  tally.Set(Counter::kPayloadEntries, payloads_.size());
 }
 
 }  // namespace flatline

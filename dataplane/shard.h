@@ -18,6 +18,7 @@
 #include "dataplane/endpoint_index.h"
 #include "dataplane/endpoint_table.h"
 #include "dataplane/handoff.h"
+#include "dataplane/payload_pool.h"
 #include "dataplane/probe_plan.h"
 #include "dataplane/probe_rounds.h"
 #include "dataplane/tally.h"
@@ -49,6 +50,7 @@ struct Moment {
 // What became of a heartbeat.
 struct HearOutcome {
   bool counted = false;
+  bool handed_over = false;             // to the owner, who does not tell what came of it
   Slot slot = kNoSlot;                  // where counted
   ProfileId profile = kDefaultProfile;  // where counted: for the acknowledgement
   std::optional<DropReason> drop = {};  // where not counted, unless the ring was full
@@ -86,6 +88,9 @@ class Shard {
                const Moment& moment,
                TransitionProducer& ring,
                Tally& tally) noexcept;
+  // What an endpoint said of itself in a heartbeat that counted, from the network or from another
+  // worker: kept where there is room and nothing later, never anything to do with liveness.
+  void KeepPayload(const Payload& said, Tally& tally) noexcept;
 
   // A command of control. Nullopt: the ring is full, try again at the next housekeeping.
   [[nodiscard]] std::optional<CommandResult> Execute(const Command& command,
@@ -121,9 +126,11 @@ class Shard {
   // Of suspects to be asked; null where no profile asks.
   [[nodiscard]] ProbeRounds* probe_rounds() noexcept { return probe_rounds_.get(); }
 
+  [[nodiscard]] bool keeps_payloads() const noexcept { return payloads_.capacity() != 0; }
+
   // Private memory taken, the region's apart.
   [[nodiscard]] std::size_t bytes() const noexcept {
-    return index_.bytes() + table_.bytes() + wheel_.bytes();
+    return index_.bytes() + table_.bytes() + wheel_.bytes() + payloads_.bytes();
   }
 
  private:
@@ -148,7 +155,8 @@ class Shard {
         unsigned number,
         EndpointIndex index,
         EndpointTable table,
-        TimingWheel wheel) noexcept;
+        TimingWheel wheel,
+        PayloadPool payloads) noexcept;
 
   [[nodiscard]] std::uint64_t HashOf(EndpointId id) const noexcept {
     return HashEndpoint(id, hash_key_);
@@ -157,6 +165,7 @@ class Shard {
   // shard_adoption.cc
   void Adopt() noexcept;
   void AdoptRecord(Slot slot) noexcept;
+  void AdoptPayloads();
   [[nodiscard]] bool IsAdoptable(const EndpointRecord& record) const noexcept;
 
   // shard.cc
@@ -167,11 +176,23 @@ class Shard {
                           Slot slot,
                           const RecordView& seen,
                           Turn& turn) noexcept;
+
+  // shard_voice.cc
+  [[nodiscard]] std::optional<Duration> LatenessOf(const Handoff& heard,
+                                                   const Change& change,
+                                                   Slot slot,
+                                                   std::int64_t silence,
+                                                   const Moment& moment) const noexcept;
+  void NotePort(Slot slot, std::uint8_t port, Tally& tally) noexcept;
+  void MoveTo(Slot slot, const SourceAddress& source, Reason reason, Tally& tally) noexcept;
+
+  // shard.cc
   [[nodiscard]] CommandStatus Enrol(const Command& command, Turn& turn, Slot& slot) noexcept;
   [[nodiscard]] bool Retire(Slot slot, Turn& turn) noexcept;
   [[nodiscard]] Slot Move(Slot slot, ProfileId profile, Turn& turn) noexcept;
   [[nodiscard]] Slot Enter(const Newcomer& newcomer, Turn& turn) noexcept;
   void Leave(Slot slot) noexcept;
+  void Dismiss(Slot slot) noexcept;
   void Watch(Slot slot, HearingInstant hearing) noexcept;
   [[nodiscard]] bool Publish(const Verdict& verdict, Turn& turn) noexcept;
   static void CountTransition(const Transition& told, Tally& tally) noexcept;
@@ -203,6 +224,7 @@ class Shard {
   EndpointIndex index_;
   EndpointTable table_;
   TimingWheel wheel_;
+  PayloadPool payloads_;
 };
 
 }  // namespace flatline

@@ -64,6 +64,11 @@ void Shard::AdoptRecord(Slot slot) noexcept {
   index_.Insert(HashOf(id), slot);
 }
 
+// After the records: an entry is for an endpoint of the table.
+void Shard::AdoptPayloads() {
+  payloads_.Adopt([this](EndpointId id) { return index_.Find(id, HashOf(id)) != kNoSlot; });
+}
+
 void Shard::Reapply(const Transition& told, HearingInstant now) noexcept {
   if (told.kind == TransitionKind::kBlind ||
       static_cast<std::size_t>(told.liveness) >= kLivenesses || told.slot < table_.FirstSlot(0) ||
@@ -80,7 +85,7 @@ void Shard::Reapply(const Transition& told, HearingInstant now) noexcept {
     return;
   }
   if (told.reason == Reason::kRetired) {
-    Leave(told.slot);
+    Dismiss(told.slot);
     return;
   }
   state.liveness = told.liveness;

@@ -69,7 +69,8 @@ bool HoldsNothing(std::span<const std::byte> memory) {
 
 std::string Describe(const RegionShape& shape) {
   return std::to_string(shape.workers) + " workers of " + std::to_string(shape.slots_per_worker) +
-         " slots, rings of " + std::to_string(shape.transition_capacity);
+         " slots, rings of " + std::to_string(shape.transition_capacity) + ", " +
+         std::to_string(shape.payloads_per_worker) + " payloads";
 }
 
 std::expected<void, std::string> CheckAdoptable(const RegionFile& file, const Config& config) {
@@ -85,7 +86,8 @@ std::expected<void, std::string> CheckAdoptable(const RegionFile& file, const Co
         file.path(),
         Describe(wanted),
         Describe(*shape) + " for " + std::to_string(header.capacity) + " endpoints",
-        "restore dataplane.endpoints, workers and transition_ring, or start with --cold"));
+        "restore dataplane.endpoints, workers, transition_ring and payloads, or start with "
+        "--cold"));
   }
   return {};
 }
@@ -94,6 +96,14 @@ std::uint64_t DrawKey() {
   std::uint64_t key = 0;
   FLATLINE_CHECK(::getrandom(&key, sizeof(key), 0) == sizeof(key));
   return key;
+}
+
+// Ids fall into shards as balls into bins: mean `share`, variance share × (1 − 1/workers). At four
+// deviations one start in 30,000 would find a shard full just before all of them are.
+std::uint64_t MostOfAShard(std::uint64_t ids, std::uint32_t workers) noexcept {
+  const double share = static_cast<double>(ids) / static_cast<double>(workers);
+  const double deviation = std::sqrt(share * (1.0 - 1.0 / static_cast<double>(workers)));
+  return static_cast<std::uint64_t>(std::ceil(share + 4.0 * deviation));
 }
 
 // The first directory with room, else the last one, whose shortage then is the error.
@@ -110,11 +120,7 @@ std::string ChooseDirectory(const std::vector<std::string>& directories, const C
 }  // namespace
 
 RegionShape ShapeFor(const DataplaneConfig& config, std::uint32_t page) noexcept {
-  const double share = static_cast<double>(config.endpoints) / static_cast<double>(config.workers);
-  // Ids fall into shards as balls into bins: mean `share`, variance share × (1 − 1/workers). At
-  // four deviations one start in 30,000 would find a shard full just before the whole table is.
-  const double deviation = std::sqrt(share * (1.0 - 1.0 / static_cast<double>(config.workers)));
-  const auto hashed = static_cast<std::uint64_t>(std::ceil(share + 4.0 * deviation));
+  const std::uint64_t hashed = MostOfAShard(config.endpoints, config.workers);
   // Each profile may leave one block partly filled.
   const std::uint64_t slots = std::min<std::uint64_t>(
       hashed + std::uint64_t{kMaxProfiles} * kBlockSlots, kNoSlot - kBlockSlots + 1);
@@ -123,6 +129,8 @@ RegionShape ShapeFor(const DataplaneConfig& config, std::uint32_t page) noexcept
   shape.slots_per_worker =
       static_cast<std::uint32_t>((slots + kBlockSlots - 1) / kBlockSlots * kBlockSlots);
   shape.transition_capacity = config.transition_ring;
+  shape.payloads_per_worker = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(MostOfAShard(config.payloads, config.workers), kMostPayloads));
   shape.page = page;
   return shape;
 }

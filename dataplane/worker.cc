@@ -18,11 +18,13 @@ Worker::Worker(const WorkerWiring& wiring)
             region_.transitions(number_)),
       shard_(wiring.shard),
       incoming_(wiring.incoming),
+      incoming_payloads_(wiring.incoming_payloads),
       reporter_(*wiring.reports),
       ingest_({.worker = number_,
                .index = wiring.index,
                .own = shard_,
                .handoffs = wiring.outgoing,
+               .payloads = wiring.outgoing_payloads,
                .ring = &ring_,
                .tally = &tally_,
                .authenticator = wiring.authenticator,
@@ -69,6 +71,7 @@ TurnOutcome Worker::Turn(Instant now) noexcept {
   }
   ReadHorizon();
   TakeHandoffs();
+  TakePayloads();
   bool due = shard_->Expire(moment_, kExpirePerTurn, ring_, tally_);
   if (prober_ != nullptr) {
     due = prober_->Turn(moment_, ring_, tally_) || due;
@@ -161,6 +164,15 @@ void Worker::TakeHandoffs() noexcept {
       ring->Drain([this](const Handoff& handoff) {
         shard_->Hear(handoff, Arrived::kFromWorker, moment_, ring_, tally_);
       });
+    }
+  }
+}
+
+// After the hand-overs, so that a payload that came with an endpoint's first heartbeat finds it.
+void Worker::TakePayloads() noexcept {
+  for (PayloadRing* ring : incoming_payloads_) {
+    if (ring != nullptr) {
+      ring->Drain([this](const Payload& said) { shard_->KeepPayload(said, tally_); });
     }
   }
 }

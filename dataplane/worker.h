@@ -51,6 +51,8 @@ struct WorkerWiring {
   IndexSet index;                      // of all shards
   std::vector<HandoffRing*> outgoing;  // to each worker; null at its own place
   std::vector<HandoffRing*> incoming;  // from each worker; null at its own place
+  std::vector<PayloadRing*> outgoing_payloads;  // as these; all null where none are kept
+  std::vector<PayloadRing*> incoming_payloads;
   BlindReports* reports = nullptr;
   const Authenticator* authenticator = nullptr;  // null: no tag is looked at
   Neighbours* neighbours = nullptr;              // null: no profile asks its endpoints
@@ -100,6 +102,7 @@ class Worker {
   void PublishDrained(Instant before) noexcept;
   void ReadHorizon() noexcept;
   void TakeHandoffs() noexcept;
+  void TakePayloads() noexcept;
   void PublishProgress() noexcept;
   [[nodiscard]] bool KeepHouse() noexcept;
 
@@ -112,6 +115,7 @@ class Worker {
   TransitionProducer ring_;
   Shard* shard_;
   std::vector<HandoffRing*> incoming_;
+  std::vector<PayloadRing*> incoming_payloads_;
   BlindReporter reporter_;
   std::vector<Queue> queues_;
   Ingest ingest_;

@@ -9,12 +9,14 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <csignal>
 #include <ctime>
 #include <fmt/ostream.h>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <ostream>
 #include <poll.h>
 #include <pthread.h>
@@ -43,6 +45,9 @@ struct Options {
   std::string profile;
   Group group = kNoGroup;
   std::string health = "unknown";
+  std::optional<double> load;
+  std::optional<double> memory;
+  std::optional<std::string> text;
   std::string duration;
   std::string keys;
   unsigned tag_bits = 64;
@@ -52,7 +57,7 @@ struct Options {
   std::uint16_t bind_port = 0;
 };
 
-// What the options come to.
+// What the options come to. `first.text` is that of the options.
 struct Plan {
   FlatlineAgent first{};
   BeatTiming timing;
@@ -265,6 +270,23 @@ std::expected<ProfileId, std::string> FindProfile(const std::string& name,
   return static_cast<ProfileId>(found - profiles.begin());
 }
 
+constexpr double kMostNumber = 4'000'000;  // in thousandths it fits 32 bits
+
+void Say(const Options& options, FlatlineAgent& agent) {
+  const auto thousandths = [](double number) {
+    return static_cast<std::uint32_t>(std::lround(number * 1000));
+  };
+  if (options.load) {
+    agent.says |= kFlatlineSaysLoad;
+    agent.load = thousandths(*options.load);
+  }
+  if (options.memory) {
+    agent.says |= kFlatlineSaysMemory;
+    agent.memory = thousandths(*options.memory);
+  }
+  agent.text = options.text ? options.text->c_str() : nullptr;
+}
+
 std::expected<Plan, std::string> MakePlan(const Options& options, const Invocation& invocation) {
   const auto profile = FindProfile(options.profile, invocation);
   if (!profile) {
@@ -279,6 +301,7 @@ std::expected<Plan, std::string> MakePlan(const Options& options, const Invocati
                                                 kHealthNames.begin());
   plan.first.wants_acknowledgement = options.acknowledge;
   plan.answer_only = options.answer_only;
+  Say(options, plan.first);
   plan.timing = {.interval = ParseDuration(options.interval).value(),
                  .jitter = options.jitter,
                  .seed = options.seed};
@@ -395,6 +418,11 @@ void AddAgentVerb(CLI::App& app, Invocation& invocation) {
   verb->add_option("--health", options->health, "to report")
       ->check(CLI::IsMember(std::vector<std::string>(kHealthNames.begin(), kHealthNames.end())))
       ->capture_default_str();
+  verb->add_option("--load", options->load, "to tell, such as 1.25: work for each processor")
+      ->check(CLI::Range(0.0, kMostNumber));
+  verb->add_option("--memory", options->memory, "to tell, the share in use: 0 to 1")
+      ->check(CLI::Range(0.0, 1.0));
+  verb->add_option("--text", options->text, "to tell, of which 128 bytes are sent; may be empty");
   verb->add_option("--incarnation", options->incarnation, "which life it is; else the time in s");
   verb->add_option("--keys", options->keys, "file of `flatline key derive`: heartbeats have tags")
       ->type_name("PATH");

@@ -1,6 +1,6 @@
 #include "control/cli/endpoint_row.h"
 
-#include "control/cli/record_text.h"
+#include "control/cli/printable.h"
 #include "control/cli/status_text.h"
 
 #include <flatline/detectors.h>

@@ -3,7 +3,10 @@
 #include "control/cli/arguments.h"
 #include "control/cli/endpoint_row.h"
 #include "control/cli/observation.h"
+#include "control/cli/oddities.h"
+#include "control/cli/printable.h"
 #include "control/cli/record_text.h"
+#include "control/cli/said.h"
 #include "control/region_file.h"
 #include "control/roster.h"
 
@@ -14,6 +17,7 @@
 #include <optional>
 #include <ostream>
 #include <string>
+#include <string_view>
 
 namespace flatline::cli {
 namespace {
@@ -31,6 +35,28 @@ EndpointId IdFrom(const std::string& text, const MaybeRoster& roster) {
     return *number;
   }
   return roster ? roster->IdOf(text).value_or(kNoEndpoint) : kNoEndpoint;
+}
+
+void Print(const RegionView& region,
+           const EndpointRow& row,
+           std::string_view name,
+           const Invocation& invocation) {
+  const Clocks clocks = ReadClocks();
+  const std::optional<Payload> said = FindPayload(region, row.id);
+  const OddityMask odd = OdditiesIn(region, row.slot, Sampled(region, clocks));
+  if (!invocation.json) {
+    invocation.out << (name.empty() ? "" : "name         " + Printable(name) + "\n")
+                   << RowParagraph(row) << (said ? SaidParagraph(*said, clocks) : "")
+                   << (odd != 0 ? "odd          " + OddityText(odd) + "\n" : "");
+    return;
+  }
+  auto json = RowJson(row);
+  json["said"] = said ? SaidJson(*said, clocks) : nullptr;
+  json["odd"] = OddityJson(odd);
+  if (!name.empty()) {
+    json["name"] = name;
+  }
+  invocation.out << JsonLine(json) << "\n";
 }
 
 ExitCode Run(const std::string& text, const Invocation& invocation) {
@@ -51,16 +77,7 @@ ExitCode Run(const std::string& text, const Invocation& invocation) {
     return invocation.Fail(ExitCode::kAbsent,
                            "endpoint " + text + " is not in the table; enrol it, or let it beat");
   }
-  const std::string name(roster ? roster->NameOf(id) : "");
-  if (invocation.json) {
-    auto json = RowJson(*row);
-    if (!name.empty()) {
-      json["name"] = name;
-    }
-    invocation.out << JsonLine(json) << "\n";
-  } else {
-    invocation.out << (name.empty() ? "" : "name         " + name + "\n") << RowParagraph(*row);
-  }
+  Print(region->view(), *row, roster ? roster->NameOf(id) : "", invocation);
   return ExitCode::kOk;
 }
 

@@ -3,6 +3,8 @@
 #include "control/cli/arguments.h"
 #include "control/cli/endpoint_row.h"
 #include "control/cli/observation.h"
+#include "control/cli/oddities.h"
+#include "control/cli/printable.h"
 #include "control/cli/record_text.h"
 #include "control/region_file.h"
 #include "control/roster.h"
@@ -31,6 +33,15 @@ struct Options {
   std::string profile;
   std::uint64_t limit = 0;  // 0: none
   bool names = false;
+  std::vector<std::string> odd;
+  bool odd_only = false;
+};
+
+// What is printed of a row beside the table's own.
+struct Beside {
+  std::string_view name;  // empty: none
+  OddityMask odd = 0;
+  bool tells_odd = false;
 };
 
 std::expected<RowFilter, std::string> FilterOf(const Options& options, const RegionView& region) {
@@ -71,32 +82,52 @@ std::expected<std::shared_ptr<const Roster>, Failure> RosterFor(const Options& o
   return std::move(*out);
 }
 
-std::string LineOf(const EndpointRow& row, std::string_view name, bool json) {
+std::string LineOf(const EndpointRow& row, const Beside& beside, bool json) {
   if (!json) {
-    return RowText(row) + (name.empty() ? "" : "  " + Printable(name));
+    return RowText(row) + (beside.tells_odd ? "  " + OddityText(beside.odd) : "") +
+           (beside.name.empty() ? "" : "  " + Printable(beside.name));
   }
   auto out = RowJson(row);
-  if (!name.empty()) {
-    out["name"] = name;
+  if (beside.tells_odd) {
+    out["odd"] = OddityJson(beside.odd);
+  }
+  if (!beside.name.empty()) {
+    out["name"] = beside.name;
   }
   return JsonLine(out);
+}
+
+// The oddities asked for: those named, or all; 0 where none are.
+std::expected<OddityMask, std::string> OdditiesOf(const Options& options) {
+  if (!options.odd_only) {
+    return 0;
+  }
+  return options.odd.empty() ? kEveryOddity : ParseNames(options.odd, kOddityNames);
 }
 
 // The rows that the filter lets through, until there are enough. Failed: nobody reads them.
 ExitCode PrintRows(const RegionView& region,
                    const RowFilter& filter,
                    const Roster* roster,
+                   OddityMask odd,
                    const Options& options,
                    const Invocation& invocation) {
   const auto slots = static_cast<Slot>(region.shape().slots());
   std::uint64_t printed = 0;
+  const Sampled sampled(region, ReadClocks());
   for (Slot slot = 0; slot < slots && (options.limit == 0 || printed < options.limit); ++slot) {
+    const OddityMask is_odd = odd != 0 ? OdditiesIn(region, slot, sampled) : 0;
+    if (odd != 0 && (is_odd & odd) == 0) {
+      continue;
+    }
     const std::optional<EndpointRow> row = ReadRow(region, slot, MonotonicNow());
     if (!row || !filter.Accepts(*row)) {
       continue;
     }
-    const std::string_view name = roster != nullptr ? roster->NameOf(row->id) : std::string_view{};
-    invocation.out << LineOf(*row, name, invocation.json) << "\n";
+    const Beside beside{.name = roster != nullptr ? roster->NameOf(row->id) : std::string_view{},
+                        .odd = is_odd,
+                        .tells_odd = odd != 0};
+    invocation.out << LineOf(*row, beside, invocation.json) << "\n";
     ++printed;
     if (!invocation.out) {
       return ExitCode::kFailed;
@@ -118,10 +149,15 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
   if (!filter) {
     return invocation.Fail(ExitCode::kUsage, filter.error());
   }
-  if (!invocation.json) {
-    invocation.out << RowHeading() << (options.names ? "  name\n" : "\n");
+  const auto odd = OdditiesOf(options);
+  if (!odd) {
+    return invocation.Fail(ExitCode::kUsage, "--odd: " + odd.error());
   }
-  return PrintRows(region->view(), *filter, roster->get(), options, invocation);
+  if (!invocation.json) {
+    invocation.out << RowHeading() << (*odd != 0 ? "  odd" : "") << (options.names ? "  name" : "")
+                   << "\n";
+  }
+  return PrintRows(region->view(), *filter, roster->get(), *odd, options, invocation);
 }
 
 }  // namespace
@@ -139,9 +175,16 @@ void AddListVerb(CLI::App& app, Invocation& invocation) {
       ->delimiter(',')
       ->type_name("GROUP,...");
   verb->add_option("--profile", options->profile, "by name or number")->type_name("PROFILE");
+  CLI::Option* const odd = verb->add_option("--odd",
+                                            options->odd,
+                                            "what is odd and no death: never-heard, other-port, "
+                                            "interval, clock; all where none is named");
+  odd->delimiter(',')->type_name("[NAME,...]")->expected(0, static_cast<int>(kOddityNames.size()));
   verb->add_flag("--names", options->names, "with the names of the roster");
   verb->add_option("--limit", options->limit, "at most so many; 0: all")->type_name("N");
-  verb->callback([options, &invocation] {
+  verb->callback([options, odd, &invocation] {
+    options->odd_only = odd->count() != 0;
+    std::erase(options->odd, "");  // what the command line has for an option without a value
     invocation.run = [options, &invocation] { return Run(*options, invocation); };
   });
 }

@@ -1,6 +1,6 @@
 #include "control/cli/observation.h"
 
-#include "control/cli/record_text.h"
+#include "control/cli/printable.h"
 
 #include <flatline/hang.h>
 

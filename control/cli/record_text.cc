@@ -1,5 +1,6 @@
 #include "control/cli/record_text.h"
 
+#include "control/cli/printable.h"
 #include "control/cli/status_text.h"
 
 #include <flatline/summary.h>
@@ -29,12 +30,14 @@ std::string EndpointText(const DeliveryRecord& record, std::string_view name) {
 
 std::string ChangeText(const DeliveryRecord& record, std::string_view name) {
   const bool is_health = record.kind == RecordKind::kHealth;
-  return fmt::format("{} {}{} -> {} ({}), silent {}, group {}, incarnation {}",
+  const bool is_late = record.reason == static_cast<std::uint8_t>(Reason::kHeartbeatLate);
+  return fmt::format("{} {}{} -> {} ({}), {} {}, group {}, incarnation {}",
                      EndpointText(record, name),
                      is_health ? "health " : "",
                      StateName(record.kind, record.from),
                      StateName(record.kind, record.to),
                      NameIn(kReasonNames, record.reason),
+                     is_late ? "by" : "silent",
                      ShortDuration(Duration{record.silence_ns}),
                      record.group,
                      record.incarnation);
@@ -147,12 +150,6 @@ std::string_view NameOf(RecordKind kind) noexcept {
       return "summary";
   }
   return "?";
-}
-
-std::string Printable(std::string_view name) {
-  std::string out(name);
-  std::ranges::replace_if(out, [](unsigned char byte) { return byte < 0x20 || byte == 0x7F; }, '?');
-  return out;
 }
 
 std::string WallText(std::int64_t ns) {

@@ -20,9 +20,6 @@ namespace flatline::cli {
 [[nodiscard]] nlohmann::ordered_json RecordJson(const DeliveryRecord& record,
                                                 std::string_view name = {});
 
-// Without what would move a terminal's cursor.
-[[nodiscard]] std::string Printable(std::string_view name);
-
 // As one line. A name of the roster may be any bytes: what is not UTF-8 of it is replaced.
 [[nodiscard]] std::string JsonLine(const nlohmann::ordered_json& json);
 

@@ -1,6 +1,7 @@
 #include "control/cli/status.h"
 
 #include "control/cli/observation.h"
+#include "control/cli/oddities.h"
 #include "control/cli/status_text.h"
 #include "control/region_file.h"
 
@@ -19,7 +20,28 @@ namespace {
 
 struct Options {
   std::string rate;  // a duration; empty: no rates
+  bool odd = false;  // look through the whole table
 };
+
+void Print(const RegionView& region,
+           const Observation& now,
+           const std::optional<Observation>& before,
+           const Options& options,
+           const Invocation& invocation) {
+  std::optional<OddityCounts> odd;
+  if (options.odd) {
+    odd = CountOddities(region, ReadClocks());
+  }
+  if (!invocation.json) {
+    invocation.out << (odd ? OddityCountsText(*odd) : "") << StatusText(now, before);
+    return;
+  }
+  auto json = StatusJson(now, before);
+  if (odd) {
+    json["odd"] = OddityCountsJson(*odd);
+  }
+  invocation.out << json.dump() << "\n";
+}
 
 ExitCode Run(const Options& options, const Invocation& invocation) {
   const auto region = invocation.JoinRegion();
@@ -33,8 +55,7 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
     std::this_thread::sleep_for(ParseDuration(options.rate).value_or(Duration{}));
   }
   const Observation now = look();
-  invocation.out << (invocation.json ? StatusJson(now, before).dump() + "\n"
-                                     : StatusText(now, before));
+  Print(region->view(), now, before, options, invocation);
   const bool is_well = now.pulse == Pulse::kRunning && !now.control_hangs;
   return is_well ? ExitCode::kOk : ExitCode::kFailed;
 }
@@ -49,6 +70,7 @@ void AddStatusVerb(CLI::App& app, Invocation& invocation) {
   verb->add_option("--rate", options->rate, "look twice, so far apart, and print rates")
       ->type_name("DURATION")
       ->check(FaultInDuration);
+  verb->add_flag("--odd", options->odd, "count what is odd and no death: reads the whole table");
   verb->callback([options, &invocation] {
     invocation.run = [options, &invocation] { return Run(*options, invocation); };
   });

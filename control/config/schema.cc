@@ -229,7 +229,8 @@ Keys<DataplaneConfig> DataplaneKeys(const Profiles& profiles) {
           DefaultProfileKey(profiles),
           DurationKey("stall", &D::stall, {kMillisecond, kMinute}),
           IntegerKey("transition_ring", &D::transition_ring, {64, 1U << 24}),
-          IntegerKey("probe_rate", &D::probe_rate, {1, 100'000'000})};
+          IntegerKey("probe_rate", &D::probe_rate, {1, 100'000'000}),
+          IntegerKey("payloads", &D::payloads, {0, 1U << 24})};
 }
 
 Keys<PortConfig> PortKeys() {

@@ -18,8 +18,9 @@
 enum {
   kFlatlinePort = 17996,
   kFlatlineHeartbeatSize = 40,
-  kFlatlineLargestHeartbeat = 62,  // with the group and a tag
-  kFlatlineMostPayload = 256
+  kFlatlineLargestHeartbeat = 204,  // with the group, all that can be said, and a tag
+  kFlatlineMostPayload = 256,
+  kFlatlineMostText = 128
 };
 
 enum {
@@ -28,6 +29,9 @@ enum {
   kFlatlineDegraded = 2,
   kFlatlineFailing = 3
 };
+
+// Which numbers of an agent are told: bits of `says`.
+enum { kFlatlineSaysLoad = 1, kFlatlineSaysMemory = 2 };
 
 // NOLINTEND(performance-enum-size)
 
@@ -44,6 +48,10 @@ typedef struct FlatlineAgent {
   uint32_t handle;   // from the last acknowledgement: a heartbeat that carries it is found faster
   uint8_t tag_size;  // 8 or 16, as authentication.tag_bits says in bits; 0: no tag
   uint8_t key[16];   // of this endpoint: FlatlineReadKey
+  uint8_t says;      // which of the next two are told
+  uint32_t load;  // thousandths: of the work that waits or runs for each processor, or as you like
+  uint32_t memory;   // thousandths of it that are in use
+  const char* text;  // UTF-8, of which 128 bytes are told; null: none. Never freed
 } FlatlineAgent;
 
 typedef struct FlatlineAcknowledgement {
@@ -148,11 +156,53 @@ static inline bool FlatlineReadKey(const char* text, uint8_t key[16]) {
   return text[32] == '\0';
 }
 
+// A payload element of four bytes; returns where the next one goes.
+static inline uint8_t* FlatlineStoreElement(uint8_t* at, uint8_t type, uint32_t value) {
+  FlatlineStore(at, ((uint64_t)type << 8) | 4U, 2);
+  FlatlineStore(at + 2, value, 4);
+  return at + 6;
+}
+
+// The text as far as there is room, never cut within a character of UTF-8.
+static inline uint8_t* FlatlineStoreText(uint8_t* at, const char* text) {
+  size_t size = 0;
+  while (size < kFlatlineMostText && text[size] != '\0') {
+    ++size;
+  }
+  while (size > 0 && ((uint8_t)text[size] & 0xC0U) == 0x80U) {
+    --size;
+  }
+  at[0] = 4;
+  at[1] = (uint8_t)size;
+  for (size_t i = 0; i < size; ++i) {
+    at[2 + i] = (uint8_t)text[i];
+  }
+  return at + 2 + size;
+}
+
+// What the agent has to tell, at most 158 bytes; returns their number.
+static inline size_t FlatlineEncodePayload(const FlatlineAgent* agent, uint8_t* out) {
+  uint8_t* at = out;
+  if (agent->group != 0) {
+    at = FlatlineStoreElement(at, 1, agent->group);
+  }
+  if ((agent->says & kFlatlineSaysLoad) != 0) {
+    at = FlatlineStoreElement(at, 2, agent->load);
+  }
+  if ((agent->says & kFlatlineSaysMemory) != 0) {
+    at = FlatlineStoreElement(at, 3, agent->memory);
+  }
+  if (agent->text != NULL) {
+    at = FlatlineStoreText(at, agent->text);
+  }
+  return (size_t)(at - out);
+}
+
 static inline size_t FlatlineEncode(const FlatlineAgent* agent,
                                     uint8_t kind,
                                     uint64_t sent_ns,
                                     uint8_t* out) {
-  const size_t payload = agent->group != 0 ? 6 : 0;
+  const size_t payload = FlatlineEncodePayload(agent, out + kFlatlineHeartbeatSize);
   FlatlineStore(out, 0x464C01, 3);  // "FL", version 1
   out[3] = kind;
   out[4] = (uint8_t)((agent->wants_acknowledgement ? 1 : 0) | (agent->has_handle ? 2 : 0) |
@@ -165,10 +215,6 @@ static inline size_t FlatlineEncode(const FlatlineAgent* agent,
   FlatlineStore(out + 24, sent_ns, 8);
   FlatlineStore(out + 32, agent->has_handle ? agent->handle : 0, 4);
   FlatlineStore(out + 36, (uint64_t)payload << 16, 4);
-  if (payload != 0) {
-    FlatlineStore(out + 40, 0x0104, 2);  // element: group, 4 bytes
-    FlatlineStore(out + 42, agent->group, 4);
-  }
   const size_t size = kFlatlineHeartbeatSize + payload;
   FlatlineSipHash(agent->key, out, size, agent->tag_size, out + size);
   return size + agent->tag_size;

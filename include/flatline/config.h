@@ -58,6 +58,7 @@ struct DataplaneConfig {
   Duration stall{10'000'000};                // a turn longer than this is a blind interval
   std::uint32_t transition_ring = 1U << 16;  // entries for each worker, power of two
   std::uint32_t probe_rate = 100'000;        // probes a second, at most
+  std::uint32_t payloads = 8192;             // endpoints whose payload is kept; 0: of none
 };
 
 // What control.plaintext must say before anything is sent in the clear beyond this machine.

@@ -62,7 +62,15 @@ enum class CounterType : std::uint8_t { kCounter, kGauge, kMaximum };
   X(kProbesUnresolved, "probes_unresolved", kCounter, "probes that waited for a next hop")        \
   X(kProbesHeldBack, "probes_held_back", kCounter, "probes that a bound forbade, or no buffer")   \
   X(kProbesUnbooked, "probes_unbooked", kCounter, "suspects nobody asked: too many at once")      \
-  X(kNextHopsAsked, "next_hops_asked", kCounter, "ARP requests and neighbour solicitations sent")
+  X(kNextHopsAsked, "next_hops_asked", kCounter, "ARP requests and neighbour solicitations sent") \
+  X(kPayloads, "payloads", kCounter, "payloads kept")                                             \
+  X(kPayloadsRefused,                                                                             \
+    "payloads_refused",                                                                           \
+    kCounter,                                                                                     \
+    "payloads for which the pool, or the ring to the owner, had no room")                         \
+  X(kPayloadEntries, "payload_entries", kGauge, "endpoints whose payload is kept")                \
+  X(kOtherPort, "other_port", kCounter, "heard on another port than usual, where it was looked")  \
+  X(kLateRecoveries, "recoveries_late", kCounter, "recoveries by a heartbeat that was only late")
 
 enum class Counter : std::uint8_t {
 #define FLATLINE_COUNTER_ENUMERATOR(enumerator, name, type, sentence) enumerator,

@@ -42,7 +42,10 @@ inline constexpr std::uint8_t kFlagAuthenticated = 1U << 2;
 inline constexpr std::uint8_t kKnownFlags = kFlagAcknowledge | kFlagHandle | kFlagAuthenticated;
 
 // Payload elements: type (1 byte), length (1 byte), value. Unknown types are skipped.
-inline constexpr std::uint8_t kElementGroup = 1;  // 4 bytes: the group to enrol the endpoint under
+inline constexpr std::uint8_t kElementGroup = 1;   // 4 bytes: the group to enrol the endpoint under
+inline constexpr std::uint8_t kElementLoad = 2;    // 4 bytes: thousandths
+inline constexpr std::uint8_t kElementMemory = 3;  // 4 bytes: used share, thousandths
+inline constexpr std::uint8_t kElementText = 4;    // at most 128 bytes
 
 struct Heartbeat {
   EndpointId id = kNoEndpoint;

@@ -38,13 +38,14 @@ enum class Reason : std::uint8_t {
   kOverloaded = 14,          // blind: a receive queue could not be drained
   kProbeAnswered = 20,       // unknown, suspect or dead -> alive: it answered what we asked
   kProbeUnanswered = 21,     // suspect -> dead: every probe unanswered, by one who used to answer
+  kHeartbeatLate = 24,       // suspect or dead -> alive: it was sent in time, and came late
 };
 
 inline constexpr std::array<std::string_view, 5> kLivenessNames{
     "unknown", "alive", "suspect", "dead", "left"};
 inline constexpr std::array<std::string_view, 4> kHealthNames{
     "unknown", "ready", "degraded", "failing"};
-inline constexpr std::array<std::string_view, 22> kReasonNames{"none",
+inline constexpr std::array<std::string_view, 25> kReasonNames{"none",
                                                                "first-heartbeat",
                                                                "deadline-missed",
                                                                "not-confirmed",
@@ -65,7 +66,10 @@ inline constexpr std::array<std::string_view, 22> kReasonNames{"none",
                                                                "?",
                                                                "?",
                                                                "probe-answered",
-                                                               "probe-unanswered"};
+                                                               "probe-unanswered",
+                                                               "?",
+                                                               "?",
+                                                               "heartbeat-late"};
 
 template <std::size_t kSize, typename Enum>
 constexpr std::string_view NameIn(const std::array<std::string_view, kSize>& names,

@@ -6,12 +6,13 @@
 // A region is a hostile file until Validate has passed. Cost: mapping once, no allocation after.
 //
 //   | header | control's indices | commands, results | progress, counters, heads | transitions
-//   | records | groups | source addresses |            each section on a `page` boundary
+//   | records | groups | source addresses | payloads | each section on a `page` boundary
 #pragma once
 
 #include <flatline/command_ring.h>
 #include <flatline/counters.h>
 #include <flatline/endpoint.h>
+#include <flatline/payload.h>
 #include <flatline/profile.h>
 #include <flatline/record.h>
 #include <flatline/time.h>
@@ -32,6 +33,7 @@ inline constexpr std::uint32_t kRegionVersion = 4;
 inline constexpr std::uint32_t kSmallPage = 4096;
 inline constexpr std::uint32_t kHugePage = 2U << 20;
 inline constexpr std::uint32_t kBlockSlots = 64;  // slots share a profile, and a wheel entry, by 64
+inline constexpr std::uint32_t kMostPayloads = 1U << 24;  // of one worker
 
 // What the offsets derive from. All powers of two where so named.
 struct RegionShape {
@@ -41,6 +43,7 @@ struct RegionShape {
   std::uint32_t transition_capacity = 1U << 16;  // power of two, per worker
   std::uint32_t command_capacity = 1U << 14;     // power of two, per worker
   std::uint32_t page = kSmallPage;               // or kHugePage, on hugetlbfs
+  std::uint32_t payloads_per_worker = 0;         // entries for those who send a payload
 
   constexpr bool operator==(const RegionShape&) const = default;
 
@@ -59,7 +62,6 @@ struct RegionHeader {
   std::uint32_t version = 0;
   std::atomic<RegionState> state{RegionState::kFormatting};
   RegionShape shape{};
-  std::uint32_t reserved = 0;
   std::uint64_t bytes = 0;       // of the whole file, as derived from the shape
   std::uint64_t generation = 0;  // wall clock of the Format, ns: another one is another fleet
   std::uint64_t hash_key = 0;    // of HashEndpoint, drawn at Format
@@ -125,6 +127,7 @@ struct RegionLayout {
   std::uint64_t records;      // EndpointRecord[slots]
   std::uint64_t groups;       // std::atomic<Group>[slots]
   std::uint64_t addresses;    // SourceAddress[slots]
+  std::uint64_t payloads;     // PayloadEntry[workers][payloads_per_worker]
   std::uint64_t bytes;
 
   static constexpr RegionLayout Of(const RegionShape& shape) noexcept {
@@ -143,7 +146,9 @@ struct RegionLayout {
                      std::uint64_t{shape.workers} * shape.transition_capacity * sizeof(Transition));
     out.groups = up(out.records + shape.slots() * sizeof(EndpointRecord));
     out.addresses = up(out.groups + shape.slots() * sizeof(std::atomic<Group>));
-    out.bytes = up(out.addresses + shape.slots() * sizeof(SourceAddress));
+    out.payloads = up(out.addresses + shape.slots() * sizeof(SourceAddress));
+    out.bytes = up(out.payloads +
+                   std::uint64_t{shape.workers} * shape.payloads_per_worker * sizeof(PayloadEntry));
     return out;
   }
 };
@@ -193,6 +198,11 @@ class RegionView {
     return {As<SourceAddress>(layout_.addresses), shape_.slots()};
   }
 
+  [[nodiscard]] std::span<PayloadEntry> payloads(unsigned worker) const noexcept {
+    return {As<PayloadEntry>(layout_.payloads) + std::size_t{worker} * shape_.payloads_per_worker,
+            shape_.payloads_per_worker};
+  }
+
   [[nodiscard]] const RegionShape& shape() const noexcept { return shape_; }
 
   [[nodiscard]] const RegionLayout& layout() const noexcept { return layout_; }
@@ -235,6 +245,9 @@ inline std::string FaultIn(const RegionShape& shape) {
   }
   if (shape.page != kSmallPage && shape.page != kHugePage) {
     return "pages of " + std::to_string(shape.page) + " bytes";
+  }
+  if (shape.payloads_per_worker > kMostPayloads) {
+    return std::to_string(shape.payloads_per_worker) + " payloads a worker";
   }
   return {};
 }

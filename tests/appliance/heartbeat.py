@@ -15,9 +15,15 @@ BROADCAST = b"\xff" * 6
 
 
 def heartbeat(endpoint, sequence, incarnation=1, profile=LEADER_ELECTION, kind=HEARTBEAT,
-              flags=WANTS_ACKNOWLEDGEMENT, health=1, handle=0):
-    return _LAYOUT.pack(b"FL", 1, kind, flags, health, profile, endpoint, incarnation, sequence, 0,
-                        handle, 0, 0)
+              flags=WANTS_ACKNOWLEDGEMENT, health=1, handle=0, sent_ns=0):
+    return _LAYOUT.pack(b"FL", 1, kind, flags, health, profile, endpoint, incarnation, sequence,
+                        sent_ns, handle, 0, 0)
+
+
+def with_elements(message, *elements):
+    """The heartbeat with a payload of (type, value) pairs."""
+    payload = b"".join(bytes([kind, len(value)]) + value for kind, value in elements)
+    return message[:36] + struct.pack(">H", len(payload)) + message[38:] + payload
 
 
 def _rotated(value, by):

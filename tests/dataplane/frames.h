@@ -4,10 +4,12 @@
 
 #include <flatline/heartbeat.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 namespace flatline::testing_frames {
@@ -101,6 +103,25 @@ inline std::vector<std::byte> GroupElement(Group group) {
   Append16(out, static_cast<std::uint16_t>(group >> 16));
   Append16(out, static_cast<std::uint16_t>(group & 0xFFFF));
   return out;
+}
+
+// Any payload element.
+inline std::vector<std::byte> Element(std::uint8_t type, std::span<const std::byte> value) {
+  std::vector<std::byte> out(2 + value.size());
+  out[0] = std::byte{type};
+  out[1] = static_cast<std::byte>(value.size());
+  std::ranges::copy(value, out.begin() + 2);
+  return out;
+}
+
+inline std::vector<std::byte> NumberElement(std::uint8_t type, std::uint32_t number) {
+  std::array<std::byte, sizeof number> value{};
+  wire::Store<std::uint32_t>(value.data(), number);
+  return Element(type, value);
+}
+
+inline std::vector<std::byte> TextElement(std::string_view text) {
+  return Element(kElementText, std::as_bytes(std::span(text)));
 }
 
 }  // namespace flatline::testing_frames

@@ -48,6 +48,7 @@ inline Config SmallConfig(std::uint64_t endpoints = 1000, std::uint32_t workers 
   config.dataplane.endpoints = endpoints;
   config.dataplane.workers = workers;
   config.dataplane.transition_ring = 1U << 10;
+  config.dataplane.payloads = 64;
   config.dataplane.default_profile = 1;
   for (std::size_t i = 0; i < kBuiltInProfiles.size(); ++i) {
     config.profiles[kFirstBuiltInProfile + i] = kBuiltInProfiles[i];

@@ -21,6 +21,11 @@ void CheckHeartbeat(const Heartbeat& heartbeat, std::span<const std::byte> datag
   const auto elements =
       ParsePayloadElements(datagram.subspan(kHeartbeatSize, heartbeat.payload_length));
   FLATLINE_CHECK(elements.has_value() || elements.error() == DropReason::kBadPayload);
+  if (elements && (elements->said & kSaidText) != 0) {
+    FLATLINE_CHECK(elements->text.size() <= kMostPayloadText);
+    FLATLINE_CHECK(elements->text.data() >= datagram.data() + kHeartbeatSize + 2);
+    FLATLINE_CHECK(elements->text.data() + elements->text.size() <= datagram.data() + stated);
+  }
   std::array<std::byte, kHeartbeatSize> encoded{};
   EncodeHeartbeat(heartbeat, encoded);
   // What the encoder does not write: the tag's flag, a handle without one or of no slot.

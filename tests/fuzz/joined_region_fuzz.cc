@@ -3,13 +3,16 @@
 // their JSON come out whole, whatever is in it.
 #include "control/cli/endpoint_row.h"
 #include "control/cli/observation.h"
+#include "control/cli/oddities.h"
 #include "control/cli/record_text.h"
+#include "control/cli/said.h"
 #include "control/cli/status_text.h"
 #include "control/transition_reader.h"
 #include "tests/fuzz/region_image.h"
 
 #include <flatline/check.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +24,7 @@ namespace flatline {
 namespace {
 
 constexpr Instant kNow{Milliseconds(60'000)};
+constexpr cli::Clocks kClocks{kNow, WallInstant{Duration{1'790'000'000'000'000'000}}};
 
 void ReadRings(const RegionView& region) {
   TransitionReader reader(region);
@@ -43,7 +47,22 @@ void ReadRings(const RegionView& region) {
   }
 }
 
+// No byte of it that would move a cursor.
+void TellWhatWasSaid(const RegionView& region, EndpointId id) {
+  const auto said = cli::FindPayload(region, id);
+  if (!said) {
+    return;
+  }
+  FLATLINE_CHECK(said->id == id && said->words().size() <= kMostPayloadText);
+  const std::string text = cli::SaidParagraph(*said, kClocks);
+  FLATLINE_CHECK(std::ranges::none_of(
+      text, [](unsigned char c) { return (c < 0x20 && c != '\n') || c == 0x7F; }));
+  FLATLINE_CHECK(std::ranges::count(text, '\n') <= 2);
+  FLATLINE_CHECK(!cli::JsonLine(cli::SaidJson(*said, kClocks)).contains('\n'));
+}
+
 void Tell(const RegionView& region) {
+  const cli::Sampled sampled(region, kClocks);
   const cli::Observation seen = cli::Observe(region, "fuzz", kNow);
   FLATLINE_CHECK(seen.workers.size() == region.shape().workers);
   FLATLINE_CHECK(!cli::StatusText(seen, seen).empty());
@@ -55,7 +74,14 @@ void Tell(const RegionView& region) {
     if (row) {
       FLATLINE_CHECK(!cli::RowText(*row).contains('\n') && !cli::RowParagraph(*row).empty());
       FLATLINE_CHECK(!cli::JsonLine(cli::RowJson(*row)).contains('\n'));
+      TellWhatWasSaid(region, row->id);
     }
+    static_cast<void>(cli::OddityText(cli::OdditiesIn(region, slot, sampled)));
+  }
+  const cli::OddityCounts counts = cli::CountOddities(region, kClocks);
+  FLATLINE_CHECK(cli::OddityCountsText(counts).ends_with('\n'));
+  for (const std::uint64_t count : counts.endpoints) {
+    FLATLINE_CHECK(count <= region.shape().slots());
   }
 }
 

@@ -17,15 +17,20 @@
 
 namespace flatline {
 
-// Alive, suspect, dead, left and never heard, the rings not empty.
+// Alive, suspect, dead, left and never heard, the rings not empty, and every third one has said
+// something of itself.
 inline const std::vector<std::byte>& WorkedRegion() {
   static const std::vector<std::byte> out = [] {
     const SmallRegion region;
+    const std::vector<std::byte> nothing;
     SmallEngine engine(region.view());
     for (std::uint32_t sequence = 1; sequence <= 40; ++sequence) {
       for (EndpointId id = 1; id <= 20; ++id) {
         if (sequence < 2 * id) {
-          engine.Beat(sequence, {.id = id, .incarnation = 1, .sequence = sequence});
+          engine.Beat(
+              sequence,
+              {.id = id, .sent_ns = 1000 * sequence, .incarnation = 1, .sequence = sequence},
+              id % 3 == 0 ? testing_frames::TextElement("late \x1b[2J") : nothing);
         }
       }
       engine.Turn(Milliseconds(20));
@@ -37,15 +42,16 @@ inline const std::vector<std::byte>& WorkedRegion() {
 
 inline void Damage(FuzzInput& input, std::span<std::byte> bytes) {
   constexpr RegionLayout kLayout = RegionLayout::Of(SmallRegion::kShape);
-  constexpr std::array<std::uint64_t, 9> kSections{0,
-                                                   kLayout.control,
-                                                   kLayout.commands,
-                                                   kLayout.dataplane,
-                                                   kLayout.results,
-                                                   kLayout.transitions,
-                                                   kLayout.records,
-                                                   kLayout.groups,
-                                                   kLayout.addresses};
+  constexpr std::array<std::uint64_t, 10> kSections{0,
+                                                    kLayout.control,
+                                                    kLayout.commands,
+                                                    kLayout.dataplane,
+                                                    kLayout.results,
+                                                    kLayout.transitions,
+                                                    kLayout.records,
+                                                    kLayout.groups,
+                                                    kLayout.addresses,
+                                                    kLayout.payloads};
   while (!input.empty()) {
     const std::uint64_t section = kSections[input.Take<std::uint8_t>() % kSections.size()];
     const std::size_t at = (section + input.Take<std::uint16_t>()) % bytes.size();

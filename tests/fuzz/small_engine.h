@@ -52,8 +52,8 @@ class SmallEngine {
     }
   }
 
-  void Beat(unsigned worker, const Heartbeat& heartbeat) {
-    ports_[worker % kWorkers].source.Put(testing_frames::HeartbeatFrame(heartbeat));
+  void Beat(unsigned worker, const Heartbeat& heartbeat, std::span<const std::byte> elements = {}) {
+    ports_[worker % kWorkers].source.Put(testing_frames::HeartbeatFrame(heartbeat, elements));
   }
 
   void Hear(unsigned worker, std::span<const std::byte> datagram) {

@@ -26,7 +26,8 @@ class SmallRegion {
                                       .slots_per_worker = 2 * kBlockSlots,
                                       .transition_capacity = 16,
                                       .command_capacity = 16,
-                                      .page = kSmallPage};
+                                      .page = kSmallPage,
+                                      .payloads_per_worker = 8};
 
   SmallRegion()
       : memory_(static_cast<std::byte*>(std::aligned_alloc(kSmallPage, kBytes))),
@@ -55,6 +56,24 @@ class SmallRegion {
   RegionView view_;
 };
 
+// Each entry of the pools belongs to nobody, or to one endpoint of the same shard, which has no
+// other.
+inline void CheckPayloads(const RegionView& region, const std::unordered_set<EndpointId>& known) {
+  std::unordered_set<EndpointId> ids;
+  for (unsigned worker = 0; worker < region.shape().workers; ++worker) {
+    for (const PayloadEntry& entry : region.payloads(worker)) {
+      const auto said = ReadPayload(entry);
+      FLATLINE_CHECK(said.has_value());
+      if (said->id == kNoEndpoint) {
+        continue;
+      }
+      FLATLINE_CHECK(known.contains(said->id) && ids.insert(said->id).second);
+      FLATLINE_CHECK(ShardOf(HashEndpoint(said->id, region.header().hash_key),
+                             region.shape().workers) == worker);
+    }
+  }
+}
+
 // Each record belongs to nobody, or to one endpoint that is nowhere else, in its owner's shard, in
 // a liveness and a profile that exist.
 inline void CheckTable(const RegionView& region) {
@@ -73,6 +92,7 @@ inline void CheckTable(const RegionView& region) {
     FLATLINE_CHECK(state.profile < kMaxProfiles &&
                    region.header().profiles[state.profile].in_use());
   }
+  CheckPayloads(region, ids);
 }
 
 }  // namespace flatline

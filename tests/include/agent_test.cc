@@ -4,6 +4,7 @@
 
 #include <flatline/agent.h>
 #include <flatline/heartbeat.h>
+#include <flatline/payload.h>
 
 #include <algorithm>
 #include <array>
@@ -22,6 +23,8 @@ namespace {
 static_assert(kFlatlinePort == kHeartbeatPort);
 static_assert(kFlatlineHeartbeatSize == kHeartbeatSize);
 static_assert(kFlatlineMostPayload == kMaxHeartbeatPayload);
+static_assert(kFlatlineMostText == kMostPayloadText);
+static_assert(kFlatlineLargestHeartbeat == kHeartbeatSize + 3 * 6 + 2 + kMostPayloadText + 16);
 static_assert(kFlatlineHealthUnknown == static_cast<int>(Health::kUnknown));
 static_assert(kFlatlineReady == static_cast<int>(Health::kReady));
 static_assert(kFlatlineDegraded == static_cast<int>(Health::kDegraded));
@@ -84,6 +87,57 @@ TEST(Agent, EncodesWhatHeartbeatDecodes) {
                              .payload_length = 6};
     EXPECT_EQ(DecodeHeartbeat(std::as_bytes(std::span{bytes})).value(), expected);
   }
+}
+
+TEST(Agent, SaysWhatItHasToSay) {
+  const std::vector<std::uint8_t> golden{
+      2, 4, 0, 0, 0x04, 0xE2, 3, 4, 0, 0, 3, 0x6B, 4, 3, 'h', 'o', 't'};
+  for (const Encoder encode : kHeartbeatEncoders) {
+    FlatlineAgent agent{};
+    agent.id = 7;
+    agent.says = kFlatlineSaysLoad | kFlatlineSaysMemory;
+    agent.load = 1'250;
+    agent.memory = 875;
+    agent.text = "hot";
+    const auto bytes = EncodeWith(encode, agent, 0);
+    const auto said = std::span{bytes}.subspan(kHeartbeatSize);
+    EXPECT_TRUE(std::ranges::equal(said, golden));
+    EXPECT_EQ(DecodeHeartbeat(std::as_bytes(std::span{bytes})).value().payload_length, 17);
+    agent.says = kFlatlineSaysMemory;
+    agent.text = nullptr;
+    EXPECT_EQ(EncodeWith(encode, agent, 0).size(), kHeartbeatSize + 6);
+    agent.says = 0;
+    agent.text = "";
+    EXPECT_EQ(EncodeWith(encode, agent, 0).size(), kHeartbeatSize + 2) << "nothing is a text too";
+  }
+}
+
+TEST(Agent, CutsATextBetweenCharacters) {
+  const auto said = [](const std::string& text) {
+    FlatlineAgent agent{};
+    agent.id = 7;
+    agent.text = text.c_str();
+    const auto bytes = EncodeWith(&FlatlineEncodeHeartbeat, agent, 0);
+    EXPECT_EQ(bytes[kHeartbeatSize + 1], bytes.size() - kHeartbeatSize - 2);
+    return std::string(bytes.begin() + kHeartbeatSize + 2, bytes.end());
+  };
+  const std::string x(126, 'x');
+  EXPECT_EQ(said(x + "yz"), x + "yz");
+  EXPECT_EQ(said(x + "yz!"), x + "yz");
+  EXPECT_EQ(said(x + "\u00E9"), x + "\u00E9") << "two bytes have room";
+  EXPECT_EQ(said(x + "\u20AC"), x) << "three have not";
+  EXPECT_EQ(said(x + "\U0001F525"), x);
+  EXPECT_EQ(said(x + "y\u00E9"), x + "y");
+  EXPECT_EQ(said(std::string(200, '\x80')), "") << "no character at all";
+}
+
+TEST(Agent, ThatSaysEverythingFitsTheLargestHeartbeat) {
+  const std::string text(200, 'x');
+  FlatlineAgent agent = FullAgent();
+  agent.says = kFlatlineSaysLoad | kFlatlineSaysMemory;
+  agent.text = text.c_str();
+  agent.tag_size = 16;
+  EXPECT_EQ(EncodeWith(&FlatlineEncodeHeartbeat, agent, 1).size(), kFlatlineLargestHeartbeat);
 }
 
 TEST(Agent, NeedsNoMoreThanAnId) {
