@@ -60,6 +60,8 @@ BENCHES = [
     # the same from a hundred thousand endpoints to a hundred million
     Bench("growth.py", ("growth.", "pipeline.heartbeats_per_core_100m",
                         "memory.bytes_per_endpoint_100m"), core=1, seconds=600),
+    # the dataplane killed, or told to stop, and started anew over ten million endpoints
+    Bench("warm_restart.py", ("trust.warm_restart",)),
     # one worker and two, each on a core of its own
     Bench("scale_bench", ("scale.",)),
     # from another process through net_memif: a core for each of the two

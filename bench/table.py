@@ -55,6 +55,8 @@ TARGETS = [
     ("delivery.snapshot_seconds", AT_MOST, 1.5, "s"),
     ("delivery.roster_seconds", AT_MOST, 15, "s"),
     ("trust.authenticated_heartbeats_per_core", AT_LEAST, 25e6, "1/s"),
+    ("trust.warm_restart_seconds", AT_MOST, 2, "s"),
+    ("trust.warm_restart_own_seconds", AT_MOST, 0.5, "s"),
 ]
 
 # The larger server of the arithmetic.

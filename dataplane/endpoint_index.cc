@@ -50,18 +50,25 @@ Slot EndpointIndex::Find(EndpointId id, std::uint64_t hash) const noexcept {
 }
 
 void EndpointIndex::PrefetchMatches(std::uint64_t hash) const noexcept {
+  static_cast<void>(MayHold(hash));
+}
+
+bool EndpointIndex::MayHold(std::uint64_t hash) const noexcept {
   std::size_t number = HomeNumber(hash);
+  bool any = false;
   for (std::size_t seen = 0; seen < buckets_.size(); ++seen) {
     const Bucket& bucket = buckets_[number];
     for (unsigned places = PlacesOf(bucket, TagOf(hash)); places != 0; places &= places - 1) {
       const auto place = static_cast<unsigned>(std::countr_zero(places));
       __builtin_prefetch(&records_[bucket.slots[place].load(std::memory_order_relaxed)]);
+      any = true;
     }
     if (bucket.high.load(std::memory_order_acquire) < kOneOverflow) {
-      return;
+      break;
     }
     number = Next(number);
   }
+  return any;
 }
 
 // The slot before its tag, and the entry before the overflow that leads to it: a reader who comes

@@ -45,14 +45,6 @@ std::expected<EndpointTable, std::string> EndpointTable::Create(const ShardSlots
   return out;
 }
 
-void EndpointTable::Rebuild() noexcept {
-  FLATLINE_CHECK(size_ == 0 && quarantined_ == 0);
-  pool_ = kNoBlock;
-  for (std::uint32_t block = block_count(); block-- > 0;) {
-    RebuildBlock(block);
-  }
-}
-
 void EndpointTable::RebuildBlock(std::uint32_t block) noexcept {
   Block& it = blocks_[block];
   it = Block{.free = kAllFree,
@@ -75,10 +67,18 @@ void EndpointTable::RebuildBlock(std::uint32_t block) noexcept {
     ++counts_[static_cast<std::size_t>(state.liveness)];
     ++size_;
   }
-  if (it.free == kAllFree) {
-    ReturnToPool(block);
-  } else if (it.free != 0) {
-    List(block);
+}
+
+// From the last to the first, so that newcomers find the first.
+void EndpointTable::RebuildLists() noexcept {
+  FLATLINE_CHECK(quarantined_ == 0);
+  pool_ = kNoBlock;
+  for (std::uint32_t block = block_count(); block-- > 0;) {
+    if (blocks_[block].free == kAllFree) {
+      ReturnToPool(block);
+    } else if (blocks_[block].free != 0) {
+      List(block);
+    }
   }
 }
 

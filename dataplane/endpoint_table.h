@@ -58,8 +58,10 @@ class EndpointTable {
  public:
   [[nodiscard]] static std::expected<EndpointTable, std::string> Create(const ShardSlots& slots);
 
-  // Takes what the records say for the truth, in a table that has just been created. Linear.
-  void Rebuild() noexcept;
+  // Takes what the records say for the truth, in a table that has just been created: of each block
+  // once, in any order; then what they say together.
+  void RebuildBlock(std::uint32_t block) noexcept;
+  void RebuildLists() noexcept;
 
   // A slot in a block of the newcomer's profile, with everything written, the id last; kNoSlot when
   // there is none left.
@@ -161,7 +163,6 @@ class EndpointTable {
   void Unlist(std::uint32_t block) noexcept;
   void ReturnToPool(std::uint32_t block) noexcept;
   void Release(std::uint32_t block, unsigned epoch) noexcept;
-  void RebuildBlock(std::uint32_t block) noexcept;
 
   ShardSlots slots_;
   PageArray<Block> blocks_;

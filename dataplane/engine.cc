@@ -5,7 +5,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <new>
+#include <thread>
+#include <utility>
+#include <vector>
 
 namespace flatline {
 namespace {
@@ -14,6 +18,8 @@ namespace {
 // is to be announced.
 constexpr Duration kLeastOverload{100'000'000};
 constexpr Duration kMostAhead{3'600'000'000'000};
+// Fewer are adopted before a thread has begun.
+constexpr std::uint32_t kSlotsForAThread = 1U << 16;
 
 Duration OverloadOf(Duration stall) noexcept {
   return std::max(kLeastOverload, 10 * stall);
@@ -86,11 +92,32 @@ Engine::Inheritance Engine::Inherit(Instant now) const noexcept {
           .exists = true};
 }
 
+// Large ones on as many cores as there are: after a restart nobody hears until the last is there.
 std::expected<void, std::string> Engine::MakeShards(HearingInstant now) {
-  for (unsigned number = 0; number < region_.shape().workers; ++number) {
-    auto shard = Shard::Create(region_, number, now);
+  const unsigned workers = region_.shape().workers;
+  std::vector<std::expected<std::unique_ptr<Shard>, std::string>> made(workers);
+  std::atomic<unsigned> next{0};
+  const auto make = [&] {
+    for (unsigned number = next.fetch_add(1); number < workers; number = next.fetch_add(1)) {
+      try {
+        made[number] = Shard::Create(region_, number, now);
+      } catch (const std::bad_alloc&) {  // on a thread of its own nobody else would catch it
+        made[number] = std::unexpected(
+            std::string("engine: needed memory for a shard, found none; free some memory"));
+      }
+    }
+  };
+  if (workers > 1 && region_.shape().slots_per_worker >= kSlotsForAThread) {
+    const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+    std::vector<std::jthread> threads(std::min(workers, cores) - 1);
+    std::ranges::generate(threads, [&] { return std::jthread(make); });
+    make();
+  } else {
+    make();
+  }
+  for (auto& shard : made) {
     if (!shard) {
-      return std::unexpected(shard.error());
+      return std::unexpected(std::move(shard.error()));
     }
     indices_.push_back(&(*shard)->index());
     shards_.push_back(std::move(*shard));

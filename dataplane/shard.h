@@ -31,6 +31,7 @@
 #include <flatline/transition.h>
 #include <flatline/transition_ring.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -163,10 +164,13 @@ class Shard {
   }
 
   // shard_adoption.cc
+  using BlockHashes = std::array<std::uint64_t, kBlockSlots>;
+
   void Adopt() noexcept;
-  void AdoptRecord(Slot slot) noexcept;
   void AdoptPayloads();
-  [[nodiscard]] bool IsAdoptable(const EndpointRecord& record) const noexcept;
+  void HashBlock(std::uint32_t block, BlockHashes& out) const noexcept;
+  void AdoptBlock(std::uint32_t block, const BlockHashes& hashes) noexcept;
+  [[nodiscard]] bool Mend(EndpointRecord& record, std::uint64_t hash) noexcept;
 
   // shard.cc
   [[nodiscard]] std::expected<Slot, DropReason> Admit(const Handoff& heard, Turn& turn) noexcept;

@@ -2,6 +2,7 @@
 #include "dataplane/shard.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace flatline {
 namespace {
@@ -15,53 +16,78 @@ bool IsPossible(const Arrival& arrival) noexcept {
 
 }  // namespace
 
-bool Shard::IsAdoptable(const EndpointRecord& record) const noexcept {
-  const EndpointId id = record.id.load(std::memory_order_relaxed);
-  const std::uint64_t hash = HashOf(id);
-  const auto state = EndpointState::Unpack(record.state.load(std::memory_order_relaxed));
-  return ShardOf(hash, region_.shape().workers) == number_ &&
-         static_cast<std::size_t>(state.liveness) < kLivenesses && index_.Find(id, hash) == kNoSlot;
-}
-
-// A block at a time, the buckets of its endpoints on their way before the first is looked at.
+// Records two blocks ahead and the index's buckets of the next block are on their way while a block
+// is entered: the misses of a hundred endpoints overlap, and none is waited for alone.
 void Shard::Adopt() noexcept {
-  for (std::uint32_t block = 0; block < table_.block_count(); ++block) {
-    PrefetchBlock(std::min(block + 1, table_.block_count() - 1));
-    const Slot first = table_.FirstSlot(block);
-    for (Slot slot = first; slot < first + kBlockSlots; ++slot) {
-      index_.Prefetch(HashOf(table_.record(slot).id.load(std::memory_order_relaxed)));
+  const std::uint32_t blocks = table_.block_count();
+  std::array<BlockHashes, 2> hashes;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  HashBlock(0, hashes[0]);
+  for (std::uint32_t block = 0; block < blocks; ++block) {
+    PrefetchBlock(std::min(block + 2, blocks - 1));
+    if (block + 1 < blocks) {
+      HashBlock(block + 1, hashes[(block + 1) % 2]);
     }
-    for (Slot slot = first; slot < first + kBlockSlots; ++slot) {
-      AdoptRecord(slot);
-    }
-  }
-  table_.Rebuild();
-  for (std::uint32_t block = 0; block < table_.block_count(); ++block) {
+    AdoptBlock(block, hashes[block % 2]);
+    table_.RebuildBlock(block);
     if (table_.TakenIn(block) != 0) {
       wheel_.Arm(block, wheel_.now());
     }
   }
+  table_.RebuildLists();
 }
 
-void Shard::AdoptRecord(Slot slot) noexcept {
-  EndpointRecord& record = table_.record(slot);
-  const EndpointId id = record.id.load(std::memory_order_relaxed);
-  if (id == kNoEndpoint) {
-    return;
+void Shard::HashBlock(std::uint32_t block, BlockHashes& out) const noexcept {
+  const Slot first = table_.FirstSlot(block);
+  for (Slot i = 0; i < kBlockSlots; ++i) {
+    out[i] = HashOf(table_.record(first + i).id.load(std::memory_order_relaxed));
+    index_.PrefetchForInsert(out[i]);
   }
-  if (!IsAdoptable(record)) {
-    record.id.store(kNoEndpoint, std::memory_order_relaxed);
-    return;
+}
+
+// Those that another entry might be the same as wait until the records that tell are there: one in
+// thirty, and every id that is there twice.
+void Shard::AdoptBlock(std::uint32_t block, const BlockHashes& hashes) noexcept {
+  const Slot first = table_.FirstSlot(block);
+  std::uint64_t doubtful = 0;
+  for (Slot i = 0; i < kBlockSlots; ++i) {
+    EndpointRecord& record = table_.record(first + i);
+    if (record.id.load(std::memory_order_relaxed) == kNoEndpoint || !Mend(record, hashes[i])) {
+      continue;
+    }
+    if (index_.MayHold(hashes[i])) [[unlikely]] {
+      doubtful |= std::uint64_t{1} << i;
+    } else {
+      index_.Insert(hashes[i], first + i);
+    }
   }
+  for (; doubtful != 0; doubtful &= doubtful - 1) {
+    const auto i = static_cast<Slot>(std::countr_zero(doubtful));
+    EndpointRecord& record = table_.record(first + i);
+    if (index_.Find(record.id.load(std::memory_order_relaxed), hashes[i]) == kNoSlot) {
+      index_.Insert(hashes[i], first + i);
+    } else {
+      record.id.store(kNoEndpoint, std::memory_order_relaxed);
+    }
+  }
+}
+
+// What cannot be is made possible, or the record is cleared: then false.
+bool Shard::Mend(EndpointRecord& record, std::uint64_t hash) noexcept {
   auto state = EndpointState::Unpack(record.state.load(std::memory_order_relaxed));
-  if (!detector_.Knows(state.profile)) {
+  if (ShardOf(hash, region_.shape().workers) != number_ ||
+      static_cast<std::size_t>(state.liveness) >= kLivenesses) [[unlikely]] {
+    record.id.store(kNoEndpoint, std::memory_order_relaxed);
+    return false;
+  }
+  if (!detector_.Knows(state.profile)) [[unlikely]] {
     state.profile = detector_.default_profile();
     record.state.store(state.Pack(), std::memory_order_relaxed);
   }
-  if (!IsPossible(Arrival::Unpack(record.arrival.load(std::memory_order_relaxed)))) {
+  const std::uint64_t arrival = record.arrival.load(std::memory_order_relaxed);
+  if (arrival != 0 && !IsPossible(Arrival::Unpack(arrival))) [[unlikely]] {
     record.arrival.store(0, std::memory_order_relaxed);
   }
-  index_.Insert(HashOf(id), slot);
+  return true;
 }
 
 // After the records: an entry is for an endpoint of the table.

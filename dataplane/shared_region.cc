@@ -67,6 +67,28 @@ bool HoldsNothing(std::span<const std::byte> memory) {
           BootId() != header.boot.data());
 }
 
+// Of a region whose layout is another release's: in words; else empty. No configuration brings that
+// release back, so whoever starts this one means to go on without what is in there.
+std::string OtherLayout(const RegionFile& file) {
+  const std::span<const std::byte> memory = file.memory();
+  const auto& header = *reinterpret_cast<const RegionHeader*>(memory.data());
+  if (memory.size() < sizeof(RegionHeader) || header.magic != kRegionMagic) {
+    return {};
+  }
+  std::string other;
+  if (header.version != kRegionVersion) {
+    other = "version " + std::to_string(header.version);
+  } else if (header.bytes == memory.size() && region::FaultIn(header.shape).empty() &&
+             RegionLayout::Of(header.shape).bytes != header.bytes) {
+    other = "other sections, " + std::to_string(header.bytes) + " bytes in all";
+  }
+  return other.empty() ? other
+                       : file.path() + ": has the layout of another release (" + other +
+                             ", this one has version " + std::to_string(kRegionVersion) +
+                             "): begins cold; all endpoints are unknown until they are heard, or "
+                             "enrolled, anew";
+}
+
 std::string Describe(const RegionShape& shape) {
   return std::to_string(shape.workers) + " workers of " + std::to_string(shape.slots_per_worker) +
          " slots, rings of " + std::to_string(shape.transition_capacity) + ", " +
@@ -184,6 +206,7 @@ std::expected<SharedRegion, std::string> SharedRegion::Open(const Config& config
                                              "none that is mounted and writable",
                                              "mount one, or set hugepages = \"auto\""));
   }
+  std::string begins_cold_for;
   for (const std::string& directory : directories) {
     const std::string path = PathIn(directory, config);
     if (!RegionFile::Exists(path)) {
@@ -194,11 +217,18 @@ std::expected<SharedRegion, std::string> SharedRegion::Open(const Config& config
       return std::unexpected(file.error());
     }
     if (!cold && !HoldsNothing(file->memory())) {
-      return Adopt(std::move(*file), config);
+      begins_cold_for = OtherLayout(*file);
+      if (begins_cold_for.empty()) {
+        return Adopt(std::move(*file), config);
+      }
     }
     Abandon(*file);
   }
-  return Format(PathIn(ChooseDirectory(directories, config), config), config, wall);
+  auto out = Format(PathIn(ChooseDirectory(directories, config), config), config, wall);
+  if (out) {
+    out->begins_cold_for_ = std::move(begins_cold_for);
+  }
+  return out;
 }
 
 std::expected<SharedRegion, std::string> SharedRegion::Adopt(RegionFile file,

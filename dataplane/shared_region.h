@@ -22,9 +22,11 @@ namespace flatline {
 
 class SharedRegion {
  public:
-  // Adopts the region of this configuration where there is one of the same shape and boot; formats
-  // one where there is none, or where `cold` asks for it. The error is one line: what was needed,
-  // what was found, what to do. `wall` becomes the generation of a new region.
+  // Adopts the region of this configuration where there is one of the same layout, shape and boot;
+  // formats one where there is none, where that which is there has another release's layout, or
+  // where `cold` asks for it. Another shape is the configuration's doing, which can be undone, and
+  // refused. The error is one line: what was needed, what was found, what to do. `wall` becomes the
+  // generation of a new region.
   [[nodiscard]] static std::expected<SharedRegion, std::string> Open(const Config& config,
                                                                      bool cold,
                                                                      WallInstant wall);
@@ -34,6 +36,10 @@ class SharedRegion {
   [[nodiscard]] const std::string& path() const noexcept { return file_.path(); }
 
   [[nodiscard]] bool adopted() const noexcept { return adopted_; }
+
+  // Why a region that was there was not adopted, as one line; empty where that was wanted, or there
+  // was none.
+  [[nodiscard]] const std::string& begins_cold_for() const noexcept { return begins_cold_for_; }
 
   [[nodiscard]] bool on_hugepages() const noexcept { return view_.shape().page == kHugePage; }
 
@@ -53,6 +59,7 @@ class SharedRegion {
   RegionFile file_;
   RegionView view_;
   bool adopted_;
+  std::string begins_cold_for_;
 };
 
 // The shape for a configuration: configured endpoints over the workers, with slack for the

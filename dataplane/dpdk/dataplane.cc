@@ -63,6 +63,35 @@ SipKey DrawKey() {
   return key;
 }
 
+// Where the time of a start goes, for the line that says so.
+class StartTimes {
+ public:
+  enum class Part : std::uint8_t { kRegion, kEal, kPorts, kTable };
+
+  // All since the last mark, or since the beginning, was spent on this.
+  void Mark(Part part) {
+    const auto now = std::chrono::steady_clock::now();
+    seconds_[static_cast<std::size_t>(part)] = std::chrono::duration<double>(now - marked_).count();
+    marked_ = now;
+  }
+
+  void Tell() const {
+    const double all = std::chrono::duration<double>(marked_ - begun_).count();
+    Log(LogLevel::kNotice,
+        "started in {:.3f} s: region {:.3f}, EAL {:.3f}, ports {:.3f}, table {:.3f}",
+        all,
+        seconds_[0],
+        seconds_[1],
+        seconds_[2],
+        seconds_[3]);
+  }
+
+ private:
+  std::chrono::steady_clock::time_point begun_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point marked_ = begun_;
+  std::array<double, 4> seconds_{};
+};
+
 WallInstant WallNow() {
   return WallInstant{std::chrono::system_clock::now().time_since_epoch()};
 }
@@ -162,7 +191,8 @@ std::expected<void, std::string> RunEngine(const Config& config,
                                            const RegionView& region,
                                            const Eal& eal,
                                            const Devices& devices,
-                                           const StopSignals& stop) {
+                                           const StopSignals& stop,
+                                           StartTimes& times) {
   Supervisor supervisor = Supervisor::FromEnvironment();
   auto authenticator = Authenticator::Load(config);
   if (!authenticator) {
@@ -185,6 +215,7 @@ std::expected<void, std::string> RunEngine(const Config& config,
   if (const auto launched = loops.Launch(eal.worker_lcores()); !launched) {
     return launched;
   }
+  times.Mark(StartTimes::Part::kTable);
   if (const auto confined = ConfineAsNeeded(config); !confined) {
     return confined;
   }
@@ -192,6 +223,7 @@ std::expected<void, std::string> RunEngine(const Config& config,
       "hearing: {} workers, {} ports",
       config.dataplane.workers,
       devices.ports.size());
+  times.Tell();
   supervisor.SayReady();
   WatchUntilStopped(watches, clock, stop);
   Log(LogLevel::kNotice, "told to stop");
@@ -212,7 +244,8 @@ void CloseDevices(Devices& devices) {
 std::expected<void, std::string> RunOn(const SharedRegion& region,
                                        const Config& config,
                                        const Options& options,
-                                       const StopSignals& stop) {
+                                       const StopSignals& stop,
+                                       StartTimes& times) {
   Devices devices;
   if (const auto prepared = PrepareDevices(config, devices); !prepared) {
     return prepared;
@@ -225,9 +258,11 @@ std::expected<void, std::string> RunOn(const SharedRegion& region,
   if (!eal) {
     return std::unexpected(eal.error());
   }
+  times.Mark(StartTimes::Part::kEal);
   auto outcome = OpenPorts(config, devices);
+  times.Mark(StartTimes::Part::kPorts);
   if (outcome) {
-    outcome = RunEngine(config, region.view(), *eal, devices, stop);
+    outcome = RunEngine(config, region.view(), *eal, devices, stop, times);
   }
   CloseDevices(devices);
   return outcome;
@@ -249,15 +284,20 @@ std::expected<void, std::string> CheckDevices(const Config& config) {
 
 std::expected<void, std::string> RunDataplane(const Config& config, const Options& options) {
   const StopSignals stop;
+  StartTimes times;
   auto region = SharedRegion::Open(config, options.cold, WallNow());
   if (!region) {
     return std::unexpected(region.error());
+  }
+  times.Mark(StartTimes::Part::kRegion);
+  if (!region->begins_cold_for().empty()) {
+    Log(LogLevel::kWarning, "{}", region->begins_cold_for());
   }
   Log(LogLevel::kNotice,
       "region {}: {}",
       region->path(),
       region->adopted() ? "adopted" : "formatted");
-  const auto outcome = RunOn(*region, config, options, stop);
+  const auto outcome = RunOn(*region, config, options, stop, times);
   region->MarkStopped();
   return outcome;
 }

@@ -101,6 +101,40 @@ TEST_F(SharedRegionTest, RefusesAnotherShape) {
   EXPECT_NE(Refusal().find("for 1000 endpoints"), std::string::npos) << Refusal();
 }
 
+TEST_F(SharedRegionTest, BeginsColdOverAnotherReleasesLayoutAndSaysSo) {
+  for (const bool other_version : {true, false}) {
+    {
+      const auto region = SharedRegion::Open(config_, true, kWall);
+      ASSERT_TRUE(region.has_value()) << region.error();
+      EXPECT_EQ(region->begins_cold_for(), "") << "it was asked for";
+      region->view().records()[3].id.store(77);
+      RegionHeader& header = region->view().header();
+      if (other_version) {
+        header.version = 99;
+      } else {
+        header.bytes += kSmallPage;
+        std::filesystem::resize_file(path(), header.bytes);
+      }
+    }
+    const auto region = SharedRegion::Open(config_, false, kWall + Duration{1});
+    ASSERT_TRUE(region.has_value()) << region.error();
+    EXPECT_FALSE(region->adopted());
+    EXPECT_EQ(region->view().records()[3].id.load(), kNoEndpoint);
+    EXPECT_EQ(region->view().header().generation, 1'700'000'000'000'000'001U);
+    EXPECT_NE(region->begins_cold_for().find(other_version ? "version 99" : "other sections"),
+              std::string::npos)
+        << region->begins_cold_for();
+    EXPECT_NE(region->begins_cold_for().find("begins cold"), std::string::npos);
+  }
+}
+
+TEST_F(SharedRegionTest, LeavesAnotherReleasesDataplaneInPeace) {
+  const auto first = SharedRegion::Open(config_, false, kWall);
+  ASSERT_TRUE(first.has_value());
+  first->view().header().version = 99;
+  EXPECT_NE(Refusal().find("another dataplane"), std::string::npos) << "while it runs";
+}
+
 TEST_F(SharedRegionTest, ColdReplacesTheFile) {
   auto first = SharedRegion::Open(config_, false, kWall);
   ASSERT_TRUE(first.has_value());
