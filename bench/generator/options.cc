@@ -79,6 +79,7 @@ void Declare(CLI::App& app, Words& words, Options& options) {
   app.add_option("--patience", words.patience, "for a port that takes nothing [100ms]");
   app.add_flag("--handles", options.traffic.wants_handles, "ask for handles and send them");
   app.add_flag("--flood", options.flood, "as fast as the port takes; no schedule, no judge");
+  app.add_option("--replay", options.replay, "flood with the frames of a pcap file, over and over");
 
   app.add_option("--judge", options.judge, "control's address; check every verdict against truth");
   app.add_option("--slack", words.slack, "how late a death may be told [1s]");
@@ -196,6 +197,7 @@ std::expected<void, std::string> Understand(const Words& words, Options& options
     }
     options.scenario = std::move(*scenario);
   }
+  options.flood = options.flood || !options.replay.empty();
   if (!options.judge.empty() && (options.flood || !words.capture.empty())) {
     return std::unexpected(
         "needed heartbeats in real time for --judge, found --flood or --capture; drop one");

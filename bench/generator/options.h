@@ -26,6 +26,7 @@ struct Options {
   Duration slack{1'000'000'000};
   Duration early{200'000};
   bool flood = false;
+  std::string replay;  // capture to flood with; empty: the fleet's heartbeats
   bool json = false;
   bool quiet = false;
 };

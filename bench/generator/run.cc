@@ -3,6 +3,7 @@
 #include "bench/generator/capture_sender.h"
 #include "bench/generator/flood.h"
 #include "bench/generator/listener.h"
+#include "bench/generator/replay.h"
 #include "bench/generator/report.h"
 #include "bench/generator/run_clock.h"
 #include "bench/generator/socket_sender.h"
@@ -104,11 +105,13 @@ int RunCapture(const Options& options, const Fleet& fleet) {
   return Conclude(options, {fleet.size(), now, traffic.counts(), std::nullopt});
 }
 
-int RunFlood(const Options& options, const Fleet& fleet, Sender& sender) {
-  const RunClock clock(Duration{0});
-  TrafficOptions traffic_options = options.traffic;
-  traffic_options.epoch_ns = clock.epoch_ns();
-  Flood flood(fleet, traffic_options);
+// A Flood, or a Replay, for as long as the run lasts.
+template <typename Source>
+int Pour(const Options& options,
+         const RunClock& clock,
+         std::uint64_t size,
+         Source& flood,
+         Sender& sender) {
   Elapsed now{};
   while (now < options.scenario.run_for && interrupted == 0) {
     now = clock.Now();
@@ -118,12 +121,25 @@ int RunFlood(const Options& options, const Fleet& fleet, Sender& sender) {
   }
   const double seconds = std::chrono::duration<double>(now).count();
   Show(fmt::format("flood: endpoints={} offered={} accepted={} seconds={:.3f} per_second={:.0f}\n",
-                   fleet.size(),
+                   size,
                    flood.offered(),
                    flood.accepted(),
                    seconds,
                    static_cast<double>(flood.accepted()) / seconds));
   return kPassed;
+}
+
+int RunFlood(const Options& options, const Fleet& fleet, Sender& sender) {
+  const RunClock clock(Duration{0});
+  if (!options.replay.empty()) {
+    auto replay = Replay::Open(options.replay);
+    return replay ? Pour(options, clock, replay->frames(), *replay, sender)
+                  : Complain(replay.error());
+  }
+  TrafficOptions traffic_options = options.traffic;
+  traffic_options.epoch_ns = clock.epoch_ns();
+  Flood flood(fleet, traffic_options);
+  return Pour(options, clock, fleet.size(), flood, sender);
 }
 
 // Sends what is due until the run is over and, where there is a judge, decided.
