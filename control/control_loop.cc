@@ -53,7 +53,7 @@ std::expected<void, std::string> ControlLoop::Run(Wishes& wishes) {
     if (!worked) {
       return std::unexpected(worked.error());
     }
-    server_->Serve();
+    server_->Serve(now);
     if (server_->Wait(pause) || *worked) {
       empty_turns = 0;
       pause = kBusy;

@@ -77,9 +77,9 @@ JoinedRegion::~JoinedRegion() {
   ::close(lock_);
 }
 
-bool JoinedRegion::IsAt(const std::string& path) const {
-  return path == mapped_.path() && !mapped_.IsReplaced() &&
-         view().header().generation == generation_;
+bool JoinedRegion::IsSuperseded(const std::string& path) const {
+  const bool is_elsewhere = path != mapped_.path() && ::access(path.c_str(), F_OK) == 0;
+  return is_elsewhere || mapped_.IsReplaced() || view().header().generation != generation_;
 }
 
 RegionWatch::Event RegionWatch::Poll(Instant now) {
@@ -89,7 +89,7 @@ RegionWatch::Event RegionWatch::Poll(Instant now) {
   next_ = now + kInterval;
   const std::string path = RegionPath(*config_);
   if (region_) {
-    return region_->IsAt(path) ? Event::kNothing : Event::kReplaced;
+    return region_->IsSuperseded(path) ? Event::kReplaced : Event::kNothing;
   }
   auto joined = JoinedRegion::Join(path);
   if (!joined) {

@@ -29,8 +29,10 @@ class JoinedRegion {
 
   [[nodiscard]] const RegionView& view() const noexcept { return mapped_.view(); }
 
-  // False when another file is to be joined now, or the file holds another generation.
-  [[nodiscard]] bool IsAt(const std::string& path) const;
+  // Another file is there to be joined, in this one's place or where one is looked for first (`path`),
+  // or the file holds another generation. A process that is out of descriptors cannot see where that
+  // is, and stays with what it has.
+  [[nodiscard]] bool IsSuperseded(const std::string& path) const;
 
  private:
   JoinedRegion(MappedRegion mapped, int lock) noexcept

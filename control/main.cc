@@ -3,6 +3,7 @@
 // 2 bad usage or configuration.
 #include "control/assembly.h"
 #include "control/control_loop.h"
+#include "control/last_words.h"
 #include "control/options.h"
 #include "control/page_shield.h"
 
@@ -39,6 +40,7 @@ int Fail(int status, const std::string& text) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  flatline::InstallLastWords();
   if (const auto dropped = flatline::DropCapabilities(); !dropped) {
     return Fail(1, dropped.error());
   }

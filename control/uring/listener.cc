@@ -169,8 +169,17 @@ Listener::~Listener() {
   }
 }
 
-void Listener::Arm() {
-  if (armed_) {
+void Listener::Arm(Instant now) {
+  if (fault_ != 0) {
+    retry_at_ = now + kPause;
+    if (now >= complain_at_) {
+      spdlog::warn("connections cannot be taken: {}; trying again ten times a second",
+                   std::generic_category().message(fault_));
+      complain_at_ = now + kComplaintInterval;
+    }
+    fault_ = 0;
+  }
+  if (armed_ || now < retry_at_) {
     return;
   }
   io_uring_sqe& submission = ring_->Next();
@@ -184,10 +193,7 @@ void Listener::Complete(unsigned /*operation*/, const io_uring_cqe& completion) 
     armed_ = false;
   }
   if (completion.res < 0) {
-    if (completion.res != -ECANCELED) {
-      spdlog::warn("a connection could not be taken: {}",
-                   std::generic_category().message(-completion.res));
-    }
+    fault_ = completion.res == -ECANCELED ? 0 : -completion.res;
     return;
   }
   if (origin_ == Session::Origin::kTcp) {

@@ -1,10 +1,14 @@
 // A socket that takes connections, by one multishot accept: TCP over IPv4 or IPv6, or a Unix
 // socket. Made at start, used by the control loop. A Unix socket that a dead predecessor left is
-// replaced, one that somebody answers on is not. Errors are one line.
+// replaced, one that somebody answers on is not. Where the kernel hands over none (this process has
+// no descriptor left, say), it is asked again kPause later, and who waits in the queue is not lost.
+// Errors are one line.
 #pragma once
 
 #include "control/session.h"
 #include "control/uring/ring.h"
+
+#include <flatline/time.h>
 
 #include <expected>
 #include <functional>
@@ -30,8 +34,11 @@ class Listener final : public Completer {
   Listener& operator=(const Listener&) = delete;
   ~Listener() override;
 
+  static constexpr Duration kPause{100'000'000};
+  static constexpr Duration kComplaintInterval{10'000'000'000};
+
   // Asks for connections, unless that has been done. To be called each turn.
-  void Arm();
+  void Arm(Instant now);
 
   void Complete(unsigned operation, const io_uring_cqe& completion) override;
 
@@ -49,6 +56,9 @@ class Listener final : public Completer {
   std::string path_;  // to be removed at the end; empty for TCP
   int port_ = 0;
   bool armed_ = false;
+  int fault_ = 0;  // errno of the last attempt, until it has been seen to
+  Instant retry_at_{};
+  Instant complain_at_{};
 };
 
 }  // namespace flatline::uring

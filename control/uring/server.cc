@@ -72,9 +72,9 @@ void Server::Accept(int descriptor, Session::Origin origin, bool encrypted) {
       ->HandOver(descriptor, origin, encrypted ? credentials_->current() : nullptr);
 }
 
-void Server::Serve() {
+void Server::Serve(Instant now) {
   for (const auto& listener : listeners_) {
-    listener->Arm();
+    listener->Arm(now);
   }
 }
 

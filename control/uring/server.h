@@ -35,7 +35,7 @@ class Server final : private Completer {
   ~Server() override;
 
   // Asks for connections.
-  void Serve();
+  void Serve(Instant now);
 
   // Lets the kernel work, at most until `timeout` has passed; true when anything came in.
   bool Wait(Duration timeout) { return ring_->Wait(timeout) != 0; }

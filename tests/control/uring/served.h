@@ -44,7 +44,7 @@ class Served : public testing::Test {
     now_ += later;
     wall_ += later;
     ASSERT_TRUE(service_.Turn(now_, wall_));
-    server_->Serve();
+    server_->Serve(now_);
     server_->Wait(Duration{});
     outlet_->Serve(now_, wall_);
     outlet_->Wait(Duration{1'000'000});
