@@ -20,33 +20,13 @@ Consideration Dropped(DropReason reason) noexcept {
   return {.stamps = false, .concerns_owner = false, .drop = reason};
 }
 
-}  // namespace
-
-Detector::Detector(const std::array<Profile, kMaxProfiles>& profiles,
-                   ProfileId default_profile) noexcept
-    : sampling_(profiles), default_profile_(default_profile) {
-  const bool has_default = default_profile < kMaxProfiles && profiles[default_profile].in_use();
-  const Timing fallback =
-      TimingFor(has_default ? profiles[default_profile] : kBuiltInProfiles.back());
-  timings_.fill(fallback);
-  for (ProfileId id = kFirstBuiltInProfile; id < kMaxProfiles; ++id) {
-    if (profiles[id].in_use()) {
-      timings_[id] = TimingFor(profiles[id]);
-      in_use_ |= std::uint64_t{1} << id;
-    }
-  }
-}
-
-Judgement Detector::Judge(const EndpointState& state,
-                          std::uint64_t arrival,
-                          Stamp heard,
-                          Stamp horizon,
-                          std::uint32_t floor) const noexcept {
-  const Timing& timing = TimingOf(state.profile);
-  const std::int64_t age = AgeOf(heard, horizon);
-  const std::int64_t suspect_at{std::max(AllowedSilence(timing.silence, arrival), floor)};
-  const std::int64_t dead_at = suspect_at + timing.confirmation;
-  switch (state.liveness) {
+// By the age of its last stamp, the silence allowed and the confirmation, in stamp units.
+[[gnu::always_inline]] inline Judgement JudgeAt(Liveness liveness,
+                                                std::int64_t age,
+                                                std::int64_t suspect_at,
+                                                std::int64_t confirmation) noexcept {
+  const std::int64_t dead_at = suspect_at + confirmation;
+  switch (liveness) {
     case Liveness::kAlive:
       if (age >= suspect_at) {
         return {Liveness::kSuspect, Reason::kDeadlineMissed, 0};
@@ -69,7 +49,47 @@ Judgement Detector::Judge(const EndpointState& state,
     case Liveness::kLeft:
       break;
   }
-  return {state.liveness, Reason::kNone, kForever};
+  return {liveness, Reason::kNone, kForever};
+}
+
+}  // namespace
+
+Detector::Detector(const std::array<Profile, kMaxProfiles>& profiles,
+                   ProfileId default_profile) noexcept
+    : sampling_(profiles), default_profile_(default_profile) {
+  const bool has_default = default_profile < kMaxProfiles && profiles[default_profile].in_use();
+  const Timing fallback =
+      TimingFor(has_default ? profiles[default_profile] : kBuiltInProfiles.back());
+  timings_.fill(fallback);
+  for (ProfileId id = kFirstBuiltInProfile; id < kMaxProfiles; ++id) {
+    if (profiles[id].in_use()) {
+      timings_[id] = TimingFor(profiles[id]);
+      in_use_ |= std::uint64_t{1} << id;
+    }
+  }
+}
+
+Judgement Detector::Judge(const EndpointState& state,
+                          std::uint64_t arrival,
+                          Stamp heard,
+                          Stamp horizon) const noexcept {
+  const Timing& timing = TimingOf(state.profile);
+  return JudgeAt(state.liveness,
+                 AgeOf(heard, horizon),
+                 AllowedSilence(timing.silence, arrival),
+                 timing.confirmation);
+}
+
+Judgement Detector::JudgeFar(const EndpointState& state,
+                             std::uint64_t arrival,
+                             Stamp heard,
+                             Stamp horizon,
+                             std::uint32_t floor) const noexcept {
+  const Timing& timing = TimingOf(state.profile);
+  return JudgeAt(state.liveness,
+                 AgeOf(heard, horizon),
+                 std::max(AllowedSilence(timing.silence, arrival), floor),
+                 timing.confirmation);
 }
 
 Consideration Detector::Consider(const RecordView& record,

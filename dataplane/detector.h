@@ -120,13 +120,18 @@ class Detector {
   // than the timeout; unknown -> dead at stamp (of the enrolment) + timeout + confirmation. Dead
   // and left ones wait for a heartbeat. One step at a time: judge again after it has been made.
   // `arrival` is packed, as in the record: most profiles need not open it.
-  // `floor`, in stamp units: no silence shorter than this is suspect, whatever the rule says (the
-  // endpoint is far away).
   [[nodiscard]] Judgement Judge(const EndpointState& state,
                                 std::uint64_t arrival,
                                 Stamp heard,
-                                Stamp horizon,
-                                std::uint32_t floor = 0) const noexcept;
+                                Stamp horizon) const noexcept;
+
+  // The same of one that is far away: no silence shorter than `floor`, in stamp units, is suspect,
+  // whatever the rule says.
+  [[nodiscard]] Judgement JudgeFar(const EndpointState& state,
+                                   std::uint64_t arrival,
+                                   Stamp heard,
+                                   Stamp horizon,
+                                   std::uint32_t floor) const noexcept;
 
   // The sentence on each line of tests/dataplane/detector_test.cc. Kinds other than heartbeat and
   // leave are dropped as kUnknownKind.

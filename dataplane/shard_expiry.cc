@@ -104,7 +104,10 @@ std::optional<std::int64_t> Shard::JudgeRecord(Slot slot, Turn& turn) noexcept {
       continue;
     }
     const Judgement judgement =
-        detector_.Judge(seen.state, ArrivalOf(record), seen.heard.stamp, horizon, FloorOf(slot));
+        probe_rounds_ == nullptr
+            ? detector_.Judge(seen.state, ArrivalOf(record), seen.heard.stamp, horizon)
+            : detector_.JudgeFar(
+                  seen.state, ArrivalOf(record), seen.heard.stamp, horizon, FloorOf(slot));
     if (judgement.reason == Reason::kNone) {
       return judgement.wait;
     }

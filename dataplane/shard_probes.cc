@@ -25,9 +25,6 @@ std::uint32_t StepsTo(Stamp stamp, Stamp before, const ProbePlan& plan) noexcept
 
 // How far away the endpoint is known to be keeps it from being suspect too early.
 std::uint32_t Shard::FloorOf(Slot slot) const noexcept {
-  if (probe_rounds_ == nullptr) {
-    return 0;
-  }
   const Duration trips = kRoundTripsOfSilence * RoundTripOf(table_.address(slot).round_trip);
   return StampUnits(std::min(trips, kMostTimeout));
 }
