@@ -1,12 +1,13 @@
 #!/bin/bash
-# The main job, live: the generator beats for a million endpoints over net_memif into the dataplane,
-# kills some of them, and judges what control tells its subscribers. Called by `./run demo` after the
-# build. Ends by itself, within three minutes; its last line and its status are the judge's. Leaves
-# nothing behind but, after a failure, the logs.
+# The main job, live: the generator beats for a fleet over net_memif into the dataplane, kills some of
+# it, and judges what control tells its subscribers. `demo.sh [SCENARIO]`; without one a million
+# endpoints. Called by `./run demo` after the build, and by detection.py. Ends by itself, within three
+# minutes; its last line and its status are the judge's. Leaves nothing behind but, after a failure,
+# the logs.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
 
-scenario=bench/generator/demo.toml
+scenario=$(readlink -f "${1:-bench/generator/demo.toml}")
 bin=$PWD/.build
 instance=demo-$$
 dir=$(mktemp -d "/tmp/flatline-$instance.XXXXXX")
@@ -40,6 +41,12 @@ chmod 755 "$dir"
 region=auto
 [ -w /dev/shm ] || region=$dir # a chroot without it
 
+# The worker has the last core to itself, as where it is deployed; the others share what is left.
+last=$(($(nproc) - 1)) cores="[]" elsewhere=()
+if [ "$last" -gt 0 ]; then
+  cores="[$last]" elsewhere=(taskset --cpu-list "0-$((last - 1))")
+fi
+
 cat >"$dir/flatline.toml" <<CONFIG
 instance = "$instance"
 region_directory = "$region"
@@ -47,6 +54,7 @@ region_group = "$group"
 [dataplane]
 endpoints = 1_048_576
 default_profile = "database"
+cores = $cores
 [[port]]
 device = "net_memif0,role=server,id=0,socket=$dir/memif.sock,socket-abstract=no,rsize=12"
 promiscuous = true
@@ -54,6 +62,10 @@ promiscuous = true
 listen = []
 socket = "$dir/control.sock"
 journal = "$dir/journal"
+[[profile]]
+id = 16
+name = "ten-milliseconds"
+interval = "10ms"
 CONFIG
 
 # start NAME LINE COMMAND...: in the background, until its log says LINE or it dies
@@ -75,12 +87,12 @@ start() {
 
 start flatline-dataplane 'hearing: ' "$bin/dataplane/flatline-dataplane" --config "$dir/flatline.toml"
 start flatline-control 'joined ' \
-  "${unprivileged[@]}" "$bin/control/flatline-control" --config "$dir/flatline.toml"
+  "${elsewhere[@]}" "${unprivileged[@]}" "$bin/control/flatline-control" --config "$dir/flatline.toml"
 
 pages="on huge pages"
 grep -q -e --no-huge "$dir/flatline-dataplane.log" && pages="without huge pages"
 echo "demo: dataplane $pages, control as $user"
 echo "demo: to look inside, in another terminal:  $bin/control/cli/flatline top --config $dir/flatline.toml"
-timeout -k 5 170 "$bin/bench/generator/flatline-generator" --scenario "$scenario" \
+timeout -k 5 170 "${elsewhere[@]}" "$bin/bench/generator/flatline-generator" --scenario "$scenario" \
   --port "net_memif0,role=client,id=0,socket=$dir/memif.sock,socket-abstract=no,rsize=12" \
   --judge "unix:$dir/control.sock"

@@ -86,6 +86,8 @@ BENCHES = [
     Bench("judgement_cost.py", ("judgement.pipeline_cost", "judgement.instructions")),
     # the demo: past the deadline, over all verdicts of a judged run
     Bench("detection.py", ("detection.",)),
+    # the same for those who beat every hundred and every ten milliseconds
+    Bench("detection.py", ("judgement.overshoot",), arguments=("fast",)),
     # ten million names with three labels each, from text to a file that is mapped
     Bench("roster_bench", ("delivery.roster",)),
     # a storm of a million records past one filter, on one core

@@ -41,6 +41,8 @@ TARGETS = [
     ("judgement.mistakes_phi_over_fixed_mixed", AT_MOST, 0.1, "1"),
     ("judgement.mistakes_chen_over_fixed_mixed", AT_MOST, 0.1, "1"),
     ("judgement.pipeline_cost", AT_MOST, 0.05, "1"),
+    ("judgement.overshoot_ticks_p999_100ms", AT_MOST, 2, "1"),
+    ("judgement.overshoot_ticks_p999_10ms", AT_MOST, 2, "1"),
     ("delivery.ratio_to_nats_w1", AT_LEAST, 2, "1"),
     ("delivery.ratio_to_nats_w16", AT_LEAST, 2.5, "1"),
     ("delivery.ratio_to_nats_w256", AT_LEAST, 8, "1"),
