@@ -138,7 +138,10 @@ bool Administration::Give(const RegionView& region, AdminBatch& batch) {
       continue;  // came back from the region before this one
     }
     const AdminEntry& entry = batch.entries_[batch.commanded_];
-    const unsigned owner = ShardOf(HashEndpoint(entry.id, region.header().hash_key), workers);
+    const auto kind = static_cast<CommandKind>(entry.command);
+    const unsigned owner = kind == CommandKind::kGuard
+                               ? 0  // the leader
+                               : ShardOf(HashEndpoint(entry.id, region.header().hash_key), workers);
     if (room[owner] == 0) {
       break;
     }
@@ -146,7 +149,7 @@ bool Administration::Give(const RegionView& region, AdminBatch& batch) {
                           .ticket = (batch.serial_ << kIndexBits) | batch.commanded_,
                           .group = entry.group,
                           .profile = entry.profile,
-                          .kind = static_cast<CommandKind>(entry.command)};
+                          .kind = kind};
     if (!CommandsOf(region, owner).TryPush(command)) {
       break;
     }

@@ -1,7 +1,7 @@
 // What one subscriber wants to hear: transitions to which liveness, changes of health, of which
 // groups, and what its expression says. Made once from its request, asked for every record of its
-// stream. What concerns everybody (blind intervals, resets) passes every filter. Cost: two tests, a
-// binary search among at most 1024 groups, and the expression's.
+// stream. What concerns everybody (blind intervals, resets, the guard) passes every filter. Cost:
+// two tests, a binary search among at most 1024 groups, and the expression's.
 #pragma once
 
 #include "control/filter_pool.h"
@@ -48,6 +48,8 @@ class Filter {
           return filter_->HasLiveness(record.to) && Passes(record);
         case RecordKind::kHealth:
           return filter_->want_health_ && Passes(record);
+        case RecordKind::kGroup:
+          return record.group == kNoGroup || filter_->HasGroup(record.group);
         default:
           return true;
       }

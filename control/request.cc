@@ -1,6 +1,7 @@
 #include "control/request.h"
 
 #include <flatline/command_ring.h>
+#include <flatline/guard.h>
 
 #include <algorithm>
 #include <cstring>
@@ -75,8 +76,19 @@ std::expected<void, Refusal> CheckHeader(const DeliveryRequest& header) {
 
 bool IsSound(const AdminEntry& entry) {
   const auto command = static_cast<CommandKind>(entry.command);
-  return entry.id != kNoEndpoint && entry.reserved == 0 &&
-         (command == CommandKind::kEnrol || command == CommandKind::kRetire || IsLocating(command));
+  GuardOrder order;
+  switch (command) {
+    case CommandKind::kEnrol:
+    case CommandKind::kRetire:
+    case CommandKind::kLocateFirst:
+    case CommandKind::kLocateNext:
+    case CommandKind::kLocateLast:
+      return entry.id != kNoEndpoint && entry.reserved == 0;
+    case CommandKind::kGuard:
+      return GuardOrder::Unpack(entry.id, order) && entry.group == kNoGroup &&
+             entry.profile == kDefaultProfile && entry.reserved == 0;
+  }
+  return false;
 }
 
 template <typename T>

@@ -30,7 +30,7 @@ Snapshot::Snapshot(const SnapshotOrigin& origin,
       names_(std::move(names)),
       row_names_(filled_.size()) {
   for (const Transition& last : origin.unapplied) {
-    if (last.kind == TransitionKind::kBlind) {
+    if (!ConcernsEndpoint(last)) {
       continue;
     }
     AsOf& as_of = as_of_[last.id];

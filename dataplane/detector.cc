@@ -12,8 +12,15 @@ bool IsNewer(std::uint32_t sequence, std::uint32_t known, Arrived arrived) noexc
   return arrived == Arrived::kFromWorker ? ahead >= 0 : ahead > 0;
 }
 
+// Three ticks of the wheel: the guard is never as quick as the horizon.
+constexpr std::uint32_t kLeastSlack = 48;
+
 Timing TimingFor(const Profile& profile) noexcept {
-  return {RuleOf(profile), StampUnits(profile.confirmation)};
+  const std::uint32_t confirmation = StampUnits(profile.confirmation);
+  return {.silence = RuleOf(profile),
+          .confirmation = confirmation,
+          .slack = std::min(confirmation, std::max(confirmation / 8, kLeastSlack)),
+          .reprieve = StampUnits(std::max(profile.confirmation, profile.interval))};
 }
 
 Consideration Dropped(DropReason reason) noexcept {

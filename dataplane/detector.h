@@ -28,6 +28,8 @@ namespace flatline {
 struct Timing {
   SilenceRule silence;             // until suspect
   std::uint32_t confirmation = 0;  // of more silence until dead
+  std::uint32_t slack = 0;         // so much less may be cleared by the guard than is to be dead
+  std::uint32_t reprieve = 0;      // after a hold: a confirmation, and time to be heard in
 };
 
 // The last stamp that the horizon has passed for certain: stamps round up, so this rounds down, and

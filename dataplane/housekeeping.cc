@@ -9,7 +9,8 @@ Housekeeping::Housekeeping(const RegionView& region, unsigned worker) noexcept
                 region.commands(worker)),
       results_(region.dataplane().result_heads[worker],
                region.control().result_tails[worker],
-               region.results(worker)) {}
+               region.results(worker)),
+      guard_(worker == 0 ? &region.dataplane().guard : nullptr) {}
 
 bool Housekeeping::IsDue(Instant now) noexcept {
   if (++turns_ < kHousekeepingTurns && now - last_ < kHousekeepingPeriod) {
@@ -33,6 +34,21 @@ bool Housekeeping::Run(const Moment& moment,
   return done == kCommandsAtOnce;
 }
 
+// For the leader, in its next turn.
+std::optional<CommandResult> Housekeeping::NoteOrder(const Command& command, Instant now) noexcept {
+  CommandResult out{.ticket = command.ticket, .slot = kNoSlot, .status = CommandStatus::kDone};
+  GuardOrder order;
+  if (guard_ == nullptr) {
+    out.status = CommandStatus::kNotOwner;
+  } else if (!GuardOrder::Unpack(command.id, order)) {
+    out.status = CommandStatus::kNoSuchOrder;
+  } else {
+    guard_->order.store(command.id, std::memory_order_relaxed);
+    guard_->order_ns.store(now.time_since_epoch().count(), std::memory_order_release);
+  }
+  return out;
+}
+
 // False where there is no command, or no room for its transition or its result.
 bool Housekeeping::CarryOutOne(const Moment& moment,
                                Shard& shard,
@@ -45,7 +61,8 @@ bool Housekeeping::CarryOutOne(const Moment& moment,
   if (!unsent_) {
     // A copy: what was checked is then what is done, whatever control writes meanwhile.
     const Command taken = *command;
-    unsent_ = shard.Execute(taken, moment, ring, tally);
+    unsent_ = taken.kind == CommandKind::kGuard ? NoteOrder(taken, moment.now)
+                                                : shard.Execute(taken, moment, ring, tally);
     if (!unsent_) {
       return false;
     }

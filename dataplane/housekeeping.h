@@ -39,9 +39,13 @@ class Housekeeping {
                                  TransitionProducer& ring,
                                  Tally& tally) noexcept;
 
+  [[nodiscard]] std::optional<CommandResult> NoteOrder(const Command& command,
+                                                       Instant now) noexcept;
+
   PublishedCounters* published_;
   SharedRing<Command> commands_;
   SharedRing<CommandResult> results_;
+  GuardState* guard_;                    // of the leader alone: it takes orders
   std::optional<CommandResult> unsent_;  // of the command that is still at the front
   Instant last_{};
   std::uint64_t turns_ = 0;

@@ -1,9 +1,11 @@
 #include "dataplane/leader.h"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <utility>
 
 namespace flatline {
@@ -13,7 +15,12 @@ Leader::Leader(const RegionView& region,
                PortWatch& ports,
                TransitionProducer& ring,
                const HearingClock& clock) noexcept
-    : region_(region), reports_(std::move(reports)), ports_(&ports), ring_(&ring), clock_(clock) {
+    : region_(region),
+      reports_(std::move(reports)),
+      ports_(&ports),
+      ring_(&ring),
+      clock_(clock),
+      guard_(region.header().guard, region.dataplane().guard) {
   Publish();
 }
 
@@ -23,6 +30,7 @@ void Leader::Turn(Instant now, Tally& tally) noexcept {
   TakeReports(now);
   clock_.Advance(slowest, now);
   Publish();
+  Guard(now, tally);
   Announce(tally);
   tally.Add(Counter::kBlindNs,
             static_cast<std::uint64_t>((clock_.blind_total() - blind_before).count()));
@@ -68,7 +76,33 @@ void Leader::Publish() noexcept {
   header.deaf_since_ns.store(clock_.deaf_since_ns(), std::memory_order_relaxed);
 }
 
+// The instants first, then the counts: these are then as of those, or later. What the guard makes
+// of them is published before the instant that it clears.
+void Leader::Guard(Instant now, Tally& tally) noexcept {
+  std::int64_t expired_ns = std::numeric_limits<std::int64_t>::max();
+  SilenceCounts counts;
+  for (std::size_t w = 0; w < reports_.size(); ++w) {
+    const WorkerProgress& progress = region_.dataplane().progress[w];
+    expired_ns = std::min(expired_ns, progress.expired_ns.load(std::memory_order_acquire));
+    counts.suspect += progress.suspect.load(std::memory_order_relaxed);
+    counts.died += progress.died.load(std::memory_order_relaxed);
+    counts.watched += progress.watched.load(std::memory_order_relaxed);
+  }
+  const bool held = guard_.holds();
+  guard_.Judge(counts, now, clock_.horizon());
+  tally.Add(Counter::kGuardHolds, guard_.holds() && !held ? 1 : 0);
+  region_.header().cleared_ns.store(expired_ns, std::memory_order_release);
+}
+
 void Leader::Announce(Tally& tally) noexcept {
+  if (const Transition* next = guard_.Announcement()) {
+    if (!ring_->TryPush(*next)) {
+      tally.Add(Counter::kRingFull);
+      return;
+    }
+    tally.Add(Counter::kTransitions);
+    guard_.PopAnnouncement();
+  }
   while (const Transition* next = clock_.Announcement()) {
     if (!ring_->TryPush(*next)) {
       tally.Add(Counter::kRingFull);

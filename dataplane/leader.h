@@ -1,11 +1,13 @@
 // What worker 0 does for all workers each turn: takes the reports of blindness, moves the horizon
 // to what the slowest worker has heard, publishes both in the region's header, and puts blind
-// intervals on the stream. Lives on worker 0's core. Assumes that a worker publishes its drained_ns
-// after its report of what came before, which is why drained_ns is read first here. No lock, no
-// allocation. Cost: one cache line per worker and port.
+// intervals on the stream; and asks the guard, before it clears an instant for verdicts. Lives on
+// worker 0's core. Assumes that a worker publishes its drained_ns after its report of what came
+// before, which is why drained_ns is read first here. No lock, no allocation. Cost: one cache line
+// per worker and port.
 #pragma once
 
 #include "dataplane/blindness.h"
+#include "dataplane/fleet_guard.h"
 #include "dataplane/hearing_clock.h"
 #include "dataplane/port_watch.h"
 #include "dataplane/tally.h"
@@ -33,6 +35,7 @@ class Leader {
  private:
   [[nodiscard]] Hearing SlowestWorker() const noexcept;
   void TakeReports(Instant now) noexcept;
+  void Guard(Instant now, Tally& tally) noexcept;
   void Publish() noexcept;
   void Announce(Tally& tally) noexcept;
 
@@ -41,6 +44,7 @@ class Leader {
   PortWatch* ports_;
   TransitionProducer* ring_;
   HearingClock clock_;
+  FleetGuard guard_;
 };
 
 }  // namespace flatline

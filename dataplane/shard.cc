@@ -64,7 +64,8 @@ Shard::Shard(const RegionView& region,
       index_(std::move(index)),
       table_(std::move(table)),
       wheel_(std::move(wheel)),
-      payloads_(std::move(payloads)) {}
+      payloads_(std::move(payloads)),
+      died_(region.header().guard.window) {}
 
 HearOutcome Shard::Hear(const Handoff& heard,
                         Arrived arrived,
@@ -359,6 +360,9 @@ void Shard::CountTransition(const Transition& told, Tally& tally) noexcept {
     tally.Add(Counter::kSuspicions);
   } else if (told.liveness == Liveness::kDead) {
     tally.Add(Counter::kDeaths);
+    if (told.reason != Reason::kNeverHeard) {
+      died_.Add(told.at);
+    }
   } else if (told.liveness == Liveness::kAlive &&
              (from == Liveness::kSuspect || from == Liveness::kDead)) {
     tally.Add(Counter::kRecoveries);
@@ -368,6 +372,21 @@ void Shard::CountTransition(const Transition& told, Tally& tally) noexcept {
 
 void Shard::Reclaim(const Moment& moment) noexcept {
   table_.Reclaim(moment.hearing, moment.horizon, kReclaimBudget);
+}
+
+// Who was never heard is no evidence: an enrolment of many who do not speak yet says nothing of us.
+void Shard::CountInto(WorkerProgress& progress, HearingInstant horizon, Instant now) noexcept {
+  const Tick tick = TickOf(horizon);
+  const Tick expired = wheel_.behind(tick) ? std::min(tick, wheel_.now() - 1) : tick;
+  const std::uint64_t suspect = table_.count(Liveness::kSuspect);
+  const std::uint64_t died = died_.Sum(now);
+  const std::uint64_t watched = table_.count(Liveness::kAlive) + suspect + died;
+  progress.suspect.store(static_cast<std::uint32_t>(suspect), std::memory_order_relaxed);
+  progress.died.store(static_cast<std::uint32_t>(died), std::memory_order_relaxed);
+  progress.watched.store(static_cast<std::uint32_t>(watched), std::memory_order_relaxed);
+  // Release: who sees it sees the counts.
+  progress.expired_ns.store((kTick * static_cast<std::int64_t>(expired)).count(),
+                            std::memory_order_release);
 }
 
 void Shard::CountInto(Tally& tally) const noexcept {

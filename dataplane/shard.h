@@ -21,6 +21,7 @@
 #include "dataplane/payload_pool.h"
 #include "dataplane/probe_plan.h"
 #include "dataplane/probe_rounds.h"
+#include "dataplane/recent_count.h"
 #include "dataplane/tally.h"
 #include "dataplane/timing_wheel.h"
 
@@ -46,6 +47,10 @@ struct Moment {
   Instant now{};             // stands on transitions
   HearingInstant hearing{};  // of `now`
   HearingInstant horizon{};  // read before the hand-over rings were drained
+  // What the guard says, read with the horizon.
+  bool holds = false;             // nobody dies
+  std::int64_t uncleared = 0;     // stamp units before the horizon that it has not looked at
+  std::int64_t eased = kForever;  // stamp units since it left because many were heard again
 };
 
 // What became of a heartbeat.
@@ -110,6 +115,9 @@ class Shard {
 
   // Once a turn, before Hear and Execute: slots whose quarantine is over become free.
   void Reclaim(const Moment& moment) noexcept;
+
+  // For the guard, up to `expired`: everything that was due then is done.
+  void CountInto(WorkerProgress& progress, HearingInstant horizon, Instant now) noexcept;
 
   // The gauges: endpoints by liveness.
   void CountInto(Tally& tally) const noexcept;
@@ -199,7 +207,7 @@ class Shard {
   void Dismiss(Slot slot) noexcept;
   void Watch(Slot slot, HearingInstant hearing) noexcept;
   [[nodiscard]] bool Publish(const Verdict& verdict, Turn& turn) noexcept;
-  static void CountTransition(const Transition& told, Tally& tally) noexcept;
+  void CountTransition(const Transition& told, Tally& tally) noexcept;
 
   // shard_probes.cc
   HearOutcome HearAnswer(const Handoff& heard, Turn& turn) noexcept;
@@ -214,6 +222,9 @@ class Shard {
   void PrefetchBlock(std::uint32_t block) const noexcept;
   [[nodiscard]] std::size_t VisitBlock(std::uint32_t block, Turn& turn) noexcept;
   [[nodiscard]] std::optional<std::int64_t> JudgeRecord(Slot slot, Turn& turn) noexcept;
+  [[nodiscard]] std::int64_t GuardWait(const RecordView& seen,
+                                       std::uint64_t arrival,
+                                       const Moment& moment) const noexcept;
   static bool PullBack(EndpointRecord& record,
                        const RecordView& seen,
                        HearingInstant hearing) noexcept;
@@ -229,6 +240,7 @@ class Shard {
   EndpointTable table_;
   TimingWheel wheel_;
   PayloadPool payloads_;
+  RecentCount died_;  // after they had been heard
 };
 
 }  // namespace flatline

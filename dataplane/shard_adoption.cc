@@ -96,9 +96,8 @@ void Shard::AdoptPayloads() {
 }
 
 void Shard::Reapply(const Transition& told, HearingInstant now) noexcept {
-  if (told.kind == TransitionKind::kBlind ||
-      static_cast<std::size_t>(told.liveness) >= kLivenesses || told.slot < table_.FirstSlot(0) ||
-      told.slot - table_.FirstSlot(0) >= table_.capacity()) {
+  if (!ConcernsEndpoint(told) || static_cast<std::size_t>(told.liveness) >= kLivenesses ||
+      told.slot < table_.FirstSlot(0) || told.slot - table_.FirstSlot(0) >= table_.capacity()) {
     return;
   }
   EndpointRecord& record = table_.record(told.slot);

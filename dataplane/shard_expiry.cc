@@ -13,6 +13,12 @@ namespace {
 // this is blind time itself.
 constexpr std::int64_t kFutureSlack = StampUnits(Milliseconds(10));
 
+// Stamps lie on a circle; more than this (2.4 hours) is as good as nothing cleared.
+constexpr std::int64_t kMostUncleared = std::int64_t{1} << 27;
+
+// How late a verdict may be that was held back, after the guard has left: many are held at once.
+constexpr std::int64_t kHoldRecheck = StampUnits(Milliseconds(1000));
+
 // The state of a record that is alive in a profile, whatever its health.
 constexpr std::uint32_t kAllButHealth = 0xFFFF00FFU;
 
@@ -111,6 +117,11 @@ std::optional<std::int64_t> Shard::JudgeRecord(Slot slot, Turn& turn) noexcept {
     if (judgement.reason == Reason::kNone) {
       return judgement.wait;
     }
+    if (judgement.liveness == Liveness::kDead) {
+      if (const std::int64_t wait = GuardWait(seen, ArrivalOf(record), turn.moment); wait != 0) {
+        return wait;
+      }
+    }
     EndpointState next = seen.state;
     next.liveness = judgement.liveness;
     if (!Publish({.slot = slot,
@@ -127,6 +138,28 @@ std::optional<std::int64_t> Shard::JudgeRecord(Slot slot, Turn& turn) noexcept {
       BeginRound(slot, seen, turn);
     }
   }
+}
+
+// 0: the verdict `dead`, which is due, may pass. Else when to ask again. It passes only when every
+// suspicion of its time has been counted, by all workers, and the guard has not begun to hold: so
+// that of many who fall silent together none is told of before the last has been counted.
+std::int64_t Shard::GuardWait(const RecordView& seen,
+                              std::uint64_t arrival,
+                              const Moment& moment) const noexcept {
+  const Timing& timing = detector_.TimingOf(seen.state.profile);
+  if (moment.holds) [[unlikely]] {
+    return std::min(std::int64_t{timing.silence.least}, kHoldRecheck);
+  }
+  if (moment.eased < timing.reprieve) [[unlikely]] {
+    return std::min(timing.reprieve - moment.eased, kHoldRecheck);
+  }
+  const std::int64_t back = std::min(moment.uncleared, kMostUncleared) - timing.slack;
+  if (back <= 0) [[likely]] {
+    return 0;
+  }
+  const Stamp looked_at = HorizonStamp(moment.horizon) - static_cast<Stamp>(back);
+  const Judgement judgement = detector_.Judge(seen.state, arrival, seen.heard.stamp, looked_at);
+  return judgement.liveness == Liveness::kDead ? 0 : 1;
 }
 
 // A stamp from before blind time was known would hide a death until hearing time has caught up.

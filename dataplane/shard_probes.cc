@@ -53,6 +53,10 @@ bool Shard::Condemn(
   if (seen.state.liveness != Liveness::kSuspect || seen.heard.stamp != heard) {
     return true;
   }
+  const Timing& timing = detector_.TimingOf(seen.state.profile);
+  if (moment.holds || moment.eased < timing.reprieve || moment.uncleared > timing.slack) {
+    return true;  // the guard has not looked, or holds: silence will decide
+  }
   EndpointState next = seen.state;
   next.liveness = Liveness::kDead;
   if (!Publish({.slot = slot,

@@ -168,6 +168,10 @@ void UpdateRegion(const RegionView& region, const Config& config) noexcept {
   header.enrolment_closed.store(config.dataplane.enrolment == Enrolment::kClosed ? 1 : 0,
                                 std::memory_order_relaxed);
   header.default_profile.store(config.dataplane.default_profile, std::memory_order_relaxed);
+  header.guard = {.share_ppm = config.guard.fleet_share_ppm,
+                  .least_endpoints = config.guard.least_endpoints,
+                  .window = config.guard.window,
+                  .release_after = config.guard.release_after};
   header.dataplane_pid.store(static_cast<std::uint32_t>(::getpid()), std::memory_order_relaxed);
   CopyText(header.build, FLATLINE_VERSION);
   CopyText(header.boot, BootId());

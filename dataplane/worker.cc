@@ -70,12 +70,14 @@ TurnOutcome Worker::Turn(Instant now) noexcept {
     leader_->Turn(now, tally_);
   }
   ReadHorizon();
+  ReadGuard();
   TakeHandoffs();
   TakePayloads();
   bool due = shard_->Expire(moment_, kExpirePerTurn, ring_, tally_);
   if (prober_ != nullptr) {
     due = prober_->Turn(moment_, ring_, tally_) || due;
   }
+  shard_->CountInto(*progress_, moment_.horizon, now);
   PublishProgress();
   bool commands = false;
   if (housekeeping_.IsDue(now)) {
@@ -154,6 +156,19 @@ void Worker::PublishDrained(Instant before) noexcept {
 void Worker::ReadHorizon() noexcept {
   moment_.horizon =
       HearingInstant{Duration{region_.header().horizon_ns.load(std::memory_order_acquire)}};
+}
+
+// What is cleared first: whoever sees it sees what the guard made of everything up to it.
+void Worker::ReadGuard() noexcept {
+  const HearingInstant cleared{
+      Duration{region_.header().cleared_ns.load(std::memory_order_acquire)}};
+  const GuardState& guard = region_.dataplane().guard;
+  const std::int64_t eased_ns = guard.eased_ns.load(std::memory_order_relaxed);
+  moment_.holds = guard.holds_since_ns.load(std::memory_order_relaxed) != 0;
+  moment_.uncleared = (moment_.horizon - cleared) / kStampUnit;
+  moment_.eased = eased_ns == 0
+                      ? kForever
+                      : (moment_.horizon - HearingInstant{Duration{eased_ns}}) / kStampUnit;
 }
 
 // After the horizon was read and before anybody is judged by it: whatever another worker had

@@ -101,6 +101,7 @@ class Worker {
   void SendReplies() noexcept;
   void PublishDrained(Instant before) noexcept;
   void ReadHorizon() noexcept;
+  void ReadGuard() noexcept;
   void TakeHandoffs() noexcept;
   void TakePayloads() noexcept;
   void PublishProgress() noexcept;

@@ -67,6 +67,7 @@ bool Judge::Follow(const DeliveryRecord& record) {
     case RecordKind::kHealth:
     case RecordKind::kBlind:
     case RecordKind::kReset:
+    case RecordKind::kGroup:
       break;
     case RecordKind::kGap:
       ++findings_.stream.gaps;

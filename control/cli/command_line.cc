@@ -5,6 +5,7 @@
 #include "control/cli/contract.h"
 #include "control/cli/enrol.h"
 #include "control/cli/get.h"
+#include "control/cli/guard.h"
 #include "control/cli/key.h"
 #include "control/cli/list.h"
 #include "control/cli/roster.h"
@@ -41,6 +42,7 @@ void AddVerbs(CLI::App& app, Invocation& invocation) {
   AddWatchVerb(app, invocation);
   AddEnrolVerb(app, invocation);
   AddRetireVerb(app, invocation);
+  AddGuardVerb(app, invocation);
   AddRosterVerb(app, invocation);
   AddAgentVerb(app, invocation);
   AddKeyVerb(app, invocation);

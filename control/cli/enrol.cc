@@ -1,10 +1,9 @@
 #include "control/cli/enrol.h"
 
+#include "control/cli/admin_options.h"
 #include "control/cli/agent_socket.h"
 #include "control/cli/arguments.h"
 #include "control/cli/roster_lines.h"
-#include "control/cli/trust_options.h"
-#include "control/client/socket.h"
 #include "control/roster.h"
 
 #include <flatline/client.h>
@@ -42,11 +41,7 @@ struct Options {
   bool whole_roster = false;
   std::string profile;
   Group group = kNoGroup;
-  std::string socket;
-  std::string address;
-  std::string token;
-  TlsTrust trust;
-  std::string timeout = "10s";
+  AdminOptions admin;
   std::string at;  // where the endpoint is to be asked
 };
 
@@ -223,22 +218,6 @@ void PrintText(const char* verb, std::size_t asked, const Tally& tally, std::ost
   }
 }
 
-// Control's address, or why nobody is there.
-std::expected<std::string, Failure> FindControl(const Options& options, const Config& config) {
-  const std::string& path = options.socket.empty() ? config.control.socket : options.socket;
-  std::string out = options.address.empty() ? "unix:" + path : options.address;
-  const auto address = ParseSocketAddress(out);
-  if (!address) {
-    return std::unexpected(Failure{ExitCode::kUsage, address.error()});
-  }
-  if (!Socket::Connect(*address)) {
-    return std::unexpected(Failure{ExitCode::kAbsent,
-                                   out + ": needed flatline-control, found nobody who answers; "
-                                         "start it, or run as a member of its group"});
-  }
-  return out;
-}
-
 ExitCode Carry(const Options& options,
                const std::string& address,
                const std::vector<AdminEntry>& entries,
@@ -248,7 +227,7 @@ ExitCode Carry(const Options& options,
   const auto done = Administer(
       address,
       entries,
-      ParseDuration(options.timeout).value_or(Duration{}),
+      ParseDuration(options.admin.timeout).value_or(Duration{}),
       [&, left = options.at.empty() ? entries.size() : 1](const AdminResult& result) mutable {
         const bool is_part = left == 0;
         left -= is_part ? 0 : 1;
@@ -256,7 +235,7 @@ ExitCode Carry(const Options& options,
           Count(result, tally);
         }
       },
-      {.token = options.token, .trust = options.trust});
+      {.token = options.admin.token, .trust = options.admin.trust});
   const std::size_t asked =
       options.at.empty() ? entries.size() : std::size_t{1};  // the address is part of it
   (invocation.json ? PrintJson : PrintText)(verb, asked, tally, invocation.out);
@@ -283,7 +262,7 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
     return invocation.Fail(ExitCode::kUsage,
                            "needed ids, --file or --roster, found none; name some");
   }
-  const auto address = FindControl(options, *config);
+  const auto address = FindControl(options.admin, *config);
   if (!address) {
     return invocation.Fail(address.error());
   }
@@ -311,18 +290,7 @@ void AddVerb(CLI::App& app,
     verb->add_option("--at", options->at, "where it is asked, if its profile asks: 10.0.0.7[:PORT]")
         ->type_name("ADDRESS");
   }
-  verb->add_option("--socket", options->socket, "control's; the configuration's if left out")
-      ->type_name("PATH");
-  verb->add_option("--address", options->address, "ADDRESS:PORT, with a token that may administer")
-      ->type_name("ADDRESS");
-  verb->add_option("--token", options->token, "to show; better in FLATLINE_TOKEN")
-      ->envname("FLATLINE_TOKEN")
-      ->type_name("TOKEN");
-  AddTrustOptions(*verb, options->trust);
-  verb->add_option("--timeout", options->timeout, "give up after so long without an answer")
-      ->capture_default_str()
-      ->type_name("DURATION")
-      ->check(FaultInDuration);
+  AddAdminOptions(*verb, options->admin);
   verb->callback([options, &invocation] {
     invocation.run = [options, &invocation] { return Run(*options, invocation); };
   });

@@ -85,6 +85,18 @@ void ObserveJournal(const ControlSection& control, Instant now, Observation& out
   out.journal_records_damaged = control.journal_records_damaged.load(kRelaxed);
 }
 
+void ObserveGuard(const RegionView& region, Instant now, Observation& out) {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  const GuardState& guard = region.dataplane().guard;
+  out.guard_holds = Since(guard.holds_since_ns.load(kRelaxed), now);
+  out.guard_spent = guard.spent.load(kRelaxed) != 0;
+  out.guard_silent = guard.silent.load(kRelaxed);
+  out.guard_watched = guard.watched.load(kRelaxed);
+  out.guard_share_ppm = region.header().guard.share_ppm;
+  out.guard_order = guard.order.load(kRelaxed);
+  out.guard_ordered = Since(guard.order_ns.load(kRelaxed), now);
+}
+
 // False also where it cannot be known: of a process that is gone, or in another namespace.
 bool IsUnconfined(std::uint32_t pid) {
   std::ifstream status("/proc/" + std::to_string(pid) + "/status");
@@ -149,6 +161,7 @@ Observation Observe(const RegionView& region, const std::string& path, Instant n
   out.is_dataplane_unconfined = IsUnconfined(out.pid);
   out.is_control_unconfined = IsUnconfined(out.control_pid);
   ObserveJournal(control, now, out);
+  ObserveGuard(region, now, out);
   for (unsigned worker = 0; worker < region.shape().workers; ++worker) {
     out.workers.push_back(ObserveWorker(region, worker, now));
     AddCounters(region.dataplane().counters[worker], out);

@@ -50,6 +50,15 @@ struct Observation {
   Duration blind{};        // subtracted from everyone's silence, in all
   Duration deaf{};         // for so long a port has been deaf; zero: none is
   bool closed = false;     // enrolment
+  // The guard: for so long it has held verdicts back (zero: it does not), whether it has left by
+  // itself, how many are silent of how many, and what was ordered so long ago.
+  Duration guard_holds{};
+  bool guard_spent = false;
+  std::uint32_t guard_silent = 0;
+  std::uint32_t guard_watched = 0;
+  std::uint32_t guard_share_ppm = 0;
+  std::uint64_t guard_order = 0;
+  Duration guard_ordered{};
   std::uint32_t control_pid = 0;
   Duration control_age{};  // since control's last turn
   bool control_runs = false;

@@ -3,6 +3,7 @@
 #include "control/cli/printable.h"
 #include "control/cli/status_text.h"
 
+#include <flatline/guard.h>
 #include <flatline/summary.h>
 
 #include <algorithm>
@@ -41,6 +42,37 @@ std::string ChangeText(const DeliveryRecord& record, std::string_view name) {
                      ShortDuration(Duration{record.silence_ns}),
                      record.group,
                      record.incarnation);
+}
+
+std::string GroupText(const DeliveryRecord& record) {
+  const std::string of = record.group == kNoGroup ? "fleet" : fmt::format("group {}", record.group);
+  const bool begins = record.to != 0;
+  const bool is_guard = record.reason == static_cast<std::uint8_t>(Reason::kGuard);
+  const char* const what =
+      is_guard ? (begins ? "guard: nobody is called dead" : "guard leaves: verdicts pass again")
+               : (begins ? "MASS FAILURE" : "mass failure is over");
+  return fmt::format("{}: {}, {} of {} silent, {} {} ({})",
+                     of,
+                     what,
+                     record.incarnation,
+                     record.heartbeat_sequence,
+                     begins ? "within" : "after",
+                     ShortDuration(Duration{record.silence_ns}),
+                     NameIn(kGroupCauseNames, record.from));
+}
+
+void AddGroup(const DeliveryRecord& record, nlohmann::ordered_json& out) {
+  if (record.group == kNoGroup) {
+    out["group"] = nullptr;
+  } else {
+    out["group"] = record.group;
+  }
+  out["reason"] = NameIn(kReasonNames, record.reason);
+  out["begins"] = record.to != 0;
+  out["cause"] = NameIn(kGroupCauseNames, record.from);
+  out["silent"] = record.incarnation;
+  out["of"] = record.heartbeat_sequence;
+  out["silence_ns"] = record.silence_ns;
 }
 
 std::string SummaryText(const DeliveryRecord& record, std::string_view name) {
@@ -90,6 +122,8 @@ std::string Body(const DeliveryRecord& record, std::string_view name) {
       return fmt::format("blind for {} ({}): no verdict counts this time",
                          ShortDuration(Duration{record.silence_ns}),
                          NameIn(kReasonNames, record.reason));
+    case RecordKind::kGroup:
+      return GroupText(record);
     case RecordKind::kReset:
       return "reset: the dataplane began with an empty table; all that was known is void";
     case RecordKind::kGap:
@@ -128,6 +162,8 @@ std::string_view NameOf(RecordKind kind) noexcept {
       return "blind";
     case RecordKind::kReset:
       return "reset";
+    case RecordKind::kGroup:
+      return "group";
     case RecordKind::kHello:
       return "hello";
     case RecordKind::kBookmark:
@@ -192,6 +228,9 @@ nlohmann::ordered_json RecordJson(const DeliveryRecord& record, std::string_view
   if (IsChange(record.kind) || record.kind == RecordKind::kBlind) {
     out["reason"] = NameIn(kReasonNames, record.reason);
     out["silence_ns"] = record.silence_ns;
+  }
+  if (record.kind == RecordKind::kGroup) {
+    AddGroup(record, out);
   }
   if (record.kind == RecordKind::kGap) {
     out["lost_from"] = record.silence_ns + 1;

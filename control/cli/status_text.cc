@@ -143,6 +143,29 @@ std::string JournalSentence(const Observation& seen) {
   return out;
 }
 
+std::string GuardSentence(const Observation& seen) {
+  std::string out;
+  if (seen.guard_holds != Duration{}) {
+    out = fmt::format("HOLDS since {}: nobody is called dead; ", ShortDuration(seen.guard_holds));
+  } else if (seen.guard_spent) {
+    out = "has left after its time, though many are silent; ";
+  }
+  out += fmt::format("{} of {} silent, holds from {:.4g} %",
+                     seen.guard_silent,
+                     seen.guard_watched,
+                     seen.guard_share_ppm / 1e4);
+  GuardOrder order;
+  if (GuardOrder::Unpack(seen.guard_order, order) && order.mode != GuardMode::kAuto) {
+    out += fmt::format("; ordered to {} {} ago",
+                       NameIn(kGuardModeNames, order.mode),
+                       ShortDuration(seen.guard_ordered));
+    if (order.seconds != 0) {
+      out += fmt::format(", for {} s", order.seconds);
+    }
+  }
+  return out;
+}
+
 std::string CounterLine(const Observation& now,
                         const std::optional<Observation>& before,
                         std::size_t index) {
@@ -189,6 +212,7 @@ std::string StatusText(const Observation& now, const std::optional<Observation>&
                        UnconfinedOnes(now));
   }
   out += fmt::format("hearing    {}\n", HearingSentence(now));
+  out += fmt::format("guard      {}\n", GuardSentence(now));
   out += fmt::format("endpoints  {} of {}, enrolment {}:",
                      Endpoints(now),
                      now.capacity,
@@ -260,6 +284,11 @@ nlohmann::ordered_json StatusJson(const Observation& now,
                     {"sync_failing_ns", now.journal_sync_failing.count()},
                     {"records_damaged", now.journal_records_damaged},
                     {"fault", now.journal_fault}};
+  out["guard"] = {{"holds_ns", now.guard_holds.count()},
+                  {"spent", now.guard_spent},
+                  {"silent", now.guard_silent},
+                  {"watched", now.guard_watched},
+                  {"share", now.guard_share_ppm / 1e6}};
   for (const WorkerObservation& worker : now.workers) {
     out["workers"].push_back({{"turns", worker.turns},
                               {"turn_age_ns", worker.turn_age.count()},

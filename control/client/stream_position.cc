@@ -175,6 +175,7 @@ StreamPosition::Verdict StreamPosition::TakeTail(const DeliveryRecord& record) {
     case RecordKind::kHealth:
     case RecordKind::kBlind:
     case RecordKind::kReset:
+    case RecordKind::kGroup:
       if (record.sequence <= sequence_ || (takes_everything_ && record.sequence != sequence_ + 1)) {
         return Verdict::kBroken;
       }

@@ -147,6 +147,7 @@ Config ReadRoot(const toml::table& root, Complaints& complaints) {
   ReadTable(root, "dataplane", DataplaneKeys(config.profiles), config.dataplane, complaints);
   ReadTable(root, "control", ControlKeys(), config.control, complaints);
   ReadTable(root, "authentication", AuthenticationKeys(), config.authentication, complaints);
+  ReadTable(root, "guard", GuardKeys(), config.guard, complaints);
   ReadTables(root, "port", PortKeys(), complaints, [&](const PortConfig& port, Place) {
     config.ports.push_back(port);
   });

@@ -43,6 +43,16 @@ Key<Section> IntegerKey(std::string_view name,
           [=](const Section& from) { return std::to_string(from.*member); }};
 }
 
+// From 0 to 1, kept in millionths.
+template <typename Section>
+Key<Section> ShareKey(std::string_view name, std::uint32_t Section::* member) {
+  return {name,
+          [=](const Value& value, Section& into) {
+            into.*member = value.ReadMillionths().value_or(into.*member);
+          },
+          [=](const Section& from) { return PrintMillionths(from.*member); }};
+}
+
 template <typename Section>
 Key<Section> FlagKey(std::string_view name, bool Section::* member) {
   return {name,
@@ -273,6 +283,14 @@ Keys<AuthenticationConfig> AuthenticationKeys() {
   return {TextKey("key", &A::key, FaultInOptionalPath),
           IntegerKey("tag_bits", &A::tag_bits, {64, 128}),
           ChoiceKey("mode", &A::mode, kModeNames)};
+}
+
+Keys<GuardConfig> GuardKeys() {
+  using G = GuardConfig;
+  return {ShareKey("fleet_share", &G::fleet_share_ppm),
+          IntegerKey("least_endpoints", &G::least_endpoints, {2, 2'000'000'000}),
+          DurationKey("window", &G::window, {kMillisecond, 24 * kHour}),
+          DurationKey("release_after", &G::release_after, {kMillisecond, 24 * kHour})};
 }
 
 Keys<ProfileEntry> ProfileKeys() {

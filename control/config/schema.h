@@ -63,11 +63,12 @@ struct ProfileEntry {
 [[nodiscard]] Keys<PortConfig> PortKeys();
 [[nodiscard]] Keys<ControlConfig> ControlKeys();
 [[nodiscard]] Keys<AuthenticationConfig> AuthenticationKeys();
+[[nodiscard]] Keys<GuardConfig> GuardKeys();
 [[nodiscard]] Keys<ProfileEntry> ProfileKeys();
 
 // The tables of the file.
-inline constexpr std::array<std::string_view, 5> kTables{
-    "dataplane", "control", "authentication", "port", "profile"};
+inline constexpr std::array<std::string_view, 6> kTables{
+    "dataplane", "control", "authentication", "guard", "port", "profile"};
 
 template <typename Section>
 std::vector<std::string_view> NamesOf(const Keys<Section>& keys) {

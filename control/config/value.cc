@@ -5,6 +5,7 @@
 #include <flatline/config.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -76,6 +77,19 @@ std::optional<std::uint64_t> Value::ReadInteger(Range<std::uint64_t> range) cons
     return std::nullopt;
   }
   return static_cast<std::uint64_t>(value);
+}
+
+std::optional<std::uint32_t> Value::ReadMillionths() const {
+  const std::optional<double> found = node_->value<double>();
+  if (!node_->is_number() || !found) {
+    ComplainOfType("a number from 0 to 1");
+    return std::nullopt;
+  }
+  if (!(*found >= 0 && *found <= 1)) {
+    Complain("out of range; write 0.0 to 1.0");
+    return std::nullopt;
+  }
+  return static_cast<std::uint32_t>(std::lround(*found * 1e6));
 }
 
 std::optional<bool> Value::ReadFlag() const {
@@ -204,6 +218,12 @@ std::string PrintShare(double share) {
   std::ostringstream out;
   out << toml::toml_formatter{toml::value<double>{share}, toml::format_flags::none};
   return out.str();
+}
+
+std::string PrintMillionths(std::uint32_t millionths) {
+  std::string digits = std::to_string(1'000'000 + millionths % 1'000'000).substr(1);
+  digits.resize(std::max<std::size_t>(1, digits.find_last_not_of('0') + 1));
+  return std::to_string(millionths / 1'000'000) + "." + digits;
 }
 
 std::string PrintText(std::string_view text) {

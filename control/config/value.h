@@ -35,6 +35,8 @@ class Value {
       : node_(&node), key_(key), complaints_(&complaints) {}
 
   [[nodiscard]] std::optional<std::uint64_t> ReadInteger(Range<std::uint64_t> range) const;
+  // Of a number from 0 to 1.
+  [[nodiscard]] std::optional<std::uint32_t> ReadMillionths() const;
   [[nodiscard]] std::optional<bool> ReadFlag() const;
   // From 0 to below 1.
   [[nodiscard]] std::optional<double> ReadShare() const;
@@ -65,5 +67,8 @@ class Value {
 // As TOML.
 [[nodiscard]] std::string PrintText(std::string_view text);
 [[nodiscard]] std::string PrintShare(double share);
+
+// "0.5": with a point, and no more digits than it needs.
+[[nodiscard]] std::string PrintMillionths(std::uint32_t millionths);
 
 }  // namespace flatline

@@ -23,6 +23,7 @@ namespace flatline {
 enum class CommandKind : std::uint8_t {
   kEnrol = 1,
   kRetire = 2,
+  kGuard = 3,  // `id` is a GuardOrder, packed; for the leader, worker 0
   // Where an endpoint is to be asked: its address (16 bytes, IPv4 as ::ffff:a.b.c.d) six bytes at a
   // time, in `group` and `profile`, and with the last four its UDP port. In this order.
   kLocateFirst = 7,
@@ -49,15 +50,17 @@ enum class CommandStatus : std::uint8_t {
   kUnknownProfile = 4,
   kTableFull = 5,
   kNotOwner = 6,  // sent to the wrong worker: a defect in control
+  kNoSuchOrder = 7,
 };
 
-inline constexpr std::array<std::string_view, 7> kCommandStatusNames{"?",
+inline constexpr std::array<std::string_view, 8> kCommandStatusNames{"?",
                                                                      "done",
                                                                      "already-enrolled",
                                                                      "unknown-endpoint",
                                                                      "unknown-profile",
                                                                      "table-full",
-                                                                     "not-owner"};
+                                                                     "not-owner",
+                                                                     "no-such-order"};
 
 struct CommandResult {
   std::uint64_t ticket = 0;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <flatline/delivery.h>
+#include <flatline/guard.h>
 #include <flatline/heartbeat.h>
 #include <flatline/profile.h>
 #include <flatline/time.h>
@@ -133,6 +134,14 @@ struct Contract {
   constexpr bool operator==(const Contract&) const = default;
 };
 
+// [guard]: flatline/guard.h
+struct GuardConfig {
+  std::uint32_t fleet_share_ppm = GuardSettings{}.share_ppm;
+  std::uint32_t least_endpoints = GuardSettings{}.least_endpoints;
+  Duration window = GuardSettings{}.window;
+  Duration release_after = GuardSettings{}.release_after;
+};
+
 struct Config {
   std::string instance = "flatline";      // names the region and DPDK's files
   std::string region_directory = "auto";  // auto: hugetlbfs where it has room, else /dev/shm
@@ -143,6 +152,7 @@ struct Config {
   std::vector<PortConfig> ports;
   ControlConfig control;
   AuthenticationConfig authentication;
+  GuardConfig guard;
   std::array<Profile, kMaxProfiles> profiles{};  // by id; built-in ones filled in
   std::array<Authentication, kMaxProfiles> profile_authentication = [] {
     std::array<Authentication, kMaxProfiles> out{};

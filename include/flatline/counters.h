@@ -70,7 +70,8 @@ enum class CounterType : std::uint8_t { kCounter, kGauge, kMaximum };
     "payloads for which the pool, or the ring to the owner, had no room")                         \
   X(kPayloadEntries, "payload_entries", kGauge, "endpoints whose payload is kept")                \
   X(kOtherPort, "other_port", kCounter, "heard on another port than usual, where it was looked")  \
-  X(kLateRecoveries, "recoveries_late", kCounter, "recoveries by a heartbeat that was only late")
+  X(kLateRecoveries, "recoveries_late", kCounter, "recoveries by a heartbeat that was only late") \
+  X(kGuardHolds, "guard_holds", kCounter, "times that the guard began to hold verdicts back")
 
 enum class Counter : std::uint8_t {
 #define FLATLINE_COUNTER_ENUMERATOR(enumerator, name, type, sentence) enumerator,

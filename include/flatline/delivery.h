@@ -28,6 +28,9 @@ enum class RecordKind : std::uint8_t {
   kBlind = 3,     // an interval of `silence_ns` up to `at_ns` in which the detector could not hear;
                   // `to`: the port concerned, 0xFF for all
   kReset = 4,     // the dataplane began with an empty table: all that was known is void
+  kGroup = 5,  // of `group`, or of the fleet (0): `reason` begins (`to` 1) or is over (0), `from`
+               // is a GroupCause (guard.h); `incarnation` endpoints of `heartbeat_sequence`;
+               // `silence_ns`: the time in which they fell silent, at the end for how long
   // Only on the connection; `sequence` is that of the last record accounted for:
   kHello = 16,          // first of all: `sequence` is the newest, `silence_ns` the oldest retained,
                         // `endpoint` the one behind which the tail begins; `to`: 1 where a

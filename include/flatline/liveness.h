@@ -36,6 +36,11 @@ enum class Reason : std::uint8_t {
   kFramesMissed = 12,        // blind: the NIC counted frames that it could not deliver
   kDataplaneRestarted = 13,  // blind: there was no dataplane
   kOverloaded = 14,          // blind: a receive queue could not be drained
+  kGuard = 15,               // the guard begins to hold verdicts back, or leaves (guard.h)
+  kMassFailure = 16,         // so many of a group, or of all, fell silent; or that is over
+  kFlapping = 17,            // of one that changes too often nothing is told from here on
+  kQuietAgain = 18,          // of one that did, as it is now
+  kMaintenance = 19,         // an operator's word that silence is expected, or is not any more
   kProbeAnswered = 20,       // unknown, suspect or dead -> alive: it answered what we asked
   kProbeUnanswered = 21,     // suspect -> dead: every probe unanswered, by one who used to answer
   kHeartbeatLate = 24,       // suspect or dead -> alive: it was sent in time, and came late
@@ -60,11 +65,11 @@ inline constexpr std::array<std::string_view, 25> kReasonNames{"none",
                                                                "frames-missed",
                                                                "dataplane-restarted",
                                                                "overloaded",
-                                                               "?",
-                                                               "?",
-                                                               "?",
-                                                               "?",
-                                                               "?",
+                                                               "guard",
+                                                               "mass-failure",
+                                                               "flapping",
+                                                               "quiet-again",
+                                                               "maintenance",
                                                                "probe-answered",
                                                                "probe-unanswered",
                                                                "?",

@@ -12,6 +12,7 @@
 #include <flatline/command_ring.h>
 #include <flatline/counters.h>
 #include <flatline/endpoint.h>
+#include <flatline/guard.h>
 #include <flatline/payload.h>
 #include <flatline/profile.h>
 #include <flatline/record.h>
@@ -73,11 +74,14 @@ struct RegionHeader {
       0};                                     // hearing time = monotonic time − this; leader writes
   std::atomic<std::int64_t> horizon_ns{0};    // HearingInstant up to which all is heard; leader
   std::atomic<std::int64_t> accounted_ns{0};  // Instant up to which blind_total knows; leader
+  std::atomic<std::int64_t> cleared_ns{0};    // HearingInstant up to which every suspicion has been
+                                              // counted, and the guard asked; leader
   std::atomic<std::int64_t> deaf_since_ns{0};  // Instant since when a port is deaf; 0: hearing
   std::atomic<std::uint32_t> enrolment_closed{0};
   std::atomic<std::uint32_t> default_profile{0};
   std::array<char, 40> boot{};   // boot_id of the kernel: its monotonic clock is what stamps mean
   std::array<char, 32> build{};  // version of the dataplane that formatted or adopted it
+  GuardSettings guard{};
   std::array<Profile, kMaxProfiles> profiles{};
 };
 
@@ -89,7 +93,14 @@ struct alignas(64) WorkerProgress {
   std::atomic<std::int64_t> published_ns{0};  // every transition decided before is in the ring
   std::atomic<std::int32_t> thread_id{0};     // of the poll thread, for /proc
   std::atomic<std::int32_t> cpu{-1};
+  // For the guard: whoever sees the instant sees these, as of it.
+  std::atomic<std::int64_t> expired_ns{0};  // HearingInstant up to which all that was due is done
+  std::atomic<std::uint32_t> suspect{0};
+  std::atomic<std::uint32_t> died{0};     // within the guard's window
+  std::atomic<std::uint32_t> watched{0};  // these, and the living
 };
+
+static_assert(sizeof(WorkerProgress) == 64);
 
 // Control's side, the only section that control writes beside the commands.
 struct alignas(64) ControlSection {
@@ -115,6 +126,7 @@ struct alignas(64) DataplaneSection {
   std::array<RingHead, kMaxWorkers> result_heads{};
   std::array<WorkerProgress, kMaxWorkers> progress{};
   std::array<PublishedCounters, kMaxWorkers> counters{};
+  GuardState guard;
 };
 
 // Byte offsets of the sections. Derived, so that the two processes cannot disagree.

@@ -16,6 +16,8 @@ enum class TransitionKind : std::uint8_t {
   kLiveness = 1,  // from and to are Liveness
   kHealth = 2,    // from and to are Health
   kBlind = 3,     // an interval in which the detector cannot vouch; id is kNoEndpoint
+  kGroup = 5,     // of a group, or of the fleet: begins (`to` 1) or is over (0), `from` is a
+                  // GroupCause; `incarnation` endpoints of `sequence`; id is kNoEndpoint
 };
 
 struct alignas(64) Transition {
@@ -35,6 +37,11 @@ struct alignas(64) Transition {
   Liveness liveness = Liveness::kUnknown;  // after the transition
   std::uint8_t port = 0;                   // kBlind: the port concerned, 0xFF for all
 };
+
+// Whether it is about one endpoint, whose record it changes.
+constexpr bool ConcernsEndpoint(const Transition& transition) noexcept {
+  return transition.kind == TransitionKind::kLiveness || transition.kind == TransitionKind::kHealth;
+}
 
 static_assert(sizeof(Transition) == 64);
 static_assert(std::is_trivially_copyable_v<Transition>);

@@ -229,6 +229,19 @@ TEST_F(RegionVerbs, ListFilters) {
   EXPECT_EQ(Run({"list", "--profile", "none"}).code, 2);
 }
 
+TEST_F(RegionVerbs, StatusSaysHowTheGuardStands) {
+  GuardState& guard = disk_.view().dataplane().guard;
+  guard.silent.store(600);
+  guard.watched.store(1000);
+  EXPECT_THAT(Run({"status"}).out, HasSubstr("guard      600 of 1000 silent, holds from "));
+  guard.holds_since_ns.store((MonotonicNow() - Milliseconds(5'000)).time_since_epoch().count());
+  guard.order.store(GuardOrder{GuardMode::kHold, 60}.Pack());
+  guard.order_ns.store(guard.holds_since_ns.load());
+  EXPECT_THAT(Run({"status"}).out, HasSubstr("guard      HOLDS since 5."));
+  EXPECT_THAT(Run({"status"}).out, HasSubstr("; ordered to hold 5."));
+  EXPECT_THAT(Run({"status", "--json"}).out, HasSubstr(R"("silent":600)"));
+}
+
 TEST_F(RegionVerbs, NoRegionIsAbsent) {
   ::unlink(disk_.path().c_str());
   for (const char* verb : {"status", "top", "list"}) {

@@ -4,6 +4,7 @@
 #include "tests/client/scripted_server.h"
 
 #include <flatline/delivery.h>
+#include <flatline/guard.h>
 #include <flatline/summary.h>
 
 #include <nlohmann/json.hpp>
@@ -166,6 +167,19 @@ TEST(RecordText, EveryKindOfTheStreamHasItsWords) {
   DeliveryRecord blind = Record(RecordKind::kBlind, 4, 2'000'000);
   blind.reason = static_cast<std::uint8_t>(Reason::kLinkDown);
   EXPECT_THAT(RecordText(blind), HasSubstr("#4 blind for 2.0ms (link-down)"));
+  DeliveryRecord guard = Record(RecordKind::kGroup, 4, 60'000'000'000);
+  guard.from = static_cast<std::uint8_t>(GroupCause::kFleet);
+  guard.to = 1;
+  guard.reason = static_cast<std::uint8_t>(Reason::kGuard);
+  guard.incarnation = 600;
+  guard.heartbeat_sequence = 1000;
+  EXPECT_THAT(
+      RecordText(guard),
+      HasSubstr("#4 fleet: guard: nobody is called dead, 600 of 1000 silent, within 1m00s"));
+  EXPECT_EQ(RecordJson(guard)["group"], nullptr);
+  EXPECT_EQ(RecordJson(guard)["of"], 1000);
+  guard.to = 0;
+  EXPECT_THAT(RecordText(guard), HasSubstr("guard leaves"));
   EXPECT_THAT(RecordText(Record(RecordKind::kReset, 1)), HasSubstr("reset"));
   EXPECT_THAT(RecordText(Record(RecordKind::kGap, 9, 3)), HasSubstr("records 4 to 9 are lost"));
   const DeliveryRecord health =
@@ -195,6 +209,23 @@ TEST(Retire, SaysWhoWasNotThere) {
   const Ran ran = Flatline({"retire", "--socket", Path(), "12-14"});
   EXPECT_EQ(ran.code, 3);
   EXPECT_EQ(ran.out, "retire: 3 asked for, 2 done, 1 unknown-endpoint\n  13: unknown-endpoint\n");
+}
+
+TEST(Guard, SendsAnOrder) {
+  const ScriptedServer server(ControlThatAnswers(), Path());
+  const Ran ran = Flatline({"guard", "hold", "--for", "1h", "--socket", Path(), "--json"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(json::parse(ran.out)["seconds"], 3600);
+  EXPECT_EQ(server.requests().back().count, 1U);
+}
+
+TEST(Guard, SaysWhatCannotBe) {
+  EXPECT_EQ(Flatline({"guard"}).code, 2);
+  EXPECT_EQ(Flatline({"guard", "maybe"}).code, 2);
+  EXPECT_EQ(Flatline({"guard", "auto", "--for", "1h"}).code, 2) << "auto needs no time";
+  EXPECT_EQ(Flatline({"guard", "hold", "--for", "soon"}).code, 2);
+  EXPECT_THAT(Flatline({"guard", "hold", "--for", "1ms"}).err, HasSubstr("--for: needed 1s to"));
+  EXPECT_EQ(Flatline({"guard", "release", "--socket", "/nonexistent"}).code, 3);
 }
 
 TEST(Enrol, EveryFaultyLineIsToldAndNothingIsSent) {

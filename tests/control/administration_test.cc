@@ -53,6 +53,24 @@ TEST(Administration, SendsEachToItsOwnerAndAnswersInOrder) {
   EXPECT_FALSE(administration.Turn()) << "nothing left to do";
 }
 
+TEST(Administration, SendsOrdersToTheLeader) {
+  InventedRegion region({.workers = 3});
+  Administration administration(kSerial);
+  administration.Attach(region.view());
+  std::vector<AdminEntry> orders;
+  for (std::uint64_t seconds = 0; seconds < 20; ++seconds) {
+    orders.push_back({.id = (seconds << 8) | 2, .command = 3});
+  }
+  const auto batch = administration.Submit(orders);
+  EXPECT_TRUE(administration.Turn());
+  const auto commands = region.TakeCommands(0, 1000, CommandStatus::kDone);
+  ASSERT_EQ(commands.size(), orders.size());
+  for (std::size_t i = 0; i < orders.size(); ++i) {
+    EXPECT_EQ(commands[i].kind, CommandKind::kGuard);
+    EXPECT_EQ(commands[i].id, orders[i].id);
+  }
+}
+
 TEST(Administration, NeverHasMoreInFlightThanTheRingsHold) {
   const unsigned seed = std::random_device{}();
   SCOPED_TRACE(seed);

@@ -2,6 +2,7 @@
 #include "control/request.h"
 
 #include <flatline/command_ring.h>
+#include <flatline/guard.h>
 
 #include <cstring>
 #include <random>
@@ -92,6 +93,25 @@ TEST(ParseRequest, WaitsForTheRest) {
   const auto parsed = ParseRequest(bytes);
   ASSERT_TRUE(parsed && *parsed);
   EXPECT_EQ((*parsed)->entries.at(1).group, 3U);
+}
+
+TEST(ParseRequest, AnOrderToTheGuardIsOneThatThereIs) {
+  const auto is_taken = [](const AdminEntry& entry) {
+    DeliveryRequest header;
+    header.kind = RequestKind::kAdminister;
+    header.count = 1;
+    auto bytes = BytesOf(header);
+    Append(bytes, entry);
+    return ParseRequest(bytes).has_value();
+  };
+  const std::uint64_t hold = GuardOrder{GuardMode::kHold, 60}.Pack();
+  EXPECT_TRUE(is_taken({.id = hold, .command = 3}));
+  EXPECT_FALSE(is_taken({.id = 0, .command = 3}));
+  EXPECT_FALSE(is_taken({.id = 9, .command = 3}));
+  EXPECT_FALSE(is_taken({.id = hold, .group = 1, .command = 3}));
+  EXPECT_FALSE(is_taken({.id = hold, .profile = 1, .command = 3}));
+  EXPECT_FALSE(is_taken({.id = hold, .command = 0}));
+  EXPECT_FALSE(is_taken({.id = hold, .command = 200}));
 }
 
 TEST(ParseRequest, RefusesAStrangerByItsFirstByte) {

@@ -335,6 +335,22 @@ TEST_F(ShardTest, NobodyIsJudgedBeyondTheHorizon) {
   EXPECT_EQ(Told(), Strings{});
 }
 
+TEST_F(ShardTest, NobodyDiesBeforeTheGuardHasSeenTheSuspicionsOfThatTime) {
+  Beat(kId, 1);
+  Pass(kTimeout + kLateness);
+  static_cast<void>(Told());
+  now_ += kConfirmation + Milliseconds(20);
+  Moment moment = Now();
+  moment.uncleared = StampUnits(Milliseconds(60));
+  static_cast<void>(shard_->Expire(moment, 64, *ring_, tally_));
+  EXPECT_EQ(Told(), Strings{}) << "another worker has not told its own of then";
+  now_ += Milliseconds(3);
+  moment = Now();
+  moment.uncleared = StampUnits(Milliseconds(4));
+  static_cast<void>(shard_->Expire(moment, 64, *ring_, tally_));
+  EXPECT_EQ(Told(), Strings{"suspect>dead not-confirmed"});
+}
+
 TEST_F(ShardTest, ABudgetBoundsATurnAndTheRestFollows) {
   for (EndpointId id = 1; id <= 900; ++id) {
     Beat(id, 1);

@@ -41,7 +41,7 @@ void Overwrite(FuzzInput& input, const SmallRegion& region) {
 void CheckResults(const RegionView& region) {
   for (unsigned worker = 0; worker < region.shape().workers; ++worker) {
     for (const CommandResult& result : region.results(worker)) {
-      FLATLINE_CHECK(result.status <= CommandStatus::kNotOwner);
+      FLATLINE_CHECK(result.status <= CommandStatus::kNoSuchOrder);
       FLATLINE_CHECK(result.slot == kNoSlot ||
                      (result.slot == 0 && result.status == CommandStatus{}) ||
                      result.slot / region.shape().slots_per_worker == worker);

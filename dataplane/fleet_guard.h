@@ -1,0 +1,60 @@
+// The guard over the whole fleet (flatline/guard.h): begins to hold verdicts back when the share of
+// the silent is too large, leaves when it is low again, when its time is over, or on an order.
+// Called by the leader once a turn, which publishes what it says before it clears another instant
+// for verdicts. Pure, with `now` as an argument; its state is in the region, so that a successor
+// goes on with it. Cost: a few comparisons.
+//
+//            share reached, or an order              share low: the rest is given a reprieve
+//   passes ------------------------------> holds ---------------------------------> passes
+//                                            | time over: passes until the share has been low
+#pragma once
+
+#include <flatline/guard.h>
+#include <flatline/time.h>
+#include <flatline/transition.h>
+
+#include <cstdint>
+#include <optional>
+
+namespace flatline {
+
+// Of all workers together.
+struct SilenceCounts {
+  std::uint64_t suspect = 0;
+  std::uint64_t died = 0;     // within the window, after they had been heard
+  std::uint64_t watched = 0;  // these, and the living; nobody who was never heard
+
+  [[nodiscard]] constexpr std::uint64_t silent() const noexcept { return suspect + died; }
+};
+
+class FleetGuard {
+ public:
+  FleetGuard(const GuardSettings& settings, GuardState& state) noexcept
+      : settings_(settings), state_(&state) {}
+
+  // `horizon` is what the counts are as of.
+  void Judge(const SilenceCounts& counts, Instant now, HearingInstant horizon) noexcept;
+
+  [[nodiscard]] bool holds() const noexcept {
+    return state_->holds_since_ns.load(std::memory_order_relaxed) != 0;
+  }
+
+  // What is to be told, or null. One that took itself back before it could be told is not.
+  [[nodiscard]] const Transition* Announcement() const noexcept {
+    return untold_ ? &*untold_ : nullptr;
+  }
+
+  void PopAnnouncement() noexcept { untold_.reset(); }
+
+ private:
+  [[nodiscard]] GuardMode ModeAt(Instant now) const noexcept;
+  void Begin(GroupCause cause, const SilenceCounts& counts, Instant now) noexcept;
+  void End(GroupCause cause, const SilenceCounts& counts, Instant now) noexcept;
+  void Announce(const Transition& transition) noexcept;
+
+  GuardSettings settings_;
+  GuardState* state_;
+  std::optional<Transition> untold_;
+};
+
+}  // namespace flatline
