@@ -1,6 +1,7 @@
 #include "control/administration.h"
 
 #include "control/frames.h"
+#include "control/maintenance.h"
 
 #include <algorithm>
 
@@ -53,15 +54,16 @@ void Administration::Detach() {
   region_.reset();
 }
 
-std::shared_ptr<AdminBatch> Administration::Submit(std::vector<AdminEntry> entries) {
+std::shared_ptr<AdminBatch> Administration::Submit(std::vector<AdminEntry> entries,
+                                                   MaintenanceWish wish) {
   const std::lock_guard lock(mutex_);
   const std::uint64_t serial = next_serial_++ & (~std::uint64_t{0} >> kIndexBits);
-  auto out = std::make_shared<AdminBatch>(serial, std::move(entries));
+  auto out = std::make_shared<AdminBatch>(serial, std::move(entries), std::move(wish));
   batches_.push_back(out);
   return out;
 }
 
-bool Administration::Turn() {
+bool Administration::Turn(WallInstant wall) {
   if (!region_) {
     return false;
   }
@@ -74,7 +76,7 @@ bool Administration::Turn() {
   std::erase_if(batches_, [](const auto& weak) { return weak.expired(); });
   for (const auto& weak : batches_) {
     if (const auto batch = weak.lock()) {
-      worked = Give(region, *batch) || worked;
+      worked = Give(region, *batch, wall) || worked;
     }
   }
   if (batches_.size() > 1) {
@@ -125,7 +127,23 @@ std::size_t Administration::RoomOf(const RegionView& region, unsigned worker) no
   return commands > capacity || results > capacity || taken > capacity ? 0 : capacity - taken;
 }
 
-bool Administration::Give(const RegionView& region, AdminBatch& batch) {
+// What is control's own to do.
+CommandStatus Administration::CarryOut(const AdminEntry& entry,
+                                       const MaintenanceWish& wish,
+                                       WallInstant wall) {
+  const MaintenanceTarget target{entry.id, entry.group};
+  if (maintenance_ == nullptr) {
+    return CommandStatus::kNoSuchOrder;
+  }
+  if (static_cast<CommandKind>(entry.command) == CommandKind::kEndMaintenance) {
+    return maintenance_->End(target, wall) ? CommandStatus::kDone : CommandStatus::kUnknownEndpoint;
+  }
+  const Duration length{std::int64_t{wish.seconds} * 1'000'000'000};
+  return maintenance_->Begin(target, length, wish.reason, wall) ? CommandStatus::kDone
+                                                                : CommandStatus::kTableFull;
+}
+
+bool Administration::Give(const RegionView& region, AdminBatch& batch, WallInstant wall) {
   std::array<std::size_t, kMaxWorkers> room{};
   const unsigned workers = region.shape().workers;
   for (unsigned worker = 0; worker < workers; ++worker) {
@@ -139,6 +157,11 @@ bool Administration::Give(const RegionView& region, AdminBatch& batch) {
     }
     const AdminEntry& entry = batch.entries_[batch.commanded_];
     const auto kind = static_cast<CommandKind>(entry.command);
+    if (kind == CommandKind::kMaintain || kind == CommandKind::kEndMaintenance) {
+      batch.statuses_[batch.commanded_] =
+          static_cast<std::uint8_t>(CarryOut(entry, batch.wish_, wall));
+      continue;
+    }
     const unsigned owner = kind == CommandKind::kGuard
                                ? 0  // the leader
                                : ShardOf(HashEndpoint(entry.id, region.header().hash_key), workers);

@@ -11,6 +11,7 @@
 #include <flatline/command_ring.h>
 #include <flatline/delivery.h>
 #include <flatline/region.h>
+#include <flatline/time.h>
 
 #include <array>
 #include <atomic>
@@ -19,16 +20,28 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 namespace flatline {
 
+class Maintenance;
+
+// What comes with entries of maintenance.
+struct MaintenanceWish {
+  std::uint32_t seconds = 0;
+  std::string reason{};
+};
+
 // One request, as it is being carried out: by the control loop, for a session on another thread.
 class AdminBatch {
  public:
-  AdminBatch(std::uint64_t serial, std::vector<AdminEntry> entries)
-      : serial_(serial), entries_(std::move(entries)), statuses_(entries_.size()) {}
+  AdminBatch(std::uint64_t serial, std::vector<AdminEntry> entries, MaintenanceWish wish)
+      : serial_(serial),
+        entries_(std::move(entries)),
+        wish_(std::move(wish)),
+        statuses_(entries_.size()) {}
 
   // Appends answers that are next in order to `out`, at most `limit`.
   void TakeAnswers(std::vector<DeliveryRecord>& out, std::size_t limit);
@@ -47,6 +60,7 @@ class AdminBatch {
   mutable std::mutex mutex_;  // of all that follows
   std::uint64_t serial_;
   std::vector<AdminEntry> entries_;
+  MaintenanceWish wish_;
   std::vector<std::uint8_t> statuses_;
   std::size_t commanded_ = 0;
   std::size_t answered_ = 0;
@@ -69,18 +83,27 @@ class Administration {
   [[nodiscard]] bool attached() const noexcept { return is_attached_.load(); }
 
   // Carried out for as long as the caller holds it. By any thread.
-  [[nodiscard]] std::shared_ptr<AdminBatch> Submit(std::vector<AdminEntry> entries);
+  [[nodiscard]] std::shared_ptr<AdminBatch> Submit(std::vector<AdminEntry> entries,
+                                                   MaintenanceWish wish = {});
 
-  // Reads results and gives commands, as far as there is room. True when either was done.
-  bool Turn();
+  // Before the first turn: who keeps maintenance; nobody, and it is refused.
+  void Maintain(Maintenance* maintenance) noexcept { maintenance_ = maintenance; }
+
+  // Reads results and gives commands, as far as there is room. True when either was done. `wall` is
+  // when maintenance begins and ends.
+  bool Turn(WallInstant wall = {});
 
  private:
   [[nodiscard]] bool ReadResults(const RegionView& region, unsigned worker);
   void Settle(const CommandResult& result);
-  [[nodiscard]] static bool Give(const RegionView& region, AdminBatch& batch);
+  [[nodiscard]] bool Give(const RegionView& region, AdminBatch& batch, WallInstant wall);
+  [[nodiscard]] CommandStatus CarryOut(const AdminEntry& entry,
+                                       const MaintenanceWish& wish,
+                                       WallInstant wall);
   [[nodiscard]] static std::size_t RoomOf(const RegionView& region, unsigned worker) noexcept;
 
   std::optional<RegionView> region_;
+  Maintenance* maintenance_ = nullptr;
   std::atomic<bool> is_attached_{false};
   std::atomic<std::uint64_t> results_{0};
   std::mutex mutex_;  // of the next two

@@ -60,6 +60,13 @@ std::expected<std::unique_ptr<Journal>, std::string> OpenJournal(const ControlCo
   return journal;
 }
 
+MassFailureSettings SettingsOf(const MassFailureConfig& config) {
+  return {.group_share_ppm = config.group_share_ppm,
+          .fleet_share_ppm = config.fleet_share_ppm,
+          .least_endpoints = config.least_endpoints,
+          .window = config.window};
+}
+
 std::expected<Publishers, std::string> StartPublishers(std::uint32_t count,
                                                        Service& service,
                                                        const SnapshotJob::Run& run) {
@@ -129,13 +136,19 @@ std::expected<void, std::string> RunControl(const Config& config, Wishes& wishes
                    .subscribers = config.control.subscribers,
                    .first_serial = static_cast<std::uint64_t>(serial),
                    .roster = config.control.roster,
-                   .tokens = config.control.tokens},
+                   .tokens = config.control.tokens,
+                   .mass_failures = SettingsOf(config.mass_failure)},
                   std::move(*journal));
   auto cursors = Cursors::Open(config.control.journal + "/cursors", config.control.cursor_expiry);
   if (!cursors) {
     return std::unexpected(std::move(cursors.error()));
   }
   service.KeepCursors(std::move(*cursors));
+  auto maintenance = Maintenance::Open(config.control.journal + "/maintenance");
+  if (!maintenance) {
+    return std::unexpected(std::move(maintenance.error()));
+  }
+  service.KeepMaintenance(std::move(*maintenance));
   Background background;
   const auto publishers = StartPublishers(config.control.publishers, service, background.run());
   if (!publishers) {

@@ -48,6 +48,7 @@ class Filter {
           return filter_->HasLiveness(record.to) && Passes(record);
         case RecordKind::kHealth:
           return filter_->want_health_ && Passes(record);
+        case RecordKind::kMaintenance:
         case RecordKind::kGroup:
           return record.group == kNoGroup || filter_->HasGroup(record.group);
         default:

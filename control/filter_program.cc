@@ -151,7 +151,7 @@ class FilterProgram::Compiler {
 
   Place Emit(std::uint32_t test_place, Place on_true, Place on_false, bool is_positive) {
     const FilterTest& test = tree_->tests[test_place];
-    if (is_row_ && (test.fact == FilterFact::kReason || test.fact == FilterFact::kChange)) {
+    if (is_row_ && IsOfEvents(test.fact)) {
       // Whichever answer lets the row through: some change of this endpoint may have it.
       return is_positive ? on_true : on_false;
     }
@@ -192,7 +192,8 @@ FilterProgram::Facts FilterProgram::FactsOf(const DeliveryRecord& record) noexce
                     is_health ? record.to : static_cast<std::uint8_t>(record.health),
                     record.reason,
                     static_cast<std::uint8_t>(is_health ? 1 : 0),
-                    static_cast<std::uint8_t>(std::min<ProfileId>(record.profile, 0xFF))},
+                    record.profile},
+          .marks = static_cast<std::uint8_t>(record.marks == 0 ? 1 : record.marks << 1),
           .group = record.group,
           .id = record.endpoint};
 }
@@ -202,6 +203,9 @@ bool FilterProgram::Test(const Instruction& instruction, const Facts& facts) con
       instruction.fact == FilterFact::kGroup ? std::uint64_t{facts.group} : facts.id;
   switch (instruction.step) {
     case Step::kMask: {
+      if (instruction.fact == FilterFact::kMark) {
+        return (instruction.mask & facts.marks) != 0;
+      }
       const std::uint8_t bit = facts.small[static_cast<std::size_t>(instruction.fact)];
       return bit < 64 && ((instruction.mask >> bit) & 1U) != 0;
     }

@@ -78,6 +78,7 @@ class FilterProgram {
 
   struct Facts {
     std::array<std::uint8_t, 5> small{};  // by FilterFact, up to kProfile
+    std::uint8_t marks = 1;               // bit n: as FilterFact::kMark has n
     Group group = kNoGroup;
     EndpointId id = kNoEndpoint;
   };

@@ -6,7 +6,7 @@
 //   either = both { "or" both }    both = one { "and" one }    one = "not" one | "(" either ")" |
 //   test test = FACT ":" values | LABEL "=" values | LABEL "!=" values       values = value { ","
 //   value } a value: letters, digits and most signs, or anything in "quotes"; of a label, `*` at
-//   its end stands for any ending. Facts: liveness health reason change group profile id name.
+//   its end stands for any ending. Facts: liveness health reason change profile mark group id name.
 #pragma once
 
 #include <flatline/endpoint.h>
@@ -33,6 +33,7 @@ enum class FilterFact : std::uint8_t {
   kReason,
   kChange,  // 0: of liveness, 1: of health
   kProfile,
+  kMark,  // 0: none, n + 1: bit n of the record's marks
   // By ranges:
   kGroup,
   kId,
@@ -40,6 +41,11 @@ enum class FilterFact : std::uint8_t {
   kName,
   kLabel,
 };
+
+// Of what happened, not of what an endpoint is: a row of a snapshot passes over it.
+constexpr bool IsOfEvents(FilterFact fact) noexcept {
+  return fact == FilterFact::kReason || fact == FilterFact::kChange || fact == FilterFact::kMark;
+}
 
 struct FilterTest {
   FilterFact fact = FilterFact::kLiveness;

@@ -2,6 +2,7 @@
 
 #include "control/roster_batch.h"
 
+#include <flatline/delivery.h>
 #include <flatline/liveness.h>
 
 #include <algorithm>
@@ -14,8 +15,10 @@ namespace flatline {
 namespace {
 
 constexpr std::array<std::string_view, 2> kChangeNames{"liveness", "health"};
-constexpr std::array<std::string_view, 8> kFactNames{
-    "liveness", "health", "reason", "change", "profile", "group", "id", "name"};
+constexpr std::array<std::string_view, 9> kFactNames{
+    "liveness", "health", "reason", "change", "profile", "mark", "group", "id", "name"};
+constexpr std::array<std::string_view, 3> kMarks{"none", kMarkNames[0], kMarkNames[1]};
+static_assert(kMarks.size() == kMarkNames.size() + 1);
 
 // How many letters have to be changed, put in or left out.
 std::size_t DistanceBetween(std::string_view a, std::string_view b) {
@@ -62,6 +65,8 @@ Outcome AddBit(FilterFact fact, const FilterValue& value, FilterTest& into) {
     names = kReasonNames;
   } else if (fact == FilterFact::kChange) {
     names = kChangeNames;
+  } else if (fact == FilterFact::kMark) {
+    names = kMarks;
   }
   const auto at = std::ranges::find(names, value.text);
   if (at == names.end()) {
@@ -150,6 +155,7 @@ std::expected<FilterTest, FilterFault> TestOf(FilterFact fact,
       case FilterFact::kHealth:
       case FilterFact::kReason:
       case FilterFact::kChange:
+      case FilterFact::kMark:
         added = AddBit(fact, value, out);
         break;
       case FilterFact::kProfile:

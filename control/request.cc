@@ -87,8 +87,19 @@ bool IsSound(const AdminEntry& entry) {
     case CommandKind::kGuard:
       return GuardOrder::Unpack(entry.id, order) && entry.group == kNoGroup &&
              entry.profile == kDefaultProfile && entry.reserved == 0;
+    case CommandKind::kMaintain:
+    case CommandKind::kEndMaintenance:
+      return (entry.id == kNoEndpoint) != (entry.group == kNoGroup) &&
+             entry.profile == kDefaultProfile && entry.reserved == 0;
   }
   return false;
+}
+
+bool LacksTime(const Request& request) {
+  return request.text.maintain_s == 0 &&
+         std::ranges::any_of(request.entries, [](const AdminEntry& entry) {
+           return static_cast<CommandKind>(entry.command) == CommandKind::kMaintain;
+         });
 }
 
 template <typename T>
@@ -134,13 +145,20 @@ std::expected<std::optional<Request>, Refusal> ParseRequest(std::span<const std:
   }
   out.text = std::move(*text);
   if (administers) {
-    if (out.text != SubscriptionText{.token = out.text.token}) {
+    if (out.text != SubscriptionText{.token = out.text.token,
+                                     .maintain_s = out.text.maintain_s,
+                                     .reason = out.text.reason}) {
       return Refuse(DeliveryError::kBadRequest, "an administrator shows a token, no more");
     }
     out.entries = CopyOf<AdminEntry>(rest.subspan(out.header.text_bytes), out.header.count);
     if (!std::ranges::all_of(out.entries, IsSound)) {
       return Refuse(DeliveryError::kBadRequest, "an entry has no id or no known command");
     }
+    if (LacksTime(out)) {
+      return Refuse(DeliveryError::kBadRequest, "maintenance needs a time: for=SECONDS");
+    }
+  } else if (out.text.maintain_s != 0 || !out.text.reason.empty()) {
+    return Refuse(DeliveryError::kBadRequest, "for and reason are an administrator's");
   } else {
     out.groups = CopyOf<Group>(rest, out.header.count);
     std::ranges::sort(out.groups);

@@ -4,6 +4,7 @@
 // region of another generation as a reset. Cost: one record made for each transition.
 #pragma once
 
+#include "control/commentary.h"
 #include "control/journal.h"
 #include "control/trail.h"
 #include "control/transition_reader.h"
@@ -24,13 +25,15 @@ namespace flatline {
 class Scribe {
  public:
   static constexpr std::size_t kBatch = 4096;
+  // So many are journaled before the commentary is asked for what follows from them.
+  static constexpr std::size_t kPart = 256;
 
   // Skips what the journal has of this region already.
   Scribe(const RegionView& region, Journal& journal);
 
   // Writes at most kBatch transitions. Returns those written, valid until the next call, in the
-  // order of their sequences, the last of which is the journal's newest. `wall` is the same instant
-  // as `now`.
+  // order of their sequences; what the commentary says stands between and behind them. `wall` is
+  // the same instant as `now`.
   [[nodiscard]] std::expected<std::span<const Told>, std::string> Turn(Instant now,
                                                                        WallInstant wall);
 
@@ -39,15 +42,22 @@ class Scribe {
   // Where to leave a trace of what is written, from now on; null: nowhere.
   void LeaveTraces(Trail* trail) noexcept { trail_ = trail; }
 
+  // Who has something to say between, from now on; null: nobody.
+  void Heed(Commentary* commentary) noexcept { commentary_ = commentary; }
+
  private:
   void SkipJournaled();
+  [[nodiscard]] DeliveryRecord ResetRecord(WallInstant wall) const noexcept;
   [[nodiscard]] bool AnnounceReset(Instant now, WallInstant wall);
+  [[nodiscard]] bool TellNews(Instant now);
+  [[nodiscard]] std::size_t Write(std::span<const Told> told, Instant now, Duration wall_offset);
 
   Journal* journal_;
   TransitionReader reader_;
   std::uint64_t most_unreleased_;  // transitions that all rings hold together
   std::uint32_t generation_;
   Trail* trail_ = nullptr;
+  Commentary* commentary_ = nullptr;
   bool must_reset_ = false;
   std::vector<DeliveryRecord> records_;
 };

@@ -14,6 +14,7 @@ constexpr Duration kComplaintInterval{10'000'000'000};
 Service::Service(const ServiceOptions& options, std::unique_ptr<Journal> journal)
     : options_(options),
       journal_(std::move(journal)),
+      commentary_(options.mass_failures),
       administration_(options.first_serial),
       gatekeeper_(options.tokens),
       snapshots_(options.first_serial),
@@ -27,9 +28,19 @@ Service::Service(const ServiceOptions& options, std::unique_ptr<Journal> journal
 
 Service::~Service() = default;
 
+void Service::KeepMaintenance(std::unique_ptr<Maintenance> maintenance) {
+  commentary_.Keep(std::move(maintenance));
+  administration_.Maintain(commentary_.maintenance());
+}
+
 void Service::Join(const RegionView& region, std::shared_ptr<const void> keep) {
   scribe_.emplace(region, *journal_);
   scribe_->LeaveTraces(&trail_);
+  if (!std::exchange(has_replayed_, true)) {
+    commentary_.Replay(*journal_);
+  }
+  commentary_.ForgetMembers();
+  scribe_->Heed(&commentary_);
   administration_.Attach(region);
   keep_ = std::move(keep);
   left_ = std::make_shared<std::atomic<bool>>(false);
@@ -97,13 +108,14 @@ std::expected<bool, std::string> Service::Turn(Instant now, WallInstant wall) {
     worked = journal_->newest() != newest;  // transitions, or a reset
     worked = snapshots_.Grant(now, [this] { return OriginNow(); }) || worked;
   }
+  commentary_.Turn(scribe_ ? &scribe_->reader().region() : nullptr, now, wall);
   journal_->Housekeep(now);
   journal_->Expire(wall);
   ReportTrouble(now);
   if (const auto roster = roster_.Poll(now)) {
     GoBy(*roster);
   }
-  worked = administration_.Turn() || worked;
+  worked = administration_.Turn(wall) || worked;
   if (worked) {
     RingBells();
   }

@@ -42,6 +42,7 @@ struct ServiceOptions {
   std::uint64_t first_serial = 0;  // of administration: a clock
   std::string roster{};            // its file; empty: there is none
   std::string tokens{};            // file of them; empty: none
+  MassFailureSettings mass_failures{};
 };
 
 class Service {
@@ -81,6 +82,9 @@ class Service {
   // Before the first outlet; without it there are no cursors.
   void KeepCursors(std::unique_ptr<Cursors> cursors) { cursors_ = std::move(cursors); }
 
+  // Before the first region; without it there is no maintenance.
+  void KeepMaintenance(std::unique_ptr<Maintenance> maintenance);
+
   // For outlets, on any thread.
   [[nodiscard]] Cursors* cursors() noexcept { return cursors_.get(); }
 
@@ -117,6 +121,8 @@ class Service {
   ServiceOptions options_;
   std::unique_ptr<Journal> journal_;
   Trail trail_;
+  Commentary commentary_;
+  bool has_replayed_ = false;
   std::unique_ptr<Cursors> cursors_;
   Administration administration_;
   Gatekeeper gatekeeper_;

@@ -214,7 +214,8 @@ void Session::Administer(Request request) {
   } else {
     grant_ = std::move(*grant);
     role_ = Role::kAdministrator;
-    batch_ = administration.Submit(std::move(request.entries));
+    batch_ = administration.Submit(std::move(request.entries),
+                                   {request.text.maintain_s, std::move(request.text.reason)});
   }
 }
 

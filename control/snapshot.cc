@@ -218,7 +218,7 @@ DeliveryRecord Snapshot::FactsOf(const Row& row) noexcept {
   out.kind = RecordKind::kSnapshotRow;
   out.endpoint = row.id;
   out.group = row.group;
-  out.profile = row.state.profile;
+  out.profile = static_cast<std::uint8_t>(row.state.profile);
   out.to = static_cast<std::uint8_t>(row.state.liveness);
   out.health = row.state.health;
   return out;
@@ -230,7 +230,7 @@ DeliveryRecord Snapshot::RecordOf(const Row& row, WallInstant wall) const {
   out.incarnation = row.incarnation;
   out.heartbeat_sequence = row.heard.sequence;
   out.group = row.group;
-  out.profile = row.state.profile;
+  out.profile = static_cast<std::uint8_t>(row.state.profile);
   out.to = static_cast<std::uint8_t>(row.state.liveness);
   out.health = row.state.health;
   out.generation = GenerationOf(region_.header().generation);

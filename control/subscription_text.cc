@@ -36,12 +36,25 @@ bool TakeToken(std::string_view value, SubscriptionText& into) {
          std::ranges::all_of(value, [](char c) { return c > 0x20 && c < 0x7F; });
 }
 
-bool TakeSummary(std::string_view value, SubscriptionText& into) {
+// From 1 to `most`.
+bool TakeNumber(std::string_view value, std::uint32_t most, std::uint32_t& into) {
   const char* const end = value.data() + value.size();
   // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): its end is given
-  const auto [at, error] = std::from_chars(value.data(), end, into.summary_ms);
-  return error == std::errc{} && at == end && into.summary_ms != 0 &&
-         into.summary_ms <= SubscriptionText::kMostSummaryMs;
+  const auto [at, error] = std::from_chars(value.data(), end, into);
+  return error == std::errc{} && at == end && into != 0 && into <= most;
+}
+
+bool TakeSummary(std::string_view value, SubscriptionText& into) {
+  return TakeNumber(value, SubscriptionText::kMostSummaryMs, into.summary_ms);
+}
+
+bool TakeFor(std::string_view value, SubscriptionText& into) {
+  return TakeNumber(value, SubscriptionText::kMostMaintainS, into.maintain_s);
+}
+
+bool TakeReason(std::string_view value, SubscriptionText& into) {
+  into.reason = value;
+  return value.size() <= SubscriptionText::kMostReason && std::ranges::all_of(value, IsPrintable);
 }
 
 struct Key {
@@ -55,7 +68,9 @@ constexpr std::size_t kMostToldKey = 24;
 constexpr std::array kKeys{Key{"filter", TakeFilter},
                            Key{"cursor", TakeCursor},
                            Key{"token", TakeToken},
-                           Key{"summary", TakeSummary}};
+                           Key{"summary", TakeSummary},
+                           Key{"for", TakeFor},
+                           Key{"reason", TakeReason}};
 
 // What a key that is not known is called in the refusal: nothing, where it is too long or not
 // plain.
@@ -111,6 +126,8 @@ std::string PrintSubscriptionText(const SubscriptionText& text) {
   add("cursor", text.cursor);
   add("token", text.token);
   add("summary", text.summary_ms == 0 ? "" : std::to_string(text.summary_ms));
+  add("for", text.maintain_s == 0 ? "" : std::to_string(text.maintain_s));
+  add("reason", text.reason);
   return out;
 }
 

@@ -7,6 +7,7 @@
 //   cursor=billing                                       a durable place to go on from
 //   token=…                                              who is asking
 //   summary=1000                                         counts, so many ms apart, no transitions
+//   for=7200, reason=new switch                          of kMaintain: how long, and why
 #pragma once
 
 #include "control/refusal.h"
@@ -22,11 +23,16 @@ struct SubscriptionText {
   static constexpr std::size_t kMostCursor = 64;
   static constexpr std::size_t kMostToken = 512;
   static constexpr std::uint32_t kMostSummaryMs = 3'600'000;
+  static constexpr std::uint32_t kMostMaintainS = 366 * 86'400;
+  static constexpr std::size_t kMostReason = 80;
 
   std::string filter{};          // empty: none, as with the others
   std::string cursor{};          // letters, digits, ".", "_", "-"
   std::string token{};           // no spaces
   std::uint32_t summary_ms = 0;  // 0: none
+  // Of administration:
+  std::uint32_t maintain_s = 0;  // `for`; 0: none
+  std::string reason{};
 
   bool operator==(const SubscriptionText&) const = default;
 };

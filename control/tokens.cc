@@ -136,10 +136,10 @@ std::string FaultInTokenFilter(std::string_view text) {
   if (!tree) {
     return tree.error().Text();
   }
-  const bool is_of_events = std::ranges::any_of(tree->tests, [](const FilterTest& test) {
-    return test.fact == FilterFact::kReason || test.fact == FilterFact::kChange;
-  });
-  return is_of_events ? "reason: and change: are not for tokens, for a snapshot has neither" : "";
+  const bool is_of_events = std::ranges::any_of(
+      tree->tests, [](const FilterTest& test) { return IsOfEvents(test.fact); });
+  return is_of_events ? "reason:, change: and mark: are not for tokens, for a snapshot has none"
+                      : "";
 }
 
 bool GrantsAsMuch(const Token& now, const Token& then) {

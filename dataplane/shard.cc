@@ -205,6 +205,8 @@ std::optional<CommandResult> Shard::Execute(const Command& command,
     out.status = CommandStatus::kNotOwner;
   } else if (command.kind == CommandKind::kEnrol) {
     out.status = Enrol(command, turn, out.slot);
+  } else if (command.kind != CommandKind::kRetire && !IsLocating(command.kind)) {
+    out.status = CommandStatus::kNoSuchOrder;
   } else if (out.slot = index_.Find(command.id, hash); out.slot == kNoSlot) {
     out.status = CommandStatus::kUnknownEndpoint;
   } else if (IsLocating(command.kind)) {

@@ -8,6 +8,7 @@
 #include "control/cli/guard.h"
 #include "control/cli/key.h"
 #include "control/cli/list.h"
+#include "control/cli/maintain.h"
 #include "control/cli/roster.h"
 #include "control/cli/status.h"
 #include "control/cli/token.h"
@@ -43,6 +44,7 @@ void AddVerbs(CLI::App& app, Invocation& invocation) {
   AddEnrolVerb(app, invocation);
   AddRetireVerb(app, invocation);
   AddGuardVerb(app, invocation);
+  AddMaintainVerb(app, invocation);
   AddRosterVerb(app, invocation);
   AddAgentVerb(app, invocation);
   AddKeyVerb(app, invocation);

@@ -1,6 +1,7 @@
 #include "control/cli/enrol.h"
 
 #include "control/cli/admin_options.h"
+#include "control/cli/admin_tally.h"
 #include "control/cli/agent_socket.h"
 #include "control/cli/arguments.h"
 #include "control/cli/roster_lines.h"
@@ -14,14 +15,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <arpa/inet.h>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <fstream>
 #include <istream>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <ostream>
 #include <span>
@@ -31,8 +30,6 @@
 
 namespace flatline::cli {
 namespace {
-
-constexpr std::size_t kMostListed = 20;
 
 struct Options {
   CommandKind command = CommandKind::kEnrol;
@@ -44,21 +41,6 @@ struct Options {
   AdminOptions admin;
   std::string at;  // where the endpoint is to be asked
 };
-
-// What came of it, by status, and the first that went wrong.
-struct Tally {
-  std::array<std::uint64_t, kCommandStatusNames.size()> counts{};
-  std::vector<AdminResult> failures;
-  std::uint64_t failed = 0;
-
-  [[nodiscard]] std::uint64_t Of(CommandStatus status) const {
-    return counts[static_cast<std::size_t>(status)];
-  }
-};
-
-std::string_view NameOf(CommandStatus status) {
-  return NameIn(kCommandStatusNames, status);
-}
 
 // Who is in the roster, with group and profile as it has them, else as the model.
 std::expected<void, std::string> AddRoster(const AdminEntry& model,
@@ -177,78 +159,6 @@ std::expected<std::vector<AdminEntry>, std::string> EntriesOf(const Options& opt
   return out;
 }
 
-void Count(const AdminResult& result, Tally& tally) {
-  const auto index = static_cast<std::size_t>(result.status);
-  ++tally.counts[index < tally.counts.size() ? index : 0];
-  const bool succeeded =
-      result.status == CommandStatus::kDone || result.status == CommandStatus::kAlreadyEnrolled;
-  if (!succeeded) {
-    ++tally.failed;
-    if (tally.failures.size() < kMostListed) {
-      tally.failures.push_back(result);
-    }
-  }
-}
-
-void PrintJson(const char* verb, std::size_t asked, const Tally& tally, std::ostream& out) {
-  nlohmann::ordered_json line{{"verb", verb}, {"asked", asked}};
-  for (std::size_t i = 1; i < tally.counts.size(); ++i) {
-    line["results"][std::string(kCommandStatusNames[i])] = tally.counts[i];
-  }
-  line["failures"] = nlohmann::ordered_json::array();
-  for (const AdminResult& failure : tally.failures) {
-    line["failures"].push_back({{"endpoint", failure.id}, {"status", NameOf(failure.status)}});
-  }
-  out << line.dump() << "\n";
-}
-
-void PrintText(const char* verb, std::size_t asked, const Tally& tally, std::ostream& out) {
-  out << verb << ": " << asked << " asked for";
-  for (std::size_t i = 1; i < tally.counts.size(); ++i) {
-    if (tally.counts[i] != 0) {
-      out << ", " << tally.counts[i] << " " << kCommandStatusNames[i];
-    }
-  }
-  out << "\n";
-  for (const AdminResult& failure : tally.failures) {
-    out << "  " << failure.id << ": " << NameOf(failure.status) << "\n";
-  }
-  if (tally.failed > tally.failures.size()) {
-    out << "  and " << tally.failed - tally.failures.size() << " more\n";
-  }
-}
-
-ExitCode Carry(const Options& options,
-               const std::string& address,
-               const std::vector<AdminEntry>& entries,
-               const Invocation& invocation) {
-  const char* verb = options.command == CommandKind::kEnrol ? "enrol" : "retire";
-  Tally tally;
-  const auto done = Administer(
-      address,
-      entries,
-      ParseDuration(options.admin.timeout).value_or(Duration{}),
-      [&, left = options.at.empty() ? entries.size() : 1](const AdminResult& result) mutable {
-        const bool is_part = left == 0;
-        left -= is_part ? 0 : 1;
-        if (!is_part || result.status != CommandStatus::kDone) {
-          Count(result, tally);
-        }
-      },
-      {.token = options.admin.token, .trust = options.admin.trust});
-  const std::size_t asked =
-      options.at.empty() ? entries.size() : std::size_t{1};  // the address is part of it
-  (invocation.json ? PrintJson : PrintText)(verb, asked, tally, invocation.out);
-  if (!done) {
-    return invocation.Fail(ExitCode::kFailed, done.error());
-  }
-  if (tally.failed == 0) {
-    return ExitCode::kOk;
-  }
-  return tally.failed == tally.Of(CommandStatus::kUnknownEndpoint) ? ExitCode::kAbsent
-                                                                   : ExitCode::kFailed;
-}
-
 ExitCode Run(const Options& options, const Invocation& invocation) {
   const auto config = invocation.Load();
   if (!config) {
@@ -266,7 +176,14 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
   if (!address) {
     return invocation.Fail(address.error());
   }
-  return Carry(options, *address, *entries, invocation);
+  return CarryOut(
+      options.command == CommandKind::kEnrol ? "enrol" : "retire",
+      options.admin,
+      *address,
+      *entries,
+      options.at.empty() ? entries->size() : std::size_t{1},  // the address is part of it
+      {.token = options.admin.token, .trust = options.admin.trust},
+      invocation);
 }
 
 void AddVerb(CLI::App& app,

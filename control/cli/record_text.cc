@@ -29,10 +29,20 @@ std::string EndpointText(const DeliveryRecord& record, std::string_view name) {
       "endpoint {}{}", record.endpoint, name.empty() ? "" : " (" + Printable(name) + ")");
 }
 
+std::string MarksText(std::uint8_t marks) {
+  std::string out;
+  for (std::size_t i = 0; i < kMarkNames.size(); ++i) {
+    if (((marks >> i) & 1U) != 0) {
+      out += ", " + std::string(kMarkNames[i]);
+    }
+  }
+  return out;
+}
+
 std::string ChangeText(const DeliveryRecord& record, std::string_view name) {
   const bool is_health = record.kind == RecordKind::kHealth;
   const bool is_late = record.reason == static_cast<std::uint8_t>(Reason::kHeartbeatLate);
-  return fmt::format("{} {}{} -> {} ({}), {} {}, group {}, incarnation {}",
+  return fmt::format("{} {}{} -> {} ({}), {} {}, group {}, incarnation {}{}",
                      EndpointText(record, name),
                      is_health ? "health " : "",
                      StateName(record.kind, record.from),
@@ -41,7 +51,19 @@ std::string ChangeText(const DeliveryRecord& record, std::string_view name) {
                      is_late ? "by" : "silent",
                      ShortDuration(Duration{record.silence_ns}),
                      record.group,
-                     record.incarnation);
+                     record.incarnation,
+                     MarksText(record.marks));
+}
+
+std::string MaintenanceText(const DeliveryRecord& record, std::string_view name) {
+  const std::string of = record.endpoint == kNoEndpoint ? fmt::format("group {}", record.group)
+                                                        : EndpointText(record, name);
+  return record.to != 0
+             ? fmt::format("{}: maintenance for {}", of, ShortDuration(Duration{record.silence_ns}))
+             : fmt::format("{}: maintenance is over after {} ({})",
+                           of,
+                           ShortDuration(Duration{record.silence_ns}),
+                           NameIn(kGroupCauseNames, record.from));
 }
 
 std::string GroupText(const DeliveryRecord& record) {
@@ -59,6 +81,17 @@ std::string GroupText(const DeliveryRecord& record) {
                      begins ? "within" : "after",
                      ShortDuration(Duration{record.silence_ns}),
                      NameIn(kGroupCauseNames, record.from));
+}
+
+void AddMaintenance(const DeliveryRecord& record, nlohmann::ordered_json& out) {
+  if (record.endpoint == kNoEndpoint) {
+    out["group"] = record.group;
+  } else {
+    out["endpoint"] = record.endpoint;
+  }
+  out["begins"] = record.to != 0;
+  out["cause"] = NameIn(kGroupCauseNames, record.from);
+  out["silence_ns"] = record.silence_ns;
 }
 
 void AddGroup(const DeliveryRecord& record, nlohmann::ordered_json& out) {
@@ -124,6 +157,8 @@ std::string Body(const DeliveryRecord& record, std::string_view name) {
                          NameIn(kReasonNames, record.reason));
     case RecordKind::kGroup:
       return GroupText(record);
+    case RecordKind::kMaintenance:
+      return MaintenanceText(record, name);
     case RecordKind::kReset:
       return "reset: the dataplane began with an empty table; all that was known is void";
     case RecordKind::kGap:
@@ -164,6 +199,8 @@ std::string_view NameOf(RecordKind kind) noexcept {
       return "reset";
     case RecordKind::kGroup:
       return "group";
+    case RecordKind::kMaintenance:
+      return "maintenance";
     case RecordKind::kHello:
       return "hello";
     case RecordKind::kBookmark:
@@ -225,12 +262,23 @@ nlohmann::ordered_json RecordJson(const DeliveryRecord& record, std::string_view
     out["heartbeat_sequence"] = record.heartbeat_sequence;
     out["worker"] = record.worker;
   }
+  if (IsChange(record.kind)) {
+    out["marks"] = nlohmann::ordered_json::array();
+    for (std::size_t i = 0; i < kMarkNames.size(); ++i) {
+      if (((record.marks >> i) & 1U) != 0) {
+        out["marks"].push_back(kMarkNames[i]);
+      }
+    }
+  }
   if (IsChange(record.kind) || record.kind == RecordKind::kBlind) {
     out["reason"] = NameIn(kReasonNames, record.reason);
     out["silence_ns"] = record.silence_ns;
   }
   if (record.kind == RecordKind::kGroup) {
     AddGroup(record, out);
+  }
+  if (record.kind == RecordKind::kMaintenance) {
+    AddMaintenance(record, out);
   }
   if (record.kind == RecordKind::kGap) {
     out["lost_from"] = record.silence_ns + 1;

@@ -1,5 +1,6 @@
 #include "control/client/line.h"
 #include "control/client/stream_position.h"
+#include "control/subscription_text.h"
 
 #include <flatline/client.h>
 #include <flatline/crc32c.h>
@@ -41,7 +42,8 @@ class Batch {
         entries_(entries),
         on_result_(on_result),
         buffer_(kBufferRecords) {
-    const std::string text = access.token.empty() ? "" : "token=" + access.token + "\n";
+    const std::string text = PrintSubscriptionText(
+        {.token = access.token, .maintain_s = access.maintain_s, .reason = access.reason});
     DeliveryRequest header;
     header.kind = RequestKind::kAdminister;
     header.count = static_cast<std::uint32_t>(entries.size());

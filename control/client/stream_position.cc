@@ -176,6 +176,7 @@ StreamPosition::Verdict StreamPosition::TakeTail(const DeliveryRecord& record) {
     case RecordKind::kBlind:
     case RecordKind::kReset:
     case RecordKind::kGroup:
+    case RecordKind::kMaintenance:
       if (record.sequence <= sequence_ || (takes_everything_ && record.sequence != sequence_ + 1)) {
         return Verdict::kBroken;
       }

@@ -43,6 +43,7 @@ std::string PrintConfig(const Config& config) {
   PrintSection("[control]", ControlKeys(), config.control, out);
   PrintSection("[authentication]", AuthenticationKeys(), config.authentication, out);
   PrintSection("[guard]", GuardKeys(), config.guard, out);
+  PrintSection("[mass_failure]", MassFailureKeys(), config.mass_failure, out);
   for (std::size_t id = 0; id < config.profiles.size(); ++id) {
     const Profile& profile = config.profiles[id];
     if (!profile.in_use()) {

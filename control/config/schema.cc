@@ -293,6 +293,14 @@ Keys<GuardConfig> GuardKeys() {
           DurationKey("release_after", &G::release_after, {kMillisecond, 24 * kHour})};
 }
 
+Keys<MassFailureConfig> MassFailureKeys() {
+  using M = MassFailureConfig;
+  return {ShareKey("group_share", &M::group_share_ppm),
+          ShareKey("fleet_share", &M::fleet_share_ppm),
+          IntegerKey("least_endpoints", &M::least_endpoints, {2, 2'000'000'000}),
+          DurationKey("window", &M::window, {100 * kMillisecond, kHour})};
+}
+
 Keys<ProfileEntry> ProfileKeys() {
   using P = ProfileEntry;
   return {Required(IntegerKey("id", &P::id, {kFirstOwnProfile, kMaxProfiles - 1})),

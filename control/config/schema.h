@@ -64,11 +64,12 @@ struct ProfileEntry {
 [[nodiscard]] Keys<ControlConfig> ControlKeys();
 [[nodiscard]] Keys<AuthenticationConfig> AuthenticationKeys();
 [[nodiscard]] Keys<GuardConfig> GuardKeys();
+[[nodiscard]] Keys<MassFailureConfig> MassFailureKeys();
 [[nodiscard]] Keys<ProfileEntry> ProfileKeys();
 
 // The tables of the file.
-inline constexpr std::array<std::string_view, 6> kTables{
-    "dataplane", "control", "authentication", "guard", "port", "profile"};
+inline constexpr std::array<std::string_view, 7> kTables{
+    "dataplane", "control", "authentication", "guard", "mass_failure", "port", "profile"};
 
 template <typename Section>
 std::vector<std::string_view> NamesOf(const Keys<Section>& keys) {

@@ -105,6 +105,9 @@ struct AdminResult {
 struct AdminAccess {
   std::string token{};
   TlsTrust trust{};
+  // Of maintenance: how long, and why.
+  std::uint32_t maintain_s = 0;
+  std::string reason{};
 };
 
 // Carries out the entries over control's Unix socket ("unix:PATH"), or over TCP, with TLS where a

@@ -24,6 +24,9 @@ enum class CommandKind : std::uint8_t {
   kEnrol = 1,
   kRetire = 2,
   kGuard = 3,  // `id` is a GuardOrder, packed; for the leader, worker 0
+  // For control itself, of an endpoint or of a group; no worker knows them:
+  kMaintain = 4,
+  kEndMaintenance = 5,
   // Where an endpoint is to be asked: its address (16 bytes, IPv4 as ::ffff:a.b.c.d) six bytes at a
   // time, in `group` and `profile`, and with the last four its UDP port. In this order.
   kLocateFirst = 7,

@@ -142,6 +142,15 @@ struct GuardConfig {
   Duration release_after = GuardSettings{}.release_after;
 };
 
+// [mass_failure]: so many of a group, or of the fleet, falling silent within a window are told as
+// one.
+struct MassFailureConfig {
+  std::uint32_t group_share_ppm = 500'000;
+  std::uint32_t fleet_share_ppm = 100'000;
+  std::uint32_t least_endpoints = 10;
+  Duration window{10'000'000'000};
+};
+
 struct Config {
   std::string instance = "flatline";      // names the region and DPDK's files
   std::string region_directory = "auto";  // auto: hugetlbfs where it has room, else /dev/shm
@@ -153,6 +162,7 @@ struct Config {
   ControlConfig control;
   AuthenticationConfig authentication;
   GuardConfig guard;
+  MassFailureConfig mass_failure;
   std::array<Profile, kMaxProfiles> profiles{};  // by id; built-in ones filled in
   std::array<Authentication, kMaxProfiles> profile_authentication = [] {
     std::array<Authentication, kMaxProfiles> out{};

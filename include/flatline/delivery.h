@@ -13,6 +13,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <type_traits>
 
 namespace flatline {
@@ -31,6 +32,9 @@ enum class RecordKind : std::uint8_t {
   kGroup = 5,  // of `group`, or of the fleet (0): `reason` begins (`to` 1) or is over (0), `from`
                // is a GroupCause (guard.h); `incarnation` endpoints of `heartbeat_sequence`;
                // `silence_ns`: the time in which they fell silent, at the end for how long
+  kMaintenance =
+      7,  // of `endpoint`, or of all of `group`: silence is expected from here on (`to` 1)
+          // for `silence_ns`, or no more (0), after so long
   // Only on the connection; `sequence` is that of the last record accounted for:
   kHello = 16,          // first of all: `sequence` is the newest, `silence_ns` the oldest retained,
                         // `endpoint` the one behind which the tail begins; `to`: 1 where a
@@ -50,6 +54,11 @@ enum class RecordKind : std::uint8_t {
                   // `sequence`; summary.h. With kWantNames, a kName of the group before it
 };
 
+// Bits of DeliveryRecord::marks, of changes of liveness and health.
+inline constexpr std::uint8_t kMarkMassFailure = 1U << 0;  // one of many that fell silent together
+inline constexpr std::uint8_t kMarkMaintenance = 1U << 1;  // expected by the operator
+inline constexpr std::array<std::string_view, 2> kMarkNames{"mass-failure", "maintenance"};
+
 struct DeliveryRecord {
   std::uint64_t sequence = 0;
   std::int64_t at_ns = 0;  // wall clock of the decision, ns since the epoch
@@ -59,13 +68,14 @@ struct DeliveryRecord {
   std::uint32_t heartbeat_sequence = 0;  // of the last heartbeat heard
   Group group = kNoGroup;
   std::uint32_t ring_position = 0;  // low half of its place in the worker's ring
-  ProfileId profile = kDefaultProfile;
+  std::uint8_t profile = kDefaultProfile;
+  std::uint8_t marks = 0;  // kMarkMaintenance, …
   RecordKind kind = RecordKind::kLiveness;
   std::uint8_t from = 0;
   std::uint8_t to = 0;
   std::uint8_t reason = 0;  // Reason; for kError a DeliveryError
   Health health = Health::kUnknown;
-  std::uint8_t worker = 0;
+  std::uint8_t worker = 0;       // 0xFF: no worker told it
   std::uint32_t generation = 0;  // GenerationOf the region: another one is another fleet
   std::uint32_t crc = 0;         // CRC32C of the 60 bytes before
 };

@@ -21,7 +21,8 @@ typedef struct FlatlineRecord {
   uint32_t heartbeat_sequence;
   uint32_t group;
   uint32_t ring_position;
-  uint16_t profile;
+  uint8_t profile;
+  uint8_t marks;
   uint8_t kind;
   uint8_t from;
   uint8_t to;

@@ -9,14 +9,14 @@ import ssl
 import struct
 import time
 
-_RECORD = struct.Struct("<QqQqIIIIHBBBBBBII")
+_RECORD = struct.Struct("<QqQqIIIIBBBBBBBBII")
 _REQUEST = struct.Struct("<4sIBBBBIQII32x")
 SIZE = 64
 VERSION = 2
 
 Record = collections.namedtuple("Record", [
     "sequence", "at_ns", "endpoint", "silence_ns", "incarnation", "heartbeat_sequence", "group",
-    "ring_position", "profile", "kind", "origin", "to", "reason", "health", "worker", "generation",
+    "ring_position", "profile", "marks", "kind", "origin", "to", "reason", "health", "worker", "generation",
     "crc"])
 
 LIVENESS, HEALTH, BLIND, RESET = 1, 2, 3, 4

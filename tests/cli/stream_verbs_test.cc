@@ -219,6 +219,42 @@ TEST(Guard, SendsAnOrder) {
   EXPECT_EQ(server.requests().back().count, 1U);
 }
 
+TEST(Maintain, SendsEndpointsAndGroups) {
+  const ScriptedServer server(ControlThatAnswers(), Path());
+  const Ran ran = Flatline({"maintain",
+                            "10-11",
+                            "--group",
+                            "7",
+                            "--for",
+                            "2h",
+                            "--reason",
+                            "new switch",
+                            "--socket",
+                            Path(),
+                            "--json"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(json::parse(ran.out)["asked"], 3);
+  EXPECT_EQ(server.requests().back().count, 3U);
+}
+
+TEST(Maintain, SaysWhatCannotBe) {
+  const std::vector<std::string> at{"--socket", "/nonexistent"};
+  const auto code = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), "maintain");
+    arguments.insert(arguments.end(), at.begin(), at.end());
+    return Flatline(arguments).code;
+  };
+  EXPECT_EQ(code({"42"}), 2) << "neither --for nor --end";
+  EXPECT_EQ(code({"42", "--for", "1h", "--end"}), 2);
+  EXPECT_EQ(code({"42", "--for", "1ms"}), 2);
+  EXPECT_EQ(code({"42", "--for", "9000h"}), 2);
+  EXPECT_EQ(code({"42", "--end", "--reason", "x"}), 2);
+  EXPECT_EQ(code({"--for", "1h"}), 2) << "of whom?";
+  EXPECT_EQ(code({"x", "--for", "1h"}), 2);
+  EXPECT_EQ(code({"--group", "0", "--for", "1h"}), 2);
+  EXPECT_EQ(code({"42", "--for", "1h"}), 3) << "nobody is there";
+}
+
 TEST(Guard, SaysWhatCannotBe) {
   EXPECT_EQ(Flatline({"guard"}).code, 2);
   EXPECT_EQ(Flatline({"guard", "maybe"}).code, 2);

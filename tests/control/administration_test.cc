@@ -2,7 +2,9 @@
 // over a dataplane that is slow, killed, or begins anew.
 #include "control/administration.h"
 
+#include "control/maintenance.h"
 #include "tests/control/invented_region.h"
+#include "tests/control/journal_in_a_directory.h"
 
 #include <random>
 #include <vector>
@@ -69,6 +71,35 @@ TEST(Administration, SendsOrdersToTheLeader) {
     EXPECT_EQ(commands[i].kind, CommandKind::kGuard);
     EXPECT_EQ(commands[i].id, orders[i].id);
   }
+}
+
+TEST(Administration, MaintenanceIsItsOwnToCarryOut) {
+  constexpr WallInstant kWall{Duration{1'790'000'000'000'000'000}};
+  InventedRegion region({});
+  const JournalInADirectory place;
+  const auto maintenance = std::move(Maintenance::Open(place.options.directory + "/m").value());
+  Administration administration(kSerial);
+  administration.Attach(region.view());
+  const std::vector<AdminEntry> entries{{.id = 42, .command = 4},
+                                        {.group = 7, .command = 4},
+                                        {.id = 42, .command = 5},
+                                        {.id = 43, .command = 5}};
+  const auto refused = administration.Submit(entries, {.seconds = 60});
+  administration.Turn(kWall);
+  EXPECT_EQ(Answers(*refused).front().reason,
+            static_cast<std::uint8_t>(CommandStatus::kNoSuchOrder))
+      << "nobody keeps it";
+  administration.Maintain(maintenance.get());
+  const auto batch = administration.Submit(entries, {.seconds = 60, .reason = "disk"});
+  EXPECT_TRUE(administration.Turn(kWall));
+  const auto answers = Answers(*batch);
+  ASSERT_EQ(answers.size(), 4U);
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(answers[i].reason, static_cast<std::uint8_t>(CommandStatus::kDone)) << i;
+  }
+  EXPECT_EQ(answers[3].reason, static_cast<std::uint8_t>(CommandStatus::kUnknownEndpoint));
+  EXPECT_TRUE(region.TakeCommands(0, 10, CommandStatus::kDone).empty()) << "no worker hears of it";
+  EXPECT_EQ(maintenance->TakeNews().size(), 3U);
 }
 
 TEST(Administration, NeverHasMoreInFlightThanTheRingsHold) {

@@ -31,6 +31,28 @@ DeliveryRecord Change(EndpointId id, Liveness to) {
   return out;
 }
 
+TEST(FilterProgram, TellsMarksApart) {
+  const auto wants = [](const char* text, std::uint8_t marks) {
+    const auto tree = ParseFilter(text);
+    EXPECT_TRUE(tree) << text;
+    DeliveryRecord record = Change(1, Liveness::kDead);
+    record.marks = marks;
+    return FilterProgram(*tree, nullptr).Wants(record);
+  };
+  constexpr std::uint8_t kBoth = kMarkMassFailure | kMarkMaintenance;
+  EXPECT_TRUE(wants("mark:none", 0));
+  EXPECT_FALSE(wants("mark:none", kMarkMaintenance));
+  EXPECT_TRUE(wants("mark:maintenance", kBoth));
+  EXPECT_TRUE(wants("mark:mass-failure", kBoth));
+  EXPECT_FALSE(wants("mark:mass-failure", kMarkMaintenance));
+  EXPECT_FALSE(wants("not mark:maintenance", kBoth));
+  EXPECT_TRUE(wants("not mark:maintenance", kMarkMassFailure));
+  EXPECT_TRUE(wants("mark:none,maintenance", 0));
+  EXPECT_TRUE(
+      FilterProgram(*ParseFilter("mark:maintenance"), nullptr).WantsRow(Change(1, Liveness::kDead)))
+      << "a row has none";
+}
+
 struct Row {
   const char* filter;
   EndpointId id;

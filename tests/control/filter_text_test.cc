@@ -43,6 +43,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"health:redy", 8, "no such health", "did you mean ready?"},
         Bad{"reason:first-hartbeat", 8, "no such reason", "did you mean first-heartbeat?"},
         Bad{"change:name", 8, "no such change", "liveness health"},
+        Bad{"mark:mass-failur", 6, "no such mark: mass-failur", "did you mean mass-failure?"},
         Bad{"livenes:dead", 1, "no such fact: livenes", "did you mean liveness?"},
         Bad{"rack:r7", 1, "no such fact: rack", "a label is rack=…"},
         Bad{"group:4294967296", 7, "no group", "10-19"},

@@ -114,6 +114,29 @@ TEST(ParseRequest, AnOrderToTheGuardIsOneThatThereIs) {
   EXPECT_FALSE(is_taken({.id = hold, .command = 200}));
 }
 
+TEST(ParseRequest, MaintenanceIsOfAnEndpointOrAGroupAndHasATime) {
+  const auto refusal_of = [](const AdminEntry& entry, std::string_view text) {
+    DeliveryRequest header;
+    header.kind = RequestKind::kAdminister;
+    header.count = 1;
+    header.text_bytes = static_cast<std::uint32_t>(text.size());
+    auto bytes = BytesOf(header);
+    const auto of_text = std::as_bytes(std::span(text));
+    bytes.insert(bytes.end(), of_text.begin(), of_text.end());
+    Append(bytes, entry);
+    const auto parsed = ParseRequest(bytes);
+    return parsed ? std::string() : parsed.error().text;
+  };
+  EXPECT_EQ(refusal_of({.id = 42, .command = 4}, "for=60\nreason=disk\n"), "");
+  EXPECT_EQ(refusal_of({.group = 7, .command = 4}, "for=60\n"), "");
+  EXPECT_EQ(refusal_of({.group = 7, .command = 5}, ""), "");
+  EXPECT_NE(refusal_of({.id = 42, .command = 4}, ""), "") << "for how long?";
+  EXPECT_NE(refusal_of({.id = 42, .group = 7, .command = 4}, "for=60\n"), "");
+  EXPECT_NE(refusal_of({.command = 4}, "for=60\n"), "");
+  EXPECT_NE(refusal_of({.id = 42, .profile = 1, .command = 5}, ""), "");
+  EXPECT_NE(refusal_of({.id = 42, .command = 4}, "for=60\ncursor=a\n"), "");
+}
+
 TEST(ParseRequest, RefusesAStrangerByItsFirstByte) {
   const std::string_view http = "GET / HTTP/1.1\r\n";
   const auto bytes = std::as_bytes(std::span(http.data(), http.size()));

@@ -34,6 +34,9 @@ TEST(SubscriptionText, PrintsWhatItParses) {
   const auto parsed = ParseSubscriptionText(PrintSubscriptionText(text));
   ASSERT_TRUE(parsed);
   EXPECT_EQ(*parsed, text);
+  const SubscriptionText order{.token = "t", .maintain_s = 7200, .reason = "new switch"};
+  EXPECT_EQ(PrintSubscriptionText(order), "token=t\nfor=7200\nreason=new switch\n");
+  EXPECT_EQ(*ParseSubscriptionText(PrintSubscriptionText(order)), order);
   EXPECT_EQ(PrintSubscriptionText({}), "");
 }
 
@@ -50,6 +53,11 @@ TEST(SubscriptionText, NamesWhatItRefuses) {
   EXPECT_EQ(RefusalOf("token=a b\n"), "token: cannot have this value");
   EXPECT_EQ(RefusalOf("filter=a\tb\n"), "filter: cannot have this value");
   EXPECT_EQ(RefusalOf("summary=0\n"), "summary: cannot have this value");
+  EXPECT_EQ(RefusalOf("for=0\n"), "for: cannot have this value");
+  EXPECT_EQ(RefusalOf("for=2h\n"), "for: cannot have this value");
+  EXPECT_EQ(RefusalOf("for=31622401\n"), "for: cannot have this value");
+  EXPECT_EQ(RefusalOf("reason=a\tb\n"), "reason: cannot have this value");
+  EXPECT_EQ(RefusalOf("reason=" + std::string(81, 'a') + "\n"), "reason: cannot have this value");
   EXPECT_EQ(RefusalOf("summary=1s\n"), "summary: cannot have this value");
   EXPECT_EQ(RefusalOf("summary=3600001\n"), "summary: cannot have this value");
 }

@@ -1,8 +1,10 @@
 #include "tests/simulation/ledger.h"
 
+#include "control/commentary.h"
 #include "control/scribe.h"
 
 #include <flatline/crc32c.h>
+#include <flatline/guard.h>
 
 #include <algorithm>
 #include <cstring>
@@ -68,6 +70,10 @@ void Ledger::Take(const DeliveryRecord& record) {
     reset_at_ = sequence;
     return;
   }
+  if (record.worker == Commentary::kNoWorker) {
+    TakeComment(record);
+    return;
+  }
   const std::uint64_t position = journaled_[record.worker];
   if (reset_at_ == 0 || position >= rings_[record.worker].size()) {
     Fault("record " + std::to_string(sequence) + " was never told, or is told again");
@@ -78,6 +84,7 @@ void Ledger::Take(const DeliveryRecord& record) {
                                       .worker = record.worker},
                                      generation,
                                      wall_);
+  expected.marks = record.marks;
   expected.sequence = sequence;
   expected.crc = SealOf(expected);
   if (std::memcmp(&expected, &record, sizeof(record)) != 0) {
@@ -87,6 +94,30 @@ void Ledger::Take(const DeliveryRecord& record) {
   }
   journaled_[record.worker] = position + 1;
   CheckChain(record);
+}
+
+// What control says of its own accord: a mass failure begins and is over in turn, as far back as
+// its journal reaches.
+void Ledger::TakeComment(const DeliveryRecord& record) {
+  if (record.kind != RecordKind::kGroup || record.incarnation > record.heartbeat_sequence ||
+      record.from >= kGroupCauseNames.size()) {
+    Fault("record " + std::to_string(record.sequence) + " is nothing that control says");
+    return;
+  }
+  for (std::size_t i = entries_.size() - 1; i-- > 0;) {
+    const Entry& before = entries_[i];
+    if (before.record.sequence < oldest_ || before.record.kind == RecordKind::kReset) {
+      break;
+    }
+    if (!before.is_lost && before.record.kind == RecordKind::kGroup &&
+        before.record.group == record.group) {
+      if (before.record.to == record.to) {
+        Fault("record " + std::to_string(record.sequence) + " of group " +
+              std::to_string(record.group) + " is told again");
+      }
+      break;
+    }
+  }
 }
 
 // Each transition of an endpoint begins where the one before it ended.

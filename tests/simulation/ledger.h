@@ -88,6 +88,7 @@ class Ledger {
 
   void Take(const DeliveryRecord& record);
   void CheckChain(const DeliveryRecord& record);
+  void TakeComment(const DeliveryRecord& record);
   void Fault(const std::string& sentence);
 
   RegionView region_;

@@ -116,6 +116,9 @@ void SimulatedControl::Start(Instant now) {
           .bookmark = Milliseconds(100), .subscribers = 64, .first_serial = ++serials_ << 20},
       std::move(*journal));
   service_->KeepCursors(std::move(*cursors));
+  auto maintenance = Maintenance::Open(CursorsPath() + "-maintenance");
+  FLATLINE_CHECK(maintenance.has_value());
+  service_->KeepMaintenance(std::move(*maintenance));
   outlet_ = std::make_unique<Outlet>(
       *service_, [](const std::function<void()>& task) { task(); }, std::make_shared<Bell>([this] {
         is_asleep_ = false;

@@ -71,7 +71,7 @@ void SimulatedSubscriber::BeginAnew() {
 
 bool SimulatedSubscriber::Wants(const DeliveryRecord& record) const {
   if (nature_ != Nature::kFiltered || record.kind == RecordKind::kBlind ||
-      record.kind == RecordKind::kReset) {
+      record.kind == RecordKind::kReset || record.kind == RecordKind::kGroup) {
     return true;
   }
   return record.kind == RecordKind::kLiveness && (kOnlyBad >> record.to & 1U) != 0;
@@ -178,6 +178,7 @@ bool SimulatedSubscriber::Take(const DeliveryRecord& record) {
     case RecordKind::kHealth:
     case RecordKind::kBlind:
     case RecordKind::kReset:
+    case RecordKind::kGroup:
       TakeFromJournal(record);
       break;
     case RecordKind::kSnapshotBegin:

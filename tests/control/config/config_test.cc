@@ -1,5 +1,4 @@
-// The configuration: what is read, what is refused and in which words, and that the commented
-// example is the truth.
+// The configuration: what is read, what is refused in which words; the commented example is true.
 #include "control/config/profile_entry.h"
 #include "control/config/schema.h"
 #include "control/config/units.h"
@@ -70,25 +69,6 @@ TEST(Config, ExampleUncommentedLoads) {
             PrintConfig(*parsed));
 }
 
-TEST(Config, TheGuardHasAShareOfTheFleet) {
-  const auto parsed = ParseConfig(
-      "[guard]\nfleet_share = 0.3\nleast_endpoints = 7\nwindow = \"5s\"\nrelease_after = \"1h\"",
-      "f");
-  ASSERT_TRUE(parsed) << parsed.error();
-  EXPECT_EQ(parsed->guard.fleet_share_ppm, 300'000U);
-  EXPECT_EQ(parsed->guard.least_endpoints, 7U);
-  EXPECT_EQ(parsed->guard.release_after, Milliseconds(3'600'000));
-  EXPECT_THAT(PrintConfig(*parsed), HasSubstr("fleet_share = 0.3\n"));
-  EXPECT_EQ(ParseConfig("[guard]\nfleet_share = 0", "f")->guard.fleet_share_ppm, 0U);
-  EXPECT_THAT(ErrorsOf("[guard]\nfleet_share = 1.1"), HasSubstr("write 0.0 to 1.0"));
-  EXPECT_THAT(ErrorsOf("[guard]\nfleet_share = nan"), HasSubstr("write 0.0 to 1.0"));
-  EXPECT_THAT(ErrorsOf("[guard]\nfleet_share = \"half\""), HasSubstr("a number from 0 to 1"));
-  EXPECT_THAT(ErrorsOf("[guard]\nfleet_share = true"), HasSubstr("a number from 0 to 1"));
-  EXPECT_THAT(ErrorsOf("[guard]\nleast_endpoints = 1"), HasSubstr("out of range"));
-  EXPECT_THAT(ErrorsOf("[guard]\nrelease_after = \"0s\""), HasSubstr("out of range"));
-  EXPECT_THAT(ErrorsOf("[guard]\nshare = 0.5"), HasSubstr("did you mean guard.fleet_share?"));
-}
-
 template <typename Section>
 void ExpectEachIn(const std::string& text, const Keys<Section>& keys) {
   for (const Key<Section>& key : keys) {
@@ -98,12 +78,12 @@ void ExpectEachIn(const std::string& text, const Keys<Section>& keys) {
 
 TEST(Config, ExampleNamesEveryKey) {
   const std::string text = Uncommented(Example());
-  const Config config = DefaultConfig();
   ExpectEachIn(text, TopKeys());
-  ExpectEachIn(text, DataplaneKeys(config.profiles));
+  ExpectEachIn(text, DataplaneKeys(DefaultConfig().profiles));
   ExpectEachIn(text, PortKeys());
   ExpectEachIn(text, ControlKeys());
   ExpectEachIn(text, GuardKeys());
+  ExpectEachIn(text, MassFailureKeys());
   ExpectEachIn(text, ProfileKeys());
 }
 
