@@ -29,9 +29,9 @@ class JoinedRegion {
 
   [[nodiscard]] const RegionView& view() const noexcept { return mapped_.view(); }
 
-  // Another file is there to be joined, in this one's place or where one is looked for first (`path`),
-  // or the file holds another generation. A process that is out of descriptors cannot see where that
-  // is, and stays with what it has.
+  // Another file is there to be joined, in this one's place or where one is looked for first
+  // (`path`), or the file holds another generation. A process that is out of descriptors cannot see
+  // where that is, and stays with what it has.
   [[nodiscard]] bool IsSuperseded(const std::string& path) const;
 
  private:
