@@ -222,8 +222,11 @@ class Shard {
   void PrefetchBlock(std::uint32_t block) const noexcept;
   [[nodiscard]] std::size_t VisitBlock(std::uint32_t block, Turn& turn) noexcept;
   [[nodiscard]] std::optional<std::int64_t> JudgeRecord(Slot slot, Turn& turn) noexcept;
-  [[nodiscard]] std::int64_t GuardWait(const RecordView& seen,
-                                       std::uint64_t arrival,
+  [[nodiscard]] Judgement JudgeAsOf(Stamp horizon,
+                                    Slot slot,
+                                    const RecordView& seen) const noexcept;
+  [[nodiscard]] std::int64_t GuardWait(Slot slot,
+                                       const RecordView& seen,
                                        const Moment& moment) const noexcept;
   static bool PullBack(EndpointRecord& record,
                        const RecordView& seen,

@@ -109,16 +109,12 @@ std::optional<std::int64_t> Shard::JudgeRecord(Slot slot, Turn& turn) noexcept {
     if (IsWatched(seen.state.liveness) && PullBack(record, seen, turn.moment.hearing)) {
       continue;
     }
-    const Judgement judgement =
-        probe_rounds_ == nullptr
-            ? detector_.Judge(seen.state, ArrivalOf(record), seen.heard.stamp, horizon)
-            : detector_.JudgeFar(
-                  seen.state, ArrivalOf(record), seen.heard.stamp, horizon, FloorOf(slot));
+    const Judgement judgement = JudgeAsOf(horizon, slot, seen);
     if (judgement.reason == Reason::kNone) {
       return judgement.wait;
     }
     if (judgement.liveness == Liveness::kDead) {
-      if (const std::int64_t wait = GuardWait(seen, ArrivalOf(record), turn.moment); wait != 0) {
+      if (const std::int64_t wait = GuardWait(slot, seen, turn.moment); wait != 0) {
         return wait;
       }
     }
@@ -140,11 +136,19 @@ std::optional<std::int64_t> Shard::JudgeRecord(Slot slot, Turn& turn) noexcept {
   }
 }
 
+// Where somebody asks, no silence counts before ten round trips.
+Judgement Shard::JudgeAsOf(Stamp horizon, Slot slot, const RecordView& seen) const noexcept {
+  const std::uint64_t arrival = ArrivalOf(table_.record(slot));
+  return probe_rounds_ == nullptr
+             ? detector_.Judge(seen.state, arrival, seen.heard.stamp, horizon)
+             : detector_.JudgeFar(seen.state, arrival, seen.heard.stamp, horizon, FloorOf(slot));
+}
+
 // 0: the verdict `dead`, which is due, may pass. Else when to ask again. It passes only when every
 // suspicion of its time has been counted, by all workers, and the guard has not begun to hold: so
 // that of many who fall silent together none is told of before the last has been counted.
-std::int64_t Shard::GuardWait(const RecordView& seen,
-                              std::uint64_t arrival,
+std::int64_t Shard::GuardWait(Slot slot,
+                              const RecordView& seen,
                               const Moment& moment) const noexcept {
   const Timing& timing = detector_.TimingOf(seen.state.profile);
   if (moment.holds) [[unlikely]] {
@@ -158,8 +162,7 @@ std::int64_t Shard::GuardWait(const RecordView& seen,
     return 0;
   }
   const Stamp looked_at = HorizonStamp(moment.horizon) - static_cast<Stamp>(back);
-  const Judgement judgement = detector_.Judge(seen.state, arrival, seen.heard.stamp, looked_at);
-  return judgement.liveness == Liveness::kDead ? 0 : 1;
+  return JudgeAsOf(looked_at, slot, seen).liveness == Liveness::kDead ? 0 : 1;
 }
 
 // A stamp from before blind time was known would hide a death until hearing time has caught up.

@@ -21,10 +21,20 @@ BUGS = {
                         "NextOccupied(ByteOf(now_, 0) + 2)"),
     "index_before_the_journal": (
         "scribe.cc",
-        "  const std::size_t written = journal_->Append(records_, now);\n"
+        "    const std::size_t of_part = Write(part, now, wall_offset);\n"
+        "    written += of_part;\n"
+        "    if (of_part < part.size() || !TellNews(now)) {\n"
+        "      break;\n"
+        "    }\n"
+        "  }\n"
         "  reader_.Release(written);\n",
-        "  reader_.Release(told->size());\n"
-        "  const std::size_t written = journal_->Append(records_, now);\n"),
+        "    reader_.Release(part.size());\n"
+        "    const std::size_t of_part = Write(part, now, wall_offset);\n"
+        "    written += of_part;\n"
+        "    if (of_part < part.size() || !TellNews(now)) {\n"
+        "      break;\n"
+        "    }\n"
+        "  }\n"),
     "replay_accepted": ("detector.cc", "ahead >= 0 : ahead > 0;", "ahead >= 0 : ahead > -8;"),
 }
 

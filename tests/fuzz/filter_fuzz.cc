@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     records[i].endpoint = i * 37;
     records[i].to = static_cast<std::uint8_t>(i % 7);
     records[i].group = static_cast<Group>(i);
-    records[i].profile = static_cast<ProfileId>(i * 5);
+    records[i].profile = static_cast<decltype(records[i].profile)>(i * 5);
   }
   program.Match(records, wanted);
   for (std::size_t i = 0; i < records.size(); ++i) {
