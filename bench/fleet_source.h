@@ -169,6 +169,7 @@ inline Config FleetConfig(std::uint64_t endpoints, unsigned workers) {
   Config config;
   config.dataplane.endpoints = endpoints;
   config.dataplane.workers = workers;
+  config.guard.fleet_share_ppm = 0;  // whole fleets die here, and their verdicts are measured
   for (std::size_t i = 0; i < kBuiltInProfiles.size(); ++i) {
     config.profiles[kFirstBuiltInProfile + i] = kBuiltInProfiles[i];
   }

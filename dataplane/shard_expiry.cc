@@ -99,6 +99,16 @@ std::size_t Shard::VisitBlock(std::uint32_t block, Turn& turn) noexcept {
   return kVisitSteps + (turn.ring.pushed() - pushed);
 }
 
+// Where somebody asks, no silence counts before ten round trips.
+[[gnu::always_inline]] inline Judgement Shard::JudgeAsOf(Stamp horizon,
+                                                         Slot slot,
+                                                         const RecordView& seen) const noexcept {
+  const std::uint64_t arrival = ArrivalOf(table_.record(slot));
+  return probe_rounds_ == nullptr
+             ? detector_.Judge(seen.state, arrival, seen.heard.stamp, horizon)
+             : detector_.JudgeFar(seen.state, arrival, seen.heard.stamp, horizon, FloorOf(slot));
+}
+
 // Makes every step that is due. The stamp is read anew before each: it may have been moved by
 // another worker. Returns the wait until the next step can be due; nullopt: the ring is full.
 std::optional<std::int64_t> Shard::JudgeRecord(Slot slot, Turn& turn) noexcept {
@@ -134,14 +144,6 @@ std::optional<std::int64_t> Shard::JudgeRecord(Slot slot, Turn& turn) noexcept {
       BeginRound(slot, seen, turn);
     }
   }
-}
-
-// Where somebody asks, no silence counts before ten round trips.
-Judgement Shard::JudgeAsOf(Stamp horizon, Slot slot, const RecordView& seen) const noexcept {
-  const std::uint64_t arrival = ArrivalOf(table_.record(slot));
-  return probe_rounds_ == nullptr
-             ? detector_.Judge(seen.state, arrival, seen.heard.stamp, horizon)
-             : detector_.JudgeFar(seen.state, arrival, seen.heard.stamp, horizon, FloorOf(slot));
 }
 
 // 0: the verdict `dead`, which is due, may pass. Else when to ask again. It passes only when every

@@ -190,12 +190,15 @@ class ScriptedServer {
     if (!ReadAll(peer, &request, sizeof(request))) {
       return;
     }
-    std::vector<Group> groups(request.kind == RequestKind::kAdminister ? 0 : request.count);
-    std::vector<AdminEntry> entries(request.kind == RequestKind::kAdminister ? request.count : 0);
-    std::vector<char> text(request.kind == RequestKind::kAdminister ? 0 : request.text_bytes);
-    if ((!groups.empty() && !ReadAll(peer, groups.data(), groups.size() * sizeof(Group))) ||
-        (!entries.empty() && !ReadAll(peer, entries.data(), entries.size() * sizeof(AdminEntry))) ||
-        (!text.empty() && !ReadAll(peer, text.data(), text.size()))) {
+    const bool administers = request.kind == RequestKind::kAdminister;
+    std::vector<Group> groups(administers ? 0 : request.count);
+    std::vector<AdminEntry> entries(administers ? request.count : 0);
+    std::vector<char> text(request.text_bytes);
+    const auto read = [&](auto& into) {
+      return into.empty() || ReadAll(peer, into.data(), into.size() * sizeof(into[0]));
+    };
+    // Text stands before entries, and behind groups.
+    if (!read(groups) || !read(text) || !read(entries)) {
       return;
     }
     {

@@ -58,6 +58,7 @@ class ProberTest : public testing::Test {
              std::uint64_t endpoints = 1000) {
     Config config = SmallConfig(endpoints, workers);
     config.dataplane.transition_ring = 1U << 14;
+    config.guard.fleet_share_ppm = 0;  // all of a fleet fall silent here
     Profile& asked = config.profiles[kAsked];
     asked = MakeProfile("asked", Milliseconds(100), 3, Milliseconds(100));
     asked.probe = kind;
