@@ -115,6 +115,34 @@ std::string_view TextOf(std::span<const std::byte> bytes, const DeliveryRequest&
   return {reinterpret_cast<const char*>(bytes.data()), header.text_bytes};
 }
 
+// What administration says behind its text.
+std::expected<void, Refusal> TakeEntries(std::span<const std::byte> bytes, Request& out) {
+  if (out.text != SubscriptionText{.token = out.text.token,
+                                   .maintain_s = out.text.maintain_s,
+                                   .reason = out.text.reason}) {
+    return Refuse(DeliveryError::kBadRequest, "an administrator shows a token, no more");
+  }
+  out.entries = CopyOf<AdminEntry>(bytes, out.header.count);
+  if (!std::ranges::all_of(out.entries, IsSound)) {
+    return Refuse(DeliveryError::kBadRequest, "an entry has no id or no known command");
+  }
+  if (LacksTime(out)) {
+    return Refuse(DeliveryError::kBadRequest, "maintenance needs a time: for=SECONDS");
+  }
+  return {};
+}
+
+// What a subscription says before its text.
+std::expected<void, Refusal> TakeGroups(std::span<const std::byte> bytes, Request& out) {
+  if (out.text.maintain_s != 0 || !out.text.reason.empty()) {
+    return Refuse(DeliveryError::kBadRequest, "for and reason are an administrator's");
+  }
+  out.groups = CopyOf<Group>(bytes, out.header.count);
+  std::ranges::sort(out.groups);
+  out.groups.erase(std::ranges::unique(out.groups).begin(), out.groups.end());
+  return {};
+}
+
 }  // namespace
 
 std::expected<std::optional<Request>, Refusal> ParseRequest(std::span<const std::byte> bytes) {
@@ -144,25 +172,10 @@ std::expected<std::optional<Request>, Refusal> ParseRequest(std::span<const std:
     return std::unexpected(std::move(text.error()));
   }
   out.text = std::move(*text);
-  if (administers) {
-    if (out.text != SubscriptionText{.token = out.text.token,
-                                     .maintain_s = out.text.maintain_s,
-                                     .reason = out.text.reason}) {
-      return Refuse(DeliveryError::kBadRequest, "an administrator shows a token, no more");
-    }
-    out.entries = CopyOf<AdminEntry>(rest.subspan(out.header.text_bytes), out.header.count);
-    if (!std::ranges::all_of(out.entries, IsSound)) {
-      return Refuse(DeliveryError::kBadRequest, "an entry has no id or no known command");
-    }
-    if (LacksTime(out)) {
-      return Refuse(DeliveryError::kBadRequest, "maintenance needs a time: for=SECONDS");
-    }
-  } else if (out.text.maintain_s != 0 || !out.text.reason.empty()) {
-    return Refuse(DeliveryError::kBadRequest, "for and reason are an administrator's");
-  } else {
-    out.groups = CopyOf<Group>(rest, out.header.count);
-    std::ranges::sort(out.groups);
-    out.groups.erase(std::ranges::unique(out.groups).begin(), out.groups.end());
+  const auto taken =
+      administers ? TakeEntries(rest.subspan(out.header.text_bytes), out) : TakeGroups(rest, out);
+  if (!taken) {
+    return std::unexpected(taken.error());
   }
   return out;
 }

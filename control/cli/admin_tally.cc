@@ -91,26 +91,24 @@ void PrintText(const char* verb, std::size_t asked, const Tally& tally, std::ost
 
 }  // namespace
 
-ExitCode CarryOut(const char* verb,
+ExitCode CarryOut(const AdminOrder& order,
                   const AdminOptions& options,
                   const std::string& address,
-                  std::span<const AdminEntry> entries,
-                  std::size_t asked,
                   const AdminAccess& access,
                   const Invocation& invocation) {
   Tally tally;
   const auto done = Administer(
       address,
-      entries,
+      order.entries,
       ParseDuration(options.timeout).value_or(Duration{}),
       [&](const AdminResult& result) {
         const std::size_t index = tally.answered++;
-        if (index < asked || result.status != CommandStatus::kDone) {
-          Count(result.status, entries[index], tally);
+        if (index < order.asked || result.status != CommandStatus::kDone) {
+          Count(result.status, order.entries[index], tally);
         }
       },
       access);
-  (invocation.json ? PrintJson : PrintText)(verb, asked, tally, invocation.out);
+  (invocation.json ? PrintJson : PrintText)(order.verb, order.asked, tally, invocation.out);
   if (!done) {
     return invocation.Fail(ExitCode::kFailed, done.error());
   }

@@ -15,12 +15,15 @@
 
 namespace flatline::cli {
 
-// The first `asked` entries count; those behind are parts of them, and count where they fail.
-[[nodiscard]] ExitCode CarryOut(const char* verb,
+struct AdminOrder {
+  const char* verb;
+  std::span<const AdminEntry> entries;
+  std::size_t asked;  // so many of them count; those behind are parts, and count where they fail
+};
+
+[[nodiscard]] ExitCode CarryOut(const AdminOrder& order,
                                 const AdminOptions& options,
                                 const std::string& address,
-                                std::span<const AdminEntry> entries,
-                                std::size_t asked,
                                 const AdminAccess& access,
                                 const Invocation& invocation);
 

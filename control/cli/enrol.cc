@@ -121,6 +121,22 @@ std::expected<void, std::string> AddAddress(const std::string& at,
   return {};
 }
 
+// The lines of the file, or of `in`.
+std::expected<void, std::string> AddFile(const std::string& file,
+                                         std::istream& in,
+                                         RosterLines& lines) {
+  if (file == "-") {
+    lines.AddAll(in, "stdin");
+    return {};
+  }
+  std::ifstream opened(file);
+  if (!opened) {
+    return std::unexpected(file + ": needed a readable file, found none; name another");
+  }
+  lines.AddAll(opened, file);
+  return {};
+}
+
 std::expected<std::vector<AdminEntry>, std::string> EntriesOf(const Options& options,
                                                               const Config& config,
                                                               std::istream& in) {
@@ -136,27 +152,23 @@ std::expected<std::vector<AdminEntry>, std::string> EntriesOf(const Options& opt
   for (const std::string& ids : options.ids) {
     lines.Add(ids, "argument " + ids);
   }
-  if (options.file == "-") {
-    lines.AddAll(in, "stdin");
-  } else if (!options.file.empty()) {
-    std::ifstream file(options.file);
-    if (!file) {
-      return std::unexpected(options.file + ": needed a readable file, found none; name another");
+  if (!options.file.empty()) {
+    if (auto added = AddFile(options.file, in, lines); !added) {
+      return std::unexpected(std::move(added.error()));
     }
-    lines.AddAll(file, options.file);
   }
   auto out = lines.Take();
-  if (out && options.whole_roster) {
-    if (auto added = AddRoster(model, config.control.roster, *out); !added) {
-      return std::unexpected(std::move(added.error()));
-    }
+  if (!out) {
+    return out;
   }
-  if (out && !options.at.empty()) {
-    if (auto added = AddAddress(options.at, *out); !added) {
-      return std::unexpected(std::move(added.error()));
-    }
+  std::expected<void, std::string> added;
+  if (options.whole_roster) {
+    added = AddRoster(model, config.control.roster, *out);
   }
-  return out;
+  if (added && !options.at.empty()) {
+    added = AddAddress(options.at, *out);
+  }
+  return added ? std::move(out) : std::unexpected(std::move(added.error()));
 }
 
 ExitCode Run(const Options& options, const Invocation& invocation) {
@@ -176,14 +188,14 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
   if (!address) {
     return invocation.Fail(address.error());
   }
-  return CarryOut(
-      options.command == CommandKind::kEnrol ? "enrol" : "retire",
-      options.admin,
-      *address,
-      *entries,
-      options.at.empty() ? entries->size() : std::size_t{1},  // the address is part of it
-      {.token = options.admin.token, .trust = options.admin.trust},
-      invocation);
+  return CarryOut({.verb = options.command == CommandKind::kEnrol ? "enrol" : "retire",
+                   .entries = *entries,
+                   .asked = options.at.empty() ? entries->size()
+                                               : std::size_t{1}},  // the address is part of it
+                  options.admin,
+                  *address,
+                  {.token = options.admin.token, .trust = options.admin.trust},
+                  invocation);
 }
 
 void AddVerb(CLI::App& app,

@@ -125,11 +125,9 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
     return invocation.Fail(address.error());
   }
   const std::int64_t ns = ParseDuration(options.length).value_or(Duration{}).count();
-  return CarryOut("maintain",
+  return CarryOut({.verb = "maintain", .entries = *entries, .asked = entries->size()},
                   options.admin,
                   *address,
-                  *entries,
-                  entries->size(),
                   {.token = options.admin.token,
                    .trust = options.admin.trust,
                    .maintain_s = static_cast<std::uint32_t>(ns / kSecond),

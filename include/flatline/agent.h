@@ -192,7 +192,7 @@ static inline size_t FlatlineEncodePayload(const FlatlineAgent* agent, uint8_t* 
   if ((agent->says & kFlatlineSaysMemory) != 0) {
     at = FlatlineStoreElement(at, 3, agent->memory);
   }
-  if (agent->text != NULL) {
+  if (agent->text != NULL) {  // NOLINT(modernize-use-nullptr): C11 has none
     at = FlatlineStoreText(at, agent->text);
   }
   return (size_t)(at - out);

@@ -46,9 +46,10 @@ def _toml(value):
 
 class Appliance:
     """`ports` are dicts of [[port]] keys; "{dir}" in a device is this appliance's directory.
-    `dataplane` and `control` hold keys of those tables, `namespace` where the dataplane runs."""
+    `dataplane` and `control` hold keys of those tables, `namespace` where the dataplane runs.
+    Without `is_guarded`, verdicts pass however many of its small fleet die at once."""
 
-    def __init__(self, ports, dataplane=None, control=None, namespace=None):
+    def __init__(self, ports, dataplane=None, control=None, namespace=None, is_guarded=False):
         self.instance = f"test-{os.getpid()}-{next(_numbers)}"
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"flatline-{self.instance}-"))
         self._namespace = namespace
@@ -69,13 +70,14 @@ class Appliance:
             "control": {"listen": [], "socket": f"{self.directory}/control.sock",
                         "journal": f"{self.directory}/control/journal", **(control or {})},
             "authentication": {},
+            "guard": {} if is_guarded else {"fleet_share": 0.0},
             "ports": ports,
         }
         self.write_config()
 
     def write_config(self):
         lines = [f"{key} = {_toml(value)}" for key, value in self.settings["top"].items()]
-        for table in ("dataplane", "control", "authentication"):
+        for table in ("dataplane", "control", "authentication", "guard"):
             lines.append(f"[{table}]")
             lines += [f"{key} = {_toml(value)}" for key, value in self.settings[table].items()]
         for port in self.settings["ports"]:

@@ -37,7 +37,7 @@ class GuardTest(unittest.TestCase):
         case.needs_root()
 
     def test_a_rack_dies_and_the_whole_fleet_does_not(self):
-        with Appliance([MEMIF_PORT]) as flatline:
+        with Appliance([MEMIF_PORT], is_guarded=True) as flatline:
             (flatline.directory / "scenario.toml").write_text(SCENARIO)
             flatline.start_dataplane()
             flatline.start_control()
