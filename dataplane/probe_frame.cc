@@ -84,31 +84,29 @@ std::uint32_t PutSolicitation(const PortIdentity& identity,
 
 std::uint32_t BuildProbe(const PortIdentity& identity,
                          const NextHop& hop,
-                         const IpAddress& to,
-                         std::uint16_t udp_port,
+                         const ProbeTarget& to,
                          std::span<const std::byte> payload,
                          Room room) noexcept {
-  const bool is_ipv6 = !IsIpv4(to);
+  const bool is_ipv6 = !IsIpv4(to.ip);
   const std::uint32_t at = PutLink(identity, hop, is_ipv6, room);
   std::byte* ip = room.data() + at;
   const std::size_t length = kUdpHeaderSize + payload.size();
   const std::uint32_t header = PutIpHeader({.is_ipv6 = is_ipv6,
                                             .protocol = kUdp,
                                             .from = OnWire(hop.ours),
-                                            .to = OnWire(to),
+                                            .to = OnWire(to.ip),
                                             .length = length},
                                            ip);
-  PutUdp({.from = identity.udp_port, .to = udp_port}, payload, ip, is_ipv6, ip + header);
+  PutUdp({.from = identity.udp_port, .to = to.number}, payload, ip, is_ipv6, ip + header);
   return PadFrame(room.data(), at + header + length);
 }
 
 std::uint32_t BuildEchoRequest(const PortIdentity& identity,
                                const NextHop& hop,
-                               const IpAddress& to,
-                               std::uint16_t sequence,
+                               const ProbeTarget& to,
                                std::span<const std::byte> payload,
                                Room room) noexcept {
-  const bool is_ipv6 = !IsIpv4(to);
+  const bool is_ipv6 = !IsIpv4(to.ip);
   const std::uint32_t at = PutLink(identity, hop, is_ipv6, room);
   std::byte* ip = room.data() + at;
   const std::size_t length = kEchoHeader + payload.size();
@@ -116,13 +114,13 @@ std::uint32_t BuildEchoRequest(const PortIdentity& identity,
   const std::uint32_t header = PutIpHeader({.is_ipv6 = is_ipv6,
                                             .protocol = protocol,
                                             .from = OnWire(hop.ours),
-                                            .to = OnWire(to),
+                                            .to = OnWire(to.ip),
                                             .length = length},
                                            ip);
   std::byte* icmp = ip + header;
   Store<std::uint32_t>(icmp, is_ipv6 ? 0x8000'0000U : 0x0800'0000U);  // no checksum yet
   Store<std::uint16_t>(icmp + 4, kEchoIdentifier);
-  Store<std::uint16_t>(icmp + 6, sequence);
+  Store<std::uint16_t>(icmp + 6, to.number);
   std::memcpy(icmp + kEchoHeader, payload.data(), payload.size());
   const std::uint64_t pseudo = is_ipv6 ? PseudoSumOf(ip, true, protocol, length) : 0;
   PutChecksum(icmp + 2, AddToChecksum(pseudo, icmp, length));

@@ -17,19 +17,22 @@ namespace flatline {
 // The identifier of our echo requests; which one it is says what they carry.
 inline constexpr std::uint16_t kEchoIdentifier = 0x464C;  // "FL"
 
+struct ProbeTarget {
+  IpAddress ip{};
+  std::uint16_t number = 0;  // of a probe the UDP port, of an echo request its sequence
+};
+
 // Each returns the length of the frame.
 
 [[nodiscard]] std::uint32_t BuildProbe(const PortIdentity& identity,
                                        const NextHop& hop,
-                                       const IpAddress& to,
-                                       std::uint16_t udp_port,
+                                       const ProbeTarget& to,
                                        std::span<const std::byte> payload,
                                        std::span<std::byte, kReplyRoom> room) noexcept;
 
 [[nodiscard]] std::uint32_t BuildEchoRequest(const PortIdentity& identity,
                                              const NextHop& hop,
-                                             const IpAddress& to,
-                                             std::uint16_t sequence,
+                                             const ProbeTarget& to,
                                              std::span<const std::byte> payload,
                                              std::span<std::byte, kReplyRoom> room) noexcept;
 

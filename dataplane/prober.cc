@@ -220,9 +220,10 @@ Prober::Outcome Prober::Ask(Slot slot, std::uint8_t attempt, Asking& asking) noe
   const auto message = std::span(bytes).first(Message(slot, attempt, plan, asking.moment, bytes));
   const std::span<std::byte, kReplyRoom> frame(room, kReplyRoom);
   const auto sequence = static_cast<std::uint16_t>(ProbeTimeOf(asking.moment.hearing));
-  port->sink->Commit(plan.kind == ProbeKind::kEcho
-                         ? BuildEchoRequest(*port->identity, *hop, to.ip, sequence, message, frame)
-                         : BuildProbe(*port->identity, *hop, to.ip, to.udp_port, message, frame));
+  port->sink->Commit(
+      plan.kind == ProbeKind::kEcho
+          ? BuildEchoRequest(*port->identity, *hop, {to.ip, sequence}, message, frame)
+          : BuildProbe(*port->identity, *hop, {to.ip, to.udp_port}, message, frame));
   asking.tally.Add(Counter::kProbesSent);
   ++asking.frames;
   return Outcome::kSent;

@@ -105,28 +105,32 @@ std::expected<OddityMask, std::string> OdditiesOf(const Options& options) {
   return options.odd.empty() ? kEveryOddity : ParseNames(options.odd, kOddityNames);
 }
 
-// The rows that the filter lets through, until there are enough. Failed: nobody reads them.
+struct Wanted {
+  RowFilter filter;
+  OddityMask odd = 0;  // 0: odd or not
+  std::uint64_t limit = 0;
+};
+
+// The rows that are wanted, until there are enough. Failed: nobody reads them.
 ExitCode PrintRows(const RegionView& region,
-                   const RowFilter& filter,
+                   const Wanted& wanted,
                    const Roster* roster,
-                   OddityMask odd,
-                   const Options& options,
                    const Invocation& invocation) {
   const auto slots = static_cast<Slot>(region.shape().slots());
   std::uint64_t printed = 0;
   const Sampled sampled(region, ReadClocks());
-  for (Slot slot = 0; slot < slots && (options.limit == 0 || printed < options.limit); ++slot) {
-    const OddityMask is_odd = odd != 0 ? OdditiesIn(region, slot, sampled) : 0;
-    if (odd != 0 && (is_odd & odd) == 0) {
+  for (Slot slot = 0; slot < slots && (wanted.limit == 0 || printed < wanted.limit); ++slot) {
+    const OddityMask is_odd = wanted.odd != 0 ? OdditiesIn(region, slot, sampled) : 0;
+    if (wanted.odd != 0 && (is_odd & wanted.odd) == 0) {
       continue;
     }
     const std::optional<EndpointRow> row = ReadRow(region, slot, MonotonicNow());
-    if (!row || !filter.Accepts(*row)) {
+    if (!row || !wanted.filter.Accepts(*row)) {
       continue;
     }
     const Beside beside{.name = roster != nullptr ? roster->NameOf(row->id) : std::string_view{},
                         .odd = is_odd,
-                        .tells_odd = odd != 0};
+                        .tells_odd = wanted.odd != 0};
     invocation.out << LineOf(*row, beside, invocation.json) << "\n";
     ++printed;
     if (!invocation.out) {
@@ -157,7 +161,8 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
     invocation.out << RowHeading() << (*odd != 0 ? "  odd" : "") << (options.names ? "  name" : "")
                    << "\n";
   }
-  return PrintRows(region->view(), *filter, roster->get(), *odd, options, invocation);
+  const Wanted wanted{.filter = *filter, .odd = *odd, .limit = options.limit};
+  return PrintRows(region->view(), wanted, roster->get(), invocation);
 }
 
 }  // namespace

@@ -79,28 +79,32 @@ std::expected<std::vector<AdminEntry>, std::string> EntriesOf(const Options& opt
   return out;
 }
 
+std::string LineOf(const MaintenanceEntry& entry, bool json) {
+  const bool is_group = entry.endpoint == kNoEndpoint;
+  const char* const what = is_group ? "group" : "endpoint";
+  const std::uint64_t number = is_group ? std::uint64_t{entry.group} : entry.endpoint;
+  const std::string reason = Printable(entry.reason_text());
+  if (json) {
+    return JsonLine({{what, number},
+                     {"begun", WallText(entry.begun_ns)},
+                     {"until", WallText(entry.until_ns)},
+                     {"reason", reason}});
+  }
+  return fmt::format("{} {} until {}{}{}",
+                     what,
+                     number,
+                     WallText(entry.until_ns),
+                     reason.empty() ? "" : ": ",
+                     reason);
+}
+
 ExitCode List(const Config& config, const Invocation& invocation) {
   const auto entries = ReadMaintenance(config.control.journal + "/maintenance");
   if (!entries) {
     return invocation.Fail(ExitCode::kAbsent, entries.error());
   }
   for (const MaintenanceEntry& entry : *entries) {
-    const bool is_group = entry.endpoint == kNoEndpoint;
-    const std::uint64_t number = is_group ? std::uint64_t{entry.group} : entry.endpoint;
-    const std::string reason = Printable(entry.reason_text());
-    if (invocation.json) {
-      invocation.out << JsonLine({{is_group ? "group" : "endpoint", number},
-                                  {"begun", WallText(entry.begun_ns)},
-                                  {"until", WallText(entry.until_ns)},
-                                  {"reason", reason}})
-                     << "\n";
-    } else {
-      invocation.out << fmt::format("{} {} until {}{}\n",
-                                    is_group ? "group" : "endpoint",
-                                    number,
-                                    WallText(entry.until_ns),
-                                    reason.empty() ? "" : ": " + reason);
-    }
+    invocation.out << LineOf(entry, invocation.json) << "\n";
   }
   return ExitCode::kOk;
 }

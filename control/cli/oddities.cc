@@ -40,16 +40,21 @@ Sampled::Sampled(const RegionView& region, const Clocks& clocks) {
   for (unsigned worker = 0; worker < region.shape().workers; ++worker) {
     for (const PayloadEntry& entry : region.payloads(worker)) {
       const auto said = OwnerOf(entry) != kNoEndpoint ? ReadPayload(entry) : std::nullopt;
-      if (!said) {
-        continue;
-      }
-      ports_[said->id] = said->port;
-      const auto ahead = ClockAhead(*said, clocks);
-      clocks_ += ahead ? 1 : 0;
-      if (ahead && (*ahead > kFarOff || *ahead < -kFarOff)) {
-        far_.insert(said->id);
+      if (said) {
+        ports_[said->id] = said->port;
+        NoteClock(said->id, ClockAhead(*said, clocks));
       }
     }
+  }
+}
+
+void Sampled::NoteClock(EndpointId id, std::optional<Duration> ahead) {
+  if (!ahead) {
+    return;
+  }
+  ++clocks_;
+  if (*ahead > kFarOff || *ahead < -kFarOff) {
+    far_.insert(id);
   }
 }
 

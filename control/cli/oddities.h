@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -49,6 +50,8 @@ class Sampled {
   [[nodiscard]] std::uint64_t clocks() const { return clocks_; }
 
  private:
+  void NoteClock(EndpointId id, std::optional<Duration> ahead);
+
   std::unordered_map<EndpointId, std::uint8_t> ports_;
   std::unordered_set<EndpointId> far_;
   std::uint64_t clocks_ = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -41,11 +42,11 @@ Character FirstOf(std::string_view text) {
     return i < text.size() ? static_cast<std::uint8_t>(text[i]) : std::uint8_t{0};
   };
   const std::uint8_t lead = byte(0);
-  const std::size_t size = lead < 0x80   ? 1
-                           : lead < 0xC0 ? 0
-                           : lead < 0xE0 ? 2
-                           : lead < 0xF0 ? 3
-                                         : 4;
+  const auto ones = static_cast<std::size_t>(std::countl_one(lead));
+  if (ones == 1 || ones > 4) {
+    return {};
+  }
+  const std::size_t size = std::max<std::size_t>(ones, 1);
   constexpr std::array<std::uint32_t, 5> kLeast{0, 0, 0x80, 0x800, 0x10000};
   std::uint32_t point = size == 1 ? lead : lead & (0xFFU >> (size + 1));
   for (std::size_t i = 1; i < size; ++i) {
@@ -54,7 +55,7 @@ Character FirstOf(std::string_view text) {
     }
     point = point << 6 | (byte(i) & 0x3FU);
   }
-  if (size == 0 || lead >= 0xF8 || point < kLeast[size]) {
+  if (point < kLeast[size]) {
     return {};
   }
   return {.size = size, .is_shown = std::ranges::none_of(kNotShown, [point](const Range& range) {

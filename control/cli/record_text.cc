@@ -94,6 +94,36 @@ void AddMaintenance(const DeliveryRecord& record, nlohmann::ordered_json& out) {
   out["silence_ns"] = record.silence_ns;
 }
 
+bool IsChange(RecordKind kind) {
+  return kind == RecordKind::kLiveness || kind == RecordKind::kHealth;
+}
+
+void AddEndpoint(const DeliveryRecord& record, std::string_view name, nlohmann::ordered_json& out) {
+  out["endpoint"] = record.endpoint;
+  if (!name.empty()) {
+    out["name"] = name;
+  }
+  if (IsChange(record.kind)) {
+    out["from"] = StateName(record.kind, record.from);
+  }
+  out["to"] = StateName(record.kind, record.to);
+  out["health"] = NameOf(record.health);
+  out["group"] = record.group;
+  out["profile"] = record.profile;
+  out["incarnation"] = record.incarnation;
+  out["heartbeat_sequence"] = record.heartbeat_sequence;
+  out["worker"] = record.worker;
+  if (!IsChange(record.kind)) {
+    return;
+  }
+  out["marks"] = nlohmann::ordered_json::array();
+  for (std::size_t i = 0; i < kMarkNames.size(); ++i) {
+    if (((record.marks >> i) & 1U) != 0) {
+      out["marks"].push_back(kMarkNames[i]);
+    }
+  }
+}
+
 void AddGroup(const DeliveryRecord& record, nlohmann::ordered_json& out) {
   if (record.group == kNoGroup) {
     out["group"] = nullptr;
@@ -181,10 +211,6 @@ std::string Body(const DeliveryRecord& record, std::string_view name) {
   }
 }
 
-bool IsChange(RecordKind kind) {
-  return kind == RecordKind::kLiveness || kind == RecordKind::kHealth;
-}
-
 }  // namespace
 
 std::string_view NameOf(RecordKind kind) noexcept {
@@ -245,30 +271,8 @@ nlohmann::ordered_json RecordJson(const DeliveryRecord& record, std::string_view
                              {"sequence", record.sequence},
                              {"at", WallText(record.at_ns)},
                              {"at_ns", record.at_ns}};
-  const bool is_row = record.kind == RecordKind::kSnapshotRow;
-  if (IsChange(record.kind) || is_row) {
-    out["endpoint"] = record.endpoint;
-    if (!name.empty()) {
-      out["name"] = name;
-    }
-    if (!is_row) {
-      out["from"] = StateName(record.kind, record.from);
-    }
-    out["to"] = StateName(record.kind, record.to);
-    out["health"] = NameOf(record.health);
-    out["group"] = record.group;
-    out["profile"] = record.profile;
-    out["incarnation"] = record.incarnation;
-    out["heartbeat_sequence"] = record.heartbeat_sequence;
-    out["worker"] = record.worker;
-  }
-  if (IsChange(record.kind)) {
-    out["marks"] = nlohmann::ordered_json::array();
-    for (std::size_t i = 0; i < kMarkNames.size(); ++i) {
-      if (((record.marks >> i) & 1U) != 0) {
-        out["marks"].push_back(kMarkNames[i]);
-      }
-    }
+  if (IsChange(record.kind) || record.kind == RecordKind::kSnapshotRow) {
+    AddEndpoint(record, name, out);
   }
   if (IsChange(record.kind) || record.kind == RecordKind::kBlind) {
     out["reason"] = NameIn(kReasonNames, record.reason);

@@ -79,12 +79,12 @@ class Room {
 
 Bytes Probe(const IpAddress& to, const NextHop& hop) {
   Room room;
-  return room.Take(BuildProbe(TablePort(), hop, to, kTheirPort, Message(), room.span()));
+  return room.Take(BuildProbe(TablePort(), hop, {to, kTheirPort}, Message(), room.span()));
 }
 
 Bytes Echo(const IpAddress& to, const NextHop& hop) {
   Room room;
-  return room.Take(BuildEchoRequest(TablePort(), hop, to, kSequence, Message(), room.span()));
+  return room.Take(BuildEchoRequest(TablePort(), hop, {to, kSequence}, Message(), room.span()));
 }
 
 Bytes WhoHas(const IpAddress& ours, const IpAddress& wanted) {

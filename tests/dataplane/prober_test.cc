@@ -331,7 +331,7 @@ TEST_F(ProberTest, AnAnswerByAnotherWayThanTheProfilesCountsForNothing) {
                           .gateways = {}};
   const auto payload = ParsePacket(frame, host).value().payload;
   const NextHop hop{.mac = ports_[0].identity.mac, .ours = Ip4(0, 2)};
-  const std::uint32_t length = BuildEchoRequest(host, hop, kUs4, 1, payload, room);
+  const std::uint32_t length = BuildEchoRequest(host, hop, {kUs4, 1}, payload, room);
   Bytes echo(room.begin(), room.begin() + length);
   echo[34] = std::byte{0};                                                // a reply
   echo[36] = static_cast<std::byte>(std::to_integer<int>(echo[36]) + 8);  // and its checksum
