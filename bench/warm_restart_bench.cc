@@ -24,7 +24,7 @@
 #include <fcntl.h>
 #include <fstream>
 #include <functional>
-#include <optional>
+#include <memory>
 #include <regex>
 #include <stdexcept>
 #include <string>
@@ -120,6 +120,9 @@ class Restarts {
     }
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     const int log = ::open(log_.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
+    if (log < 0) {
+      ::_exit(126);
+    }
     ::dup2(log, STDOUT_FILENO);
     ::dup2(log, STDERR_FILENO);
     ::execl(dataplane_.c_str(),
@@ -183,12 +186,16 @@ class Restarts {
  private:
   void Look(const std::string& path) {
     file_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file_ < 0) {
+      throw std::runtime_error(path + ": cannot be opened");
+    }
     const auto bytes = static_cast<std::size_t>(::lseek(file_, 0, SEEK_END));
     void* const at = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file_, 0);
-    if (file_ < 0 || at == MAP_FAILED) {
+    if (at == MAP_FAILED) {
       throw std::runtime_error(path + ": cannot be looked at");
     }
-    view_.emplace(static_cast<std::byte*>(at), static_cast<const RegionHeader*>(at)->shape);
+    view_ = std::make_unique<RegionView>(static_cast<std::byte*>(at),
+                                         static_cast<const RegionHeader*>(at)->shape);
   }
 
   [[nodiscard]] std::string Logged() const {
@@ -242,7 +249,7 @@ class Restarts {
   std::string config_;
   std::string log_;
   std::uint64_t endpoints_ = 0;
-  std::optional<RegionView> view_;
+  std::unique_ptr<RegionView> view_;
   int file_ = -1;
   bool is_huge_ = false;
   pid_t child_ = -1;
@@ -262,6 +269,7 @@ void PrintRows(const std::vector<Restarts::Round>& killed,
                const std::vector<Restarts::Round>& stopped) {
   using Round = Restarts::Round;
   std::vector<double> own;
+  own.reserve(killed.size());
   for (const Round& round : killed) {
     own.push_back(round.gap - round.foreign);
   }

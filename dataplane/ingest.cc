@@ -309,17 +309,29 @@ Ingest::Outcome Ingest::Settle(Pending& pending, const Reception& reception) noe
       continue;  // somebody else stamped it in this instant: look again
     }
     if (what.concerns_owner) {
-      if (!own && IsLaterLife(seen, heartbeat)) {
-        StampSpoken(record, seen, reception.stamp);
-        pending.before = seen.heard.stamp;
-      }
-      if (!own && what.stamps) {
-        pending.before = seen.heard.stamp;
+      if (!own) {
+        NoteForOwner(record, seen, what.stamps, reception.stamp, pending);
       }
       return Outcome::kForOwner;
     }
     Acknowledge(pending, pending.slot, seen.state.profile, reception.from);
     return Outcome::kCounted;
+  }
+}
+
+// What the record said before it was stamped by us, who do not own it: the evidence of a change. A
+// later life is the owner's to begin; until then it is only known to have spoken.
+void Ingest::NoteForOwner(EndpointRecord& record,
+                          const RecordView& seen,
+                          bool is_stamped,
+                          Stamp now,
+                          Pending& pending) noexcept {
+  const bool is_later = IsLaterLife(seen, pending.heartbeat);
+  if (is_later) {
+    StampSpoken(record, seen, now);
+  }
+  if (is_later || is_stamped) {
+    pending.before = seen.heard.stamp;
   }
 }
 

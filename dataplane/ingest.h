@@ -94,6 +94,11 @@ class Ingest {
   void Deliver(Pending& pending, const Reception& reception) noexcept;
   [[nodiscard]] bool IsGenuine(Pending& pending) noexcept;
   [[nodiscard]] Outcome Settle(Pending& pending, const Reception& reception) noexcept;
+  static void NoteForOwner(EndpointRecord& record,
+                           const RecordView& seen,
+                           bool is_stamped,
+                           Stamp now,
+                           Pending& pending) noexcept;
   [[nodiscard]] bool Store(EndpointRecord& record,
                            const RecordView& seen,
                            const Pending& pending,

@@ -225,7 +225,8 @@ class Shard {
   [[nodiscard]] Judgement JudgeAsOf(Stamp horizon,
                                     Slot slot,
                                     const RecordView& seen) const noexcept;
-  [[nodiscard]] std::int64_t GuardWait(Slot slot,
+  [[nodiscard]] std::int64_t GuardWait(const Judgement& due,
+                                       Slot slot,
                                        const RecordView& seen,
                                        const Moment& moment) const noexcept;
   static bool PullBack(EndpointRecord& record,

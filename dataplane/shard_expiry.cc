@@ -123,10 +123,8 @@ std::optional<std::int64_t> Shard::JudgeRecord(Slot slot, Turn& turn) noexcept {
     if (judgement.reason == Reason::kNone) {
       return judgement.wait;
     }
-    if (judgement.liveness == Liveness::kDead) {
-      if (const std::int64_t wait = GuardWait(slot, seen, turn.moment); wait != 0) {
-        return wait;
-      }
+    if (const std::int64_t wait = GuardWait(judgement, slot, seen, turn.moment); wait != 0) {
+      return wait;
     }
     EndpointState next = seen.state;
     next.liveness = judgement.liveness;
@@ -146,12 +144,16 @@ std::optional<std::int64_t> Shard::JudgeRecord(Slot slot, Turn& turn) noexcept {
   }
 }
 
-// 0: the verdict `dead`, which is due, may pass. Else when to ask again. It passes only when every
-// suspicion of its time has been counted, by all workers, and the guard has not begun to hold: so
-// that of many who fall silent together none is told of before the last has been counted.
-std::int64_t Shard::GuardWait(Slot slot,
+// 0: the step may be made. Else, for the verdict `dead`, when to ask again. It passes only when
+// every suspicion of its time has been counted, by all workers, and the guard has not begun to
+// hold: so that of many who fall silent together none is told of before the last has been counted.
+std::int64_t Shard::GuardWait(const Judgement& due,
+                              Slot slot,
                               const RecordView& seen,
                               const Moment& moment) const noexcept {
+  if (due.liveness != Liveness::kDead) {
+    return 0;
+  }
   const Timing& timing = detector_.TimingOf(seen.state.profile);
   if (moment.holds) [[unlikely]] {
     return std::min(std::int64_t{timing.silence.least}, kHoldRecheck);

@@ -187,10 +187,15 @@ void WatchUntilStopped(Watches& watches, TscClock& clock, const StopSignals& sto
   }
 }
 
+// What DPDK runs on, and hears by.
+struct Host {
+  const Eal& eal;
+  const Devices& devices;
+};
+
 std::expected<void, std::string> RunEngine(const Config& config,
                                            const RegionView& region,
-                                           const Eal& eal,
-                                           const Devices& devices,
+                                           const Host& host,
                                            const StopSignals& stop,
                                            StartTimes& times) {
   Supervisor supervisor = Supervisor::FromEnvironment();
@@ -208,11 +213,11 @@ std::expected<void, std::string> RunEngine(const Config& config,
   if (!engine) {
     return std::unexpected(engine.error());
   }
-  AttachPorts(devices, **engine);
-  Watches watches{.devices{devices.ports, (*engine)->port_watch(), clock.Now()},
+  AttachPorts(host.devices, **engine);
+  Watches watches{.devices{host.devices.ports, (*engine)->port_watch(), clock.Now()},
                   .processes{region, supervisor}};
   PollLoops loops(**engine, region, config.dataplane.idle);
-  if (const auto launched = loops.Launch(eal.worker_lcores()); !launched) {
+  if (const auto launched = loops.Launch(host.eal.worker_lcores()); !launched) {
     return launched;
   }
   times.Mark(StartTimes::Part::kTable);
@@ -222,7 +227,7 @@ std::expected<void, std::string> RunEngine(const Config& config,
   Log(LogLevel::kNotice,
       "hearing: {} workers, {} ports",
       config.dataplane.workers,
-      devices.ports.size());
+      host.devices.ports.size());
   times.Tell();
   supervisor.SayReady();
   WatchUntilStopped(watches, clock, stop);
@@ -262,7 +267,7 @@ std::expected<void, std::string> RunOn(const SharedRegion& region,
   auto outcome = OpenPorts(config, devices);
   times.Mark(StartTimes::Part::kPorts);
   if (outcome) {
-    outcome = RunEngine(config, region.view(), *eal, devices, stop, times);
+    outcome = RunEngine(config, region.view(), {*eal, devices}, stop, times);
   }
   CloseDevices(devices);
   return outcome;
