@@ -41,12 +41,6 @@ chmod 755 "$dir"
 region=auto
 [ -w /dev/shm ] || region=$dir # a chroot without it
 
-# The worker has the last core to itself, as where it is deployed; the others share what is left.
-last=$(($(nproc) - 1)) cores="[]" elsewhere=()
-if [ "$last" -gt 0 ]; then
-  cores="[$last]" elsewhere=(taskset --cpu-list "0-$((last - 1))")
-fi
-
 cat >"$dir/flatline.toml" <<CONFIG
 instance = "$instance"
 region_directory = "$region"
@@ -54,7 +48,6 @@ region_group = "$group"
 [dataplane]
 endpoints = 1_048_576
 default_profile = "database"
-cores = $cores
 [[port]]
 device = "net_memif0,role=server,id=0,socket=$dir/memif.sock,socket-abstract=no,rsize=12"
 promiscuous = true
@@ -87,12 +80,12 @@ start() {
 
 start flatline-dataplane 'hearing: ' "$bin/dataplane/flatline-dataplane" --config "$dir/flatline.toml"
 start flatline-control 'joined ' \
-  "${elsewhere[@]}" "${unprivileged[@]}" "$bin/control/flatline-control" --config "$dir/flatline.toml"
+  "${unprivileged[@]}" "$bin/control/flatline-control" --config "$dir/flatline.toml"
 
 pages="on huge pages"
 grep -q -e --no-huge "$dir/flatline-dataplane.log" && pages="without huge pages"
 echo "demo: dataplane $pages, control as $user"
 echo "demo: to look inside, in another terminal:  $bin/control/cli/flatline top --config $dir/flatline.toml"
-timeout -k 5 170 "${elsewhere[@]}" "$bin/bench/generator/flatline-generator" --scenario "$scenario" \
+timeout -k 5 170 "$bin/bench/generator/flatline-generator" --scenario "$scenario" \
   --port "net_memif0,role=client,id=0,socket=$dir/memif.sock,socket-abstract=no,rsize=12" \
   --judge "unix:$dir/control.sock"
