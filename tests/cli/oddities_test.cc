@@ -26,7 +26,7 @@ constexpr float kSecond = 1e9F / 65'536;  // in stamp units
 
 class OdditiesTest : public RegionVerbs {
  protected:
-  Slot PutAlive(EndpointId id) const {
+  Slot PutAlive(EndpointId id) {
     return Put(id,
                {.liveness = Liveness::kAlive, .health = Health::kReady, .profile = kEverySecond},
                1,

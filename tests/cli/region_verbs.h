@@ -39,7 +39,7 @@ class RegionVerbs : public ::testing::Test {
   }
 
   // In the first free slot of the worker that owns it.
-  Slot Put(EndpointId id, EndpointState state, Group group, Instant heard) const {
+  Slot Put(EndpointId id, EndpointState state, Group group, Instant heard) {
     const RegionView& region = disk_.view();
     const RegionShape& shape = region.shape();
     Slot slot =
