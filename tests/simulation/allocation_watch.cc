@@ -13,8 +13,11 @@
 namespace flatline {
 namespace {
 
+// All that operator new can reach.
+// NOLINTBEGIN(cppcoreguidelines-avoid-non-const-global-variables)
 thread_local bool is_watching = false;
 thread_local std::uint64_t allocations = 0;
+// NOLINTEND(cppcoreguidelines-avoid-non-const-global-variables)
 
 }  // namespace
 
