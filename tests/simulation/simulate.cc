@@ -3,6 +3,7 @@
 #include "tests/simulation/apart.h"
 #include "tests/simulation/shrink.h"
 
+#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <iostream>
@@ -10,6 +11,7 @@
 #include <spdlog/spdlog.h>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
 
 #include <oneapi/tbb/global_control.h>
@@ -27,28 +29,35 @@ struct Options {
   bool is_bad = false;
 };
 
+// False where there is no such option, or it takes no such value.
+bool Take(std::string_view name, const std::string& value, Options& out) {
+  if (name == "--climate") {
+    out.climate = value;
+    out.is_climate_given = true;
+    return !value.empty();
+  }
+  std::uint64_t number = 0;
+  const auto read = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (read.ec != std::errc{} || read.ptr != value.data() + value.size()) {
+    return false;
+  }
+  if (name == "--seeds") {
+    out.worlds.count = number;
+  } else if (name == "--first") {
+    out.worlds.first = number;
+  } else if (name == "--processes" && number >= 1 && number <= 1024) {
+    out.worlds.processes = static_cast<unsigned>(number);
+  } else {
+    return false;
+  }
+  return true;
+}
+
 Options ParseOptions(int argc, char** argv) {
   Options out;
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view name(argv[i]);
+  for (int i = 1; i < argc; i += 2) {
     const std::string value = i + 1 < argc ? argv[i + 1] : "";
-    const bool is_number =
-        !value.empty() && value.find_first_not_of("0123456789") == std::string::npos;
-    if (name == "--climate" && !value.empty()) {
-      out.climate = value;
-      out.is_climate_given = true;
-    } else if (!is_number) {
-      out.is_bad = true;
-    } else if (name == "--seeds") {
-      out.worlds.count = std::stoull(value);
-    } else if (name == "--first") {
-      out.worlds.first = std::stoull(value);
-    } else if (name == "--processes" && value != "0") {
-      out.worlds.processes = static_cast<unsigned>(std::stoul(value));
-    } else {
-      out.is_bad = true;
-    }
-    ++i;
+    out.is_bad = !Take(argv[i], value, out) || out.is_bad;
   }
   return out;
 }

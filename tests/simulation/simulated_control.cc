@@ -226,7 +226,8 @@ bool SimulatedControl::MoveBytes(Line& line, Instant now, WallInstant wall) {
   const std::size_t room = kMostUnread - std::min(kMostUnread, line.to_client.size());
   const std::size_t piece = std::min({ready.size(), room, 1 + chance_.Below(climate_.most_piece)});
   if (!ready.empty() && piece != 0 && !line.is_hung_up) {
-    line.to_client.insert(line.to_client.end(), ready.begin(), ready.begin() + piece);
+    const auto taken = ready.first(piece);
+    line.to_client.insert(line.to_client.end(), taken.begin(), taken.end());
     line.session->Sent(piece, now);
     has_moved = true;
   }
