@@ -183,17 +183,17 @@ class Explorer {
     fibre.context.uc_stack.ss_sp = fibre.stacks[life].get();
     fibre.context.uc_stack.ss_size = kStackBytes;
     fibre.context.uc_link = &main_;
-    running_ = this;
+    running = this;
     makecontext(&fibre.context, &Enter, 0);
   }
 
   static void Enter() {
-    Fibre& fibre = running_->fibres_[running_->now_->thread_ - 1];
+    Fibre& fibre = running->fibres_[running->now_->thread_ - 1];
     fibre.body();
     fibre.is_over = true;
   }
 
-  static inline Explorer* running_ = nullptr;
+  static inline Explorer* running = nullptr;
 
   Execution* now_;
   Scenario scenario_;
