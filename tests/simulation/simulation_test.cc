@@ -18,6 +18,7 @@
 namespace flatline {
 namespace {
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): gtest has no arguments
 std::uint64_t worlds_wanted = 1'000;
 
 TEST(Simulation, ShrinksToWhatAFailureNeeds) {
