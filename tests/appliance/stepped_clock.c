@@ -1,6 +1,5 @@
 /* The wall clock of one process, stepped while it runs: LD_PRELOADed by fault_test.py. The step in
    seconds is in the file that CLOCK_STEP_FILE names; nothing else of the clock is touched. */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@ static long Step(void) {
   return strtol(text, NULL, 10);
 }
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): glibc has reserved names */
 int clock_gettime(clockid_t clock, struct timespec* out) {
   static int (*real)(clockid_t, struct timespec*);
   if (real == NULL) {
