@@ -236,6 +236,8 @@ Keys<DataplaneConfig> DataplaneKeys(const Profiles& profiles) {
           ChoiceKey("hugepages", &D::hugepages, kHugepageNames),
           BytesKey("memory", &D::memory, {16 * kMebibyte, kTebibyte}),
           ChoiceKey("enrolment", &D::enrolment, kEnrolmentNames),
+          DurationKey("enrolment_time", &D::enrolment_time, {Duration{}, kHour}),
+          IntegerKey("enrolment_per_source", &D::enrolment_per_source, {0, 1'000'000'000}),
           DefaultProfileKey(profiles),
           DurationKey("stall", &D::stall, {kMillisecond, kMinute}),
           IntegerKey("transition_ring", &D::transition_ring, {64, 1U << 24}),

@@ -55,6 +55,11 @@ struct DataplaneConfig {
   HugepageMode hugepages = HugepageMode::kAuto;
   std::uint64_t memory = std::uint64_t{256} << 20;  // for DPDK's buffers, bytes
   Enrolment enrolment = Enrolment::kOpen;
+  // Where it is open: how long strangers take at the least to fill an empty table, beyond the half
+  // of what is free that may come at once; how many one address may bring at once, and a second.
+  // Zero: no limit.
+  Duration enrolment_time{10'000'000'000};
+  std::uint32_t enrolment_per_source = 10'000;
   ProfileId default_profile = 5;             // node
   Duration stall{10'000'000};                // a turn longer than this is a blind interval
   std::uint32_t transition_ring = 1U << 16;  // entries for each worker, power of two

@@ -39,7 +39,11 @@ namespace flatline {
   X(kOldSequence, "old-sequence", "a sequence number heard before: duplicate or reordered")       \
   X(kHandoffFull, "handoff-full", "the ring to the owning worker was full; the next one retries") \
   X(kUntagged, "untagged", "no authentication tag, where one is required")                        \
-  X(kBadTag, "bad-tag", "an authentication tag of the wrong size, or made with another key")
+  X(kBadTag, "bad-tag", "an authentication tag of the wrong size, or made with another key")      \
+  X(kEnrolmentLimit, "enrolment-limit", "more new ids than dataplane.enrolment_time lets in")     \
+  X(kSourceLimit,                                                                                 \
+    "source-limit",                                                                               \
+    "more new ids from one address than dataplane.enrolment_per_source lets in")
 
 enum class DropReason : std::uint8_t {
 #define FLATLINE_DROP_ENUMERATOR(enumerator, name, sentence) enumerator,

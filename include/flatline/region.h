@@ -30,7 +30,7 @@
 namespace flatline {
 
 inline constexpr std::uint64_t kRegionMagic = 0x454E494C54414C46ULL;  // "FLATLINE"
-inline constexpr std::uint32_t kRegionVersion = 4;
+inline constexpr std::uint32_t kRegionVersion = 5;
 inline constexpr std::uint32_t kSmallPage = 4096;
 inline constexpr std::uint32_t kHugePage = 2U << 20;
 inline constexpr std::uint32_t kBlockSlots = 64;  // slots share a profile, and a wheel entry, by 64

@@ -81,7 +81,7 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"another kind of file", [](Sound& r) { r.header->magic ^= 1; }, "another kind"},
         Fault{"another version",
               [](Sound& r) { r.header->version = kRegionVersion + 1; },
-              "version 4"},
+              "version 5"},
         Fault{"a format that was interrupted",
               [](Sound& r) { r.header->state.store(RegionState::kFormatting); },
               "formatted"},
