@@ -51,6 +51,8 @@ class Filter {
         case RecordKind::kMaintenance:
         case RecordKind::kGroup:
           return record.group == kNoGroup || filter_->HasGroup(record.group);
+        case RecordKind::kLease:  // of the group of its holder
+          return filter_->HasGroup(record.group);
         default:
           return true;
       }

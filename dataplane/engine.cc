@@ -59,12 +59,14 @@ std::expected<std::unique_ptr<Engine>, std::string> Engine::Create(const RegionV
   if (auto made = engine->MakeShards(hearing); !made) {
     return std::unexpected(made.error());
   }
-  engine->ReapplyLastTransitions(hearing);
   try {
+    engine->MakeLeases(hearing);
+    engine->ReapplyLastTransitions(hearing);
     engine->MakeWorkers(now, hearing);
   } catch (const std::bad_alloc&) {
-    return std::unexpected(std::string(
-        "engine: needed memory for the rings between workers, found none; free some memory"));
+    return std::unexpected(
+        std::string("engine: needed memory for leases and the rings between workers, found none; "
+                    "free some memory"));
   }
   std::vector<BlindReports*> reports;
   for (const auto& ring : engine->reports_) {
@@ -132,7 +134,24 @@ void Engine::ReapplyLastTransitions(HearingInstant now) noexcept {
         region_.dataplane().transition_heads[number].value.load(std::memory_order_acquire);
     const std::span<const Transition> entries = region_.transitions(number);
     if (head != 0) {
-      shards_[number]->Reapply(entries[(head - 1) & (entries.size() - 1)], now);
+      const Transition& last = entries[(head - 1) & (entries.size() - 1)];
+      shards_[number]->Reapply(last, now);
+      if (!leases_.empty()) {
+        leases_[number]->Reapply(last, now);
+      }
+    }
+  }
+}
+
+void Engine::MakeLeases(HearingInstant now) {
+  const unsigned workers = region_.shape().workers;
+  if (region_.shape().leases_per_worker == 0) {
+    return;
+  }
+  for (unsigned number = 0; number < workers; ++number) {
+    leases_.push_back(std::make_unique<LeaseTable>(region_, number, options_.leases, now));
+    for (unsigned to = 0; to < workers; ++to) {
+      errands_.push_back(number == to ? nullptr : std::make_unique<LeaseRing>(kLeaseErrands));
     }
   }
 }
@@ -167,6 +186,9 @@ void Engine::MakeWorkers(Instant now, HearingInstant hearing) {
                         .incoming = {},
                         .outgoing_payloads = {},
                         .incoming_payloads = {},
+                        .leases = leases_.empty() ? nullptr : leases_[number].get(),
+                        .outgoing_leases = {},
+                        .incoming_leases = {},
                         .reports = reports_[number].get(),
                         .authenticator = options_.authenticator,
                         .neighbours = neighbours_.get(),
@@ -177,6 +199,10 @@ void Engine::MakeWorkers(Instant now, HearingInstant hearing) {
       wiring.incoming.push_back(handoffs_[PairOf(other, number)].get());
       wiring.outgoing_payloads.push_back(payloads_[PairOf(number, other)].get());
       wiring.incoming_payloads.push_back(payloads_[PairOf(other, number)].get());
+      if (!errands_.empty()) {
+        wiring.outgoing_leases.push_back(errands_[PairOf(number, other)].get());
+        wiring.incoming_leases.push_back(errands_[PairOf(other, number)].get());
+      }
     }
     workers_.push_back(std::make_unique<Worker>(wiring));
   }

@@ -11,6 +11,8 @@
 #include "dataplane/blindness.h"
 #include "dataplane/endpoint_index.h"
 #include "dataplane/handoff.h"
+#include "dataplane/lease_desk.h"
+#include "dataplane/lease_table.h"
 #include "dataplane/neighbours.h"
 #include "dataplane/port_watch.h"
 #include "dataplane/shard.h"
@@ -33,6 +35,7 @@ struct EngineOptions {
   const Authenticator* authenticator = nullptr;  // outlives the engine; null: no tag is looked at
   SipKey probe_key{};                            // secret, of this process: makes probes ours
   std::uint64_t probe_rate = 100'000;            // probes a second, by all workers
+  LeaseTerms leases{};                           // where the region has room for any
 };
 
 class Engine {
@@ -75,6 +78,7 @@ class Engine {
   [[nodiscard]] Inheritance Inherit(Instant now) const noexcept;
   [[nodiscard]] std::expected<void, std::string> MakeShards(HearingInstant now);
   void ReapplyLastTransitions(HearingInstant now) noexcept;
+  void MakeLeases(HearingInstant now);
   void MakeWorkers(Instant now, HearingInstant hearing);
   [[nodiscard]] std::size_t PairOf(unsigned from, unsigned to) const noexcept;
 
@@ -87,6 +91,8 @@ class Engine {
   std::vector<std::unique_ptr<BlindReports>> reports_;  // by worker
   std::vector<std::unique_ptr<HandoffRing>> handoffs_;  // [from × workers + to]
   std::vector<std::unique_ptr<PayloadRing>> payloads_;  // the same; null where none are kept
+  std::vector<std::unique_ptr<LeaseTable>> leases_;     // by worker; none where none is granted
+  std::vector<std::unique_ptr<LeaseRing>> errands_;     // as handoffs_; likewise
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 

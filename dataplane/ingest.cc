@@ -122,11 +122,15 @@ bool Ingest::DecodeDatagram(const Packet& packet, Pending& out) noexcept {
     return false;
   }
   if (!IsForUs(heartbeat->kind)) [[unlikely]] {
-    if (heartbeat->kind != HeartbeatKind::kProbeReply || wiring_.neighbours == nullptr) {
+    const bool is_answer =
+        heartbeat->kind == HeartbeatKind::kProbeReply && wiring_.neighbours != nullptr;
+    const bool is_request =
+        heartbeat->kind == HeartbeatKind::kLeaseRequest && wiring_.leases != nullptr;
+    if (!is_answer && !is_request) {
       wiring_.tally->Drop(DropReason::kUnknownKind);
       return false;
     }
-    if (!IsOurProbe(*heartbeat)) {
+    if (is_answer && !IsOurProbe(*heartbeat)) {
       return false;
     }
   }
@@ -240,6 +244,16 @@ void Ingest::Deliver(Pending& pending, const Reception& reception) noexcept {
     return;
   }
   const bool is_answer = pending.heartbeat.kind == HeartbeatKind::kProbeReply;
+  if (pending.heartbeat.kind == HeartbeatKind::kLeaseRequest) [[unlikely]] {
+    wiring_.leases->Take({.heartbeat = pending.heartbeat,
+                          .packet = pending.packet,
+                          .frame = *pending.frame,
+                          .slot = pending.slot,
+                          .master = pending.master,
+                          .port = reception.from.port},
+                         reception.moment);
+    return;
+  }
   Outcome outcome =
       pending.slot == kNoSlot || is_answer ? Outcome::kForOwner : Settle(pending, reception);
   if (outcome == Outcome::kForOwner) {

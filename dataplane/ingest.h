@@ -14,6 +14,7 @@
 #include "dataplane/fast_path.h"
 #include "dataplane/frame.h"
 #include "dataplane/handoff.h"
+#include "dataplane/lease_desk.h"
 #include "dataplane/neighbours.h"
 #include "dataplane/packet.h"
 #include "dataplane/plain_heartbeat.h"
@@ -46,6 +47,7 @@ struct IngestWiring {
   const Authenticator* authenticator = nullptr;  // null: no tag is looked at
   Neighbours* neighbours = nullptr;              // null: nobody asks, and no answer is expected
   SipKey probe_key{};                            // of cookies
+  LeaseDesk* leases = nullptr;                   // null: none is granted
 };
 
 class Ingest {

@@ -92,7 +92,8 @@ std::string OtherLayout(const RegionFile& file) {
 std::string Describe(const RegionShape& shape) {
   return std::to_string(shape.workers) + " workers of " + std::to_string(shape.slots_per_worker) +
          " slots, rings of " + std::to_string(shape.transition_capacity) + ", " +
-         std::to_string(shape.payloads_per_worker) + " payloads";
+         std::to_string(shape.payloads_per_worker) + " payloads, " +
+         std::to_string(shape.leases_per_worker) + " leases";
 }
 
 std::expected<void, std::string> CheckAdoptable(const RegionFile& file, const Config& config) {
@@ -108,8 +109,8 @@ std::expected<void, std::string> CheckAdoptable(const RegionFile& file, const Co
         file.path(),
         Describe(wanted),
         Describe(*shape) + " for " + std::to_string(header.capacity) + " endpoints",
-        "restore dataplane.endpoints, workers, transition_ring and payloads, or start with "
-        "--cold"));
+        "restore dataplane.endpoints, workers, transition_ring, payloads and leases, or start "
+        "with --cold"));
   }
   return {};
 }
@@ -153,6 +154,10 @@ RegionShape ShapeFor(const DataplaneConfig& config, std::uint32_t page) noexcept
   shape.transition_capacity = config.transition_ring;
   shape.payloads_per_worker = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(MostOfAShard(config.payloads, config.workers), kMostPayloads));
+  shape.leases_per_worker =
+      config.leases == 0 ? 0
+                         : static_cast<std::uint32_t>(std::min<std::uint64_t>(
+                               MostOfAShard(config.leases, config.workers), kMostLeases));
   shape.page = page;
   return shape;
 }

@@ -20,6 +20,16 @@ Worker::Worker(const WorkerWiring& wiring)
       incoming_(wiring.incoming),
       incoming_payloads_(wiring.incoming_payloads),
       reporter_(*wiring.reports),
+      leases_(wiring.leases == nullptr ? nullptr
+                                       : std::make_unique<LeaseDesk>(LeaseDeskWiring{
+                                             .region = region_,
+                                             .worker = number_,
+                                             .own = wiring.leases,
+                                             .outgoing = wiring.outgoing_leases,
+                                             .incoming = wiring.incoming_leases,
+                                             .ring = &ring_,
+                                             .tally = &tally_,
+                                             .authenticator = wiring.authenticator})),
       ingest_({.worker = number_,
                .index = wiring.index,
                .own = shard_,
@@ -29,7 +39,8 @@ Worker::Worker(const WorkerWiring& wiring)
                .tally = &tally_,
                .authenticator = wiring.authenticator,
                .neighbours = wiring.neighbours,
-               .probe_key = wiring.probe_key}),
+               .probe_key = wiring.probe_key,
+               .leases = leases_.get()}),
       housekeeping_(region_, number_),
       moment_{.now = wiring.began, .hearing = wiring.hearing, .horizon = wiring.hearing},
       blind_total_(wiring.began.time_since_epoch() - wiring.hearing.time_since_epoch()) {
@@ -76,6 +87,9 @@ TurnOutcome Worker::Turn(Instant now) noexcept {
   bool due = shard_->Expire(moment_, kExpirePerTurn, ring_, tally_);
   if (prober_ != nullptr) {
     due = prober_->Turn(moment_, ring_, tally_) || due;
+  }
+  if (leases_ != nullptr) {
+    due = leases_->Turn(moment_) || due;
   }
   shard_->CountInto(*progress_, moment_.horizon, now);
   PublishProgress();

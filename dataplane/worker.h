@@ -13,6 +13,8 @@
 #include "dataplane/housekeeping.h"
 #include "dataplane/ingest.h"
 #include "dataplane/leader.h"
+#include "dataplane/lease_desk.h"
+#include "dataplane/lease_table.h"
 #include "dataplane/plain_heartbeat.h"
 #include "dataplane/port_watch.h"
 #include "dataplane/prober.h"
@@ -53,6 +55,9 @@ struct WorkerWiring {
   std::vector<HandoffRing*> incoming;  // from each worker; null at its own place
   std::vector<PayloadRing*> outgoing_payloads;  // as these; all null where none are kept
   std::vector<PayloadRing*> incoming_payloads;
+  LeaseTable* leases = nullptr;             // its own; null: none is granted
+  std::vector<LeaseRing*> outgoing_leases;  // as the others; empty where none is granted
+  std::vector<LeaseRing*> incoming_leases;
   BlindReports* reports = nullptr;
   const Authenticator* authenticator = nullptr;  // null: no tag is looked at
   Neighbours* neighbours = nullptr;              // null: no profile asks its endpoints
@@ -91,6 +96,9 @@ class Worker {
     if (prober_ != nullptr) {
       prober_->Attach(attachment);
     }
+    if (leases_ != nullptr) {
+      leases_->Attach(attachment);
+    }
   }
 
   void Lead(std::vector<BlindReports*> reports, PortWatch& ports, const HearingClock& clock);
@@ -119,6 +127,7 @@ class Worker {
   std::vector<PayloadRing*> incoming_payloads_;
   BlindReporter reporter_;
   std::vector<Queue> queues_;
+  std::unique_ptr<LeaseDesk> leases_;  // where leases are granted
   Ingest ingest_;
   Housekeeping housekeeping_;
   std::unique_ptr<Leader> leader_;  // worker 0 only

@@ -69,6 +69,7 @@ bool Judge::Follow(const DeliveryRecord& record) {
     case RecordKind::kReset:
     case RecordKind::kGroup:
     case RecordKind::kMaintenance:
+    case RecordKind::kLease:
       break;
     case RecordKind::kGap:
       ++findings_.stream.gaps;

@@ -1,5 +1,6 @@
 #include "control/cli/record_text.h"
 
+#include "control/cli/lease_text.h"
 #include "control/cli/printable.h"
 #include "control/cli/status_text.h"
 
@@ -189,6 +190,8 @@ std::string Body(const DeliveryRecord& record, std::string_view name) {
       return GroupText(record);
     case RecordKind::kMaintenance:
       return MaintenanceText(record, name);
+    case RecordKind::kLease:
+      return LeaseText(record, EndpointText(record, name));
     case RecordKind::kReset:
       return "reset: the dataplane began with an empty table; all that was known is void";
     case RecordKind::kGap:
@@ -227,6 +230,8 @@ std::string_view NameOf(RecordKind kind) noexcept {
       return "group";
     case RecordKind::kMaintenance:
       return "maintenance";
+    case RecordKind::kLease:
+      return "lease";
     case RecordKind::kHello:
       return "hello";
     case RecordKind::kBookmark:
@@ -283,6 +288,9 @@ nlohmann::ordered_json RecordJson(const DeliveryRecord& record, std::string_view
   }
   if (record.kind == RecordKind::kMaintenance) {
     AddMaintenance(record, out);
+  }
+  if (record.kind == RecordKind::kLease) {
+    AddLease(record, out);
   }
   if (record.kind == RecordKind::kGap) {
     out["lost_from"] = record.silence_ns + 1;

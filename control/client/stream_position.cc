@@ -177,6 +177,7 @@ StreamPosition::Verdict StreamPosition::TakeTail(const DeliveryRecord& record) {
     case RecordKind::kReset:
     case RecordKind::kGroup:
     case RecordKind::kMaintenance:
+    case RecordKind::kLease:
       if (record.sequence <= sequence_ || (takes_everything_ && record.sequence != sequence_ + 1)) {
         return Verdict::kBroken;
       }

@@ -11,6 +11,7 @@
 #include "dataplane/dpdk/process_watch.h"
 #include "dataplane/dpdk/tsc_clock.h"
 #include "dataplane/engine.h"
+#include "dataplane/lease_start.h"
 #include "dataplane/shared_region.h"
 
 #include <flatline/check.h>
@@ -203,12 +204,17 @@ std::expected<void, std::string> RunEngine(const Config& config,
   if (!authenticator) {
     return std::unexpected(authenticator.error());
   }
+  const LeaseStart leases = StartLeases(config, region);
+  if (!leases.complaint.empty()) {
+    Log(LogLevel::kWarning, "leases: {}", leases.complaint);
+  }
   TscClock clock;
   auto engine = Engine::Create(region,
                                {.stall = config.dataplane.stall,
                                 .authenticator = authenticator->get(),
                                 .probe_key = DrawKey(),
-                                .probe_rate = config.dataplane.probe_rate},
+                                .probe_rate = config.dataplane.probe_rate,
+                                .leases = leases.terms},
                                clock.Now());
   if (!engine) {
     return std::unexpected(engine.error());

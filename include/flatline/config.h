@@ -65,6 +65,10 @@ struct DataplaneConfig {
   std::uint32_t transition_ring = 1U << 16;  // entries for each worker, power of two
   std::uint32_t probe_rate = 100'000;        // probes a second, at most
   std::uint32_t payloads = 8192;             // endpoints whose payload is kept; 0: of none
+  std::uint32_t leases = 0;                  // held at once, at most; 0: none is ever granted
+  Duration lease_term_most{60'000'000'000};  // longest term that is granted
+  // File of the epoch of fencing tokens; `flatline lease begin` makes it.
+  std::string lease_epoch = "/var/lib/flatline-dataplane/lease-epoch";
 };
 
 // What control.plaintext must say before anything is sent in the clear beyond this machine.

@@ -71,7 +71,14 @@ enum class CounterType : std::uint8_t { kCounter, kGauge, kMaximum };
   X(kPayloadEntries, "payload_entries", kGauge, "endpoints whose payload is kept")                \
   X(kOtherPort, "other_port", kCounter, "heard on another port than usual, where it was looked")  \
   X(kLateRecoveries, "recoveries_late", kCounter, "recoveries by a heartbeat that was only late") \
-  X(kGuardHolds, "guard_holds", kCounter, "times that the guard began to hold verdicts back")
+  X(kGuardHolds, "guard_holds", kCounter, "times that the guard began to hold verdicts back")     \
+  X(kLeaseRequests, "lease_requests", kCounter, "requests for leases that were genuine")          \
+  X(kLeasesGranted, "leases_granted", kCounter, "tenures that began")                             \
+  X(kLeasesRenewed, "leases_renewed", kCounter, "requests that prolonged a tenure")               \
+  X(kLeasesReleased, "leases_released", kCounter, "tenures given back")                           \
+  X(kLeasesExpired, "leases_expired", kCounter, "tenures whose term ran out")                     \
+  X(kLeasesRefused, "leases_refused", kCounter, "requests that were told why not")                \
+  X(kLeasesHeld, "leases_held", kGauge, "leases that somebody holds")
 
 enum class Counter : std::uint8_t {
 #define FLATLINE_COUNTER_ENUMERATOR(enumerator, name, type, sentence) enumerator,

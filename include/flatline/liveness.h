@@ -44,13 +44,16 @@ enum class Reason : std::uint8_t {
   kProbeAnswered = 20,       // unknown, suspect or dead -> alive: it answered what we asked
   kProbeUnanswered = 21,     // suspect -> dead: every probe unanswered, by one who used to answer
   kHeartbeatLate = 24,       // suspect or dead -> alive: it was sent in time, and came late
+  kLeaseGranted = 26,        // nobody had the lease; a greater token than ever
+  kLeaseExpired = 27,        // its term ran out, and nothing was heard of its holder's renewing it
+  kLeaseReleased = 28,       // its holder gave it back
 };
 
 inline constexpr std::array<std::string_view, 5> kLivenessNames{
     "unknown", "alive", "suspect", "dead", "left"};
 inline constexpr std::array<std::string_view, 4> kHealthNames{
     "unknown", "ready", "degraded", "failing"};
-inline constexpr std::array<std::string_view, 25> kReasonNames{"none",
+inline constexpr std::array<std::string_view, 29> kReasonNames{"none",
                                                                "first-heartbeat",
                                                                "deadline-missed",
                                                                "not-confirmed",
@@ -74,7 +77,11 @@ inline constexpr std::array<std::string_view, 25> kReasonNames{"none",
                                                                "probe-unanswered",
                                                                "?",
                                                                "?",
-                                                               "heartbeat-late"};
+                                                               "heartbeat-late",
+                                                               "?",
+                                                               "lease-granted",
+                                                               "lease-expired",
+                                                               "lease-released"};
 
 template <std::size_t kSize, typename Enum>
 constexpr std::string_view NameIn(const std::array<std::string_view, kSize>& names,

@@ -1,19 +1,16 @@
 // What an endpoint last said of itself behind a heartbeat's fixed part (load, memory, a line of
 // text), and how long its timed heartbeats were on their way: an entry of a pool in the region,
 // which those take who speak. The worker that owns the endpoint writes it (WritePayload), any
-// process reads it (ReadPayload) and never sees a torn one. Whatever is in it was made up by a
-// stranger. Cost: three lines written; a reader that meets the writer begins again.
-//
-//   version: even, then odd while the words are written, then even again; a reader that finds the
-//   same even one before and after has had what was written at once.
+// process reads it (ReadPayload) and never sees a torn one (versioned.h). Whatever is in it was
+// made up by a stranger. Cost: three lines written.
 #pragma once
 
 #include <flatline/endpoint.h>
+#include <flatline/versioned.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -55,46 +52,24 @@ struct Payload {
   }
 };
 
-inline constexpr std::size_t kPayloadWords = sizeof(Payload) / sizeof(std::uint64_t);
-
 // An entry of nobody has the id 0.
-struct alignas(64) PayloadEntry {
-  std::atomic<std::uint64_t> version{0};                        // owner writes
-  std::array<std::atomic<std::uint64_t>, kPayloadWords> words;  // a Payload; owner writes
-};
+using PayloadEntry = Versioned<Payload>;
 
-static_assert(sizeof(Payload) == kPayloadWords * sizeof(std::uint64_t));
 static_assert(sizeof(PayloadEntry) == 192);
 
-// By the owner alone. Each word is released, so that who reads a new one also reads that the
-// version is odd, or a later one.
+// By the owner alone.
 inline void WritePayload(PayloadEntry& entry, const Payload& payload) noexcept {
-  const auto words = std::bit_cast<std::array<std::uint64_t, kPayloadWords>>(payload);
-  const std::uint64_t version = entry.version.load(std::memory_order_relaxed) | 1U;
-  entry.version.store(version, std::memory_order_relaxed);
-  for (std::size_t i = 0; i < kPayloadWords; ++i) {
-    entry.words[i].store(words[i], std::memory_order_release);
-  }
-  entry.version.store(version + 1, std::memory_order_release);
+  entry.Write(payload);
 }
 
-// What is there, of somebody or of nobody, safe to use whatever the region holds. Nothing where it
-// was being written at every attempt: its owner is stopped, or was killed, in the midst of it.
+// What is there, of somebody or of nobody, safe to use whatever the region holds. Nothing where its
+// owner is stopped, or was killed, as it wrote.
 inline std::optional<Payload> ReadPayload(const PayloadEntry& entry) noexcept {
-  constexpr int kAttempts = 1000;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const std::uint64_t before = entry.version.load(std::memory_order_acquire);
-    std::array<std::uint64_t, kPayloadWords> words{};
-    for (std::size_t i = 0; i < kPayloadWords; ++i) {
-      words[i] = entry.words[i].load(std::memory_order_acquire);
-    }
-    if (before % 2 == 0 && entry.version.load(std::memory_order_relaxed) == before) {
-      auto out = std::bit_cast<Payload>(words);
-      out.text_size = std::min<std::uint8_t>(out.text_size, kMostPayloadText);
-      return out;
-    }
+  std::optional<Payload> out = entry.Read();
+  if (out) {
+    out->text_size = std::min<std::uint8_t>(out->text_size, kMostPayloadText);
   }
-  return std::nullopt;
+  return out;
 }
 
 // Whose it is, without the rest: a hint.

@@ -6,13 +6,14 @@
 // A region is a hostile file until Validate has passed. Cost: mapping once, no allocation after.
 //
 //   | header | control's indices | commands, results | progress, counters, heads | transitions
-//   | records | groups | source addresses | payloads | each section on a `page` boundary
+//   | records | groups | source addresses | payloads | leases | each section on a `page` boundary
 #pragma once
 
 #include <flatline/command_ring.h>
 #include <flatline/counters.h>
 #include <flatline/endpoint.h>
 #include <flatline/guard.h>
+#include <flatline/lease.h>
 #include <flatline/payload.h>
 #include <flatline/profile.h>
 #include <flatline/record.h>
@@ -35,6 +36,7 @@ inline constexpr std::uint32_t kSmallPage = 4096;
 inline constexpr std::uint32_t kHugePage = 2U << 20;
 inline constexpr std::uint32_t kBlockSlots = 64;  // slots share a profile, and a wheel entry, by 64
 inline constexpr std::uint32_t kMostPayloads = 1U << 24;  // of one worker
+inline constexpr std::uint32_t kMostLeases = 1U << 21;    // of one worker
 
 // What the offsets derive from. All powers of two where so named.
 struct RegionShape {
@@ -45,6 +47,7 @@ struct RegionShape {
   std::uint32_t command_capacity = 1U << 14;     // power of two, per worker
   std::uint32_t page = kSmallPage;               // or kHugePage, on hugetlbfs
   std::uint32_t payloads_per_worker = 0;         // entries for those who send a payload
+  std::uint32_t leases_per_worker = 0;           // entries for leases that are held
 
   constexpr bool operator==(const RegionShape&) const = default;
 
@@ -131,15 +134,17 @@ struct alignas(64) DataplaneSection {
 
 // Byte offsets of the sections. Derived, so that the two processes cannot disagree.
 struct RegionLayout {
-  std::uint64_t control;      // ControlSection, then the commands: control writes
-  std::uint64_t commands;     // Command[workers][command_capacity]
-  std::uint64_t dataplane;    // DataplaneSection: dataplane writes from here on
-  std::uint64_t results;      // CommandResult[workers][command_capacity]
-  std::uint64_t transitions;  // Transition[workers][transition_capacity]
-  std::uint64_t records;      // EndpointRecord[slots]
-  std::uint64_t groups;       // std::atomic<Group>[slots]
-  std::uint64_t addresses;    // SourceAddress[slots]
-  std::uint64_t payloads;     // PayloadEntry[workers][payloads_per_worker]
+  std::uint64_t control;       // ControlSection, then the commands: control writes
+  std::uint64_t commands;      // Command[workers][command_capacity]
+  std::uint64_t dataplane;     // DataplaneSection: dataplane writes from here on
+  std::uint64_t results;       // CommandResult[workers][command_capacity]
+  std::uint64_t transitions;   // Transition[workers][transition_capacity]
+  std::uint64_t records;       // EndpointRecord[slots]
+  std::uint64_t groups;        // std::atomic<Group>[slots]
+  std::uint64_t addresses;     // SourceAddress[slots]
+  std::uint64_t payloads;      // PayloadEntry[workers][payloads_per_worker]
+  std::uint64_t lease_states;  // LeaseState[workers], then
+  std::uint64_t leases;        // LeaseEntry[workers][leases_per_worker]
   std::uint64_t bytes;
 
   static constexpr RegionLayout Of(const RegionShape& shape) noexcept {
@@ -159,8 +164,11 @@ struct RegionLayout {
     out.groups = up(out.records + shape.slots() * sizeof(EndpointRecord));
     out.addresses = up(out.groups + shape.slots() * sizeof(std::atomic<Group>));
     out.payloads = up(out.addresses + shape.slots() * sizeof(SourceAddress));
-    out.bytes = up(out.payloads +
-                   std::uint64_t{shape.workers} * shape.payloads_per_worker * sizeof(PayloadEntry));
+    out.lease_states = up(out.payloads + std::uint64_t{shape.workers} * shape.payloads_per_worker *
+                                             sizeof(PayloadEntry));
+    out.leases = out.lease_states + std::uint64_t{shape.workers} * sizeof(LeaseState);
+    out.bytes = up(out.leases +
+                   std::uint64_t{shape.workers} * shape.leases_per_worker * sizeof(LeaseEntry));
     return out;
   }
 };
@@ -215,6 +223,15 @@ class RegionView {
             shape_.payloads_per_worker};
   }
 
+  [[nodiscard]] LeaseState& lease_state(unsigned worker) const noexcept {
+    return As<LeaseState>(layout_.lease_states)[worker];
+  }
+
+  [[nodiscard]] std::span<LeaseEntry> leases(unsigned worker) const noexcept {
+    return {As<LeaseEntry>(layout_.leases) + std::size_t{worker} * shape_.leases_per_worker,
+            shape_.leases_per_worker};
+  }
+
   [[nodiscard]] const RegionShape& shape() const noexcept { return shape_; }
 
   [[nodiscard]] const RegionLayout& layout() const noexcept { return layout_; }
@@ -260,6 +277,9 @@ inline std::string FaultIn(const RegionShape& shape) {
   }
   if (shape.payloads_per_worker > kMostPayloads) {
     return std::to_string(shape.payloads_per_worker) + " payloads a worker";
+  }
+  if (shape.leases_per_worker > kMostLeases) {
+    return std::to_string(shape.leases_per_worker) + " leases a worker";
   }
   return {};
 }

@@ -18,6 +18,9 @@ enum class TransitionKind : std::uint8_t {
   kBlind = 3,     // an interval in which the detector cannot vouch; id is kNoEndpoint
   kGroup = 5,     // of a group, or of the fleet: begins (`to` 1) or is over (0), `from` is a
                   // GroupCause; `incarnation` endpoints of `sequence`; id is kNoEndpoint
+  kLease = 8,     // of a lease: begins (`to` 1) or is over (0) for `id`, of `group`; `from` is the
+                  // LeaseSpace, `silence` the number, `incarnation` and `sequence` the halves of
+                  // the token, high one first; `life` the incarnation of its holder
 };
 
 struct alignas(64) Transition {
@@ -36,6 +39,7 @@ struct alignas(64) Transition {
   Health health = Health::kUnknown;        // after the transition
   Liveness liveness = Liveness::kUnknown;  // after the transition
   std::uint8_t port = 0;                   // kBlind: the port concerned, 0xFF for all
+  std::uint32_t life = 0;                  // kLease
 };
 
 // Whether it is about one endpoint, whose record it changes.

@@ -42,7 +42,7 @@ inline const std::vector<std::byte>& WorkedRegion() {
 
 inline void Damage(FuzzInput& input, std::span<std::byte> bytes) {
   constexpr RegionLayout kLayout = RegionLayout::Of(SmallRegion::kShape);
-  constexpr std::array<std::uint64_t, 10> kSections{0,
+  constexpr std::array<std::uint64_t, 11> kSections{0,
                                                     kLayout.control,
                                                     kLayout.commands,
                                                     kLayout.dataplane,
@@ -51,7 +51,8 @@ inline void Damage(FuzzInput& input, std::span<std::byte> bytes) {
                                                     kLayout.records,
                                                     kLayout.groups,
                                                     kLayout.addresses,
-                                                    kLayout.payloads};
+                                                    kLayout.payloads,
+                                                    kLayout.lease_states};
   while (!input.empty()) {
     const std::uint64_t section = kSections[input.Take<std::uint8_t>() % kSections.size()];
     const std::size_t at = (section + input.Take<std::uint16_t>()) % bytes.size();

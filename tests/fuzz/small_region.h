@@ -27,7 +27,8 @@ class SmallRegion {
                                       .transition_capacity = 16,
                                       .command_capacity = 16,
                                       .page = kSmallPage,
-                                      .payloads_per_worker = 8};
+                                      .payloads_per_worker = 8,
+                                      .leases_per_worker = 8};
 
   SmallRegion()
       : memory_(static_cast<std::byte*>(std::aligned_alloc(kSmallPage, kBytes))),
