@@ -208,6 +208,7 @@ void Run(const std::string& directory, std::uint16_t port, std::uint64_t deaths)
   Config config = DefaultConfig();
   config.region_directory = directory;
   config.dataplane.endpoints = deaths + kBeating;
+  config.guard.fleet_share_ppm = 0;  // it would hold back what is to be told here
   const auto region = SharedRegion::Open(config, true, WallInstant{Duration{WallNow()}});
   FLATLINE_CHECK(region);
   std::this_thread::sleep_for(kJoins);

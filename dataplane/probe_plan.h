@@ -12,6 +12,7 @@
 
 #include <flatline/endpoint.h>
 #include <flatline/profile.h>
+#include <flatline/record.h>
 #include <flatline/time.h>
 #include <flatline/wire.h>
 
@@ -43,6 +44,11 @@ inline std::uint64_t CookieOf(const SipKey& key, EndpointId id, ProbeTime sent) 
   wire::Store<std::uint64_t>(message.data(), id);
   wire::Store<std::uint32_t>(message.data() + 8, sent);
   return SipHash(key, message, TagSize::k64Bits).low;
+}
+
+// Sequences of agents begin at 1, and answers move none.
+constexpr bool HasBeaten(Heard heard) noexcept {
+  return heard.sequence != 0;
 }
 
 struct ProbePlan {

@@ -171,6 +171,14 @@ void Prober::Pull(Hand& hand, Asking& asking) noexcept {
   }
 }
 
+// Of one that beats by itself a pull is the second string: not needed while the first holds. What
+// answers alone keep alive is a whole interval old when its turn comes, and is asked.
+bool Prober::IsBeating(const RecordView& seen, HearingInstant horizon) const noexcept {
+  const Duration interval = shard_->probe_plans().Of(seen.state.profile).interval;
+  return HasBeaten(seen.heard) && seen.state.liveness == Liveness::kAlive &&
+         SilenceOf(AgeOf(seen.heard.stamp, HorizonStamp(horizon))) < interval * 15 / 16;
+}
+
 // False: the turn's frames are used up within the block.
 bool Prober::PullBlock(Hand& hand, std::uint32_t block, Asking& asking) noexcept {
   const EndpointTable& table = shard_->table();
@@ -182,7 +190,8 @@ bool Prober::PullBlock(Hand& hand, std::uint32_t block, Asking& asking) noexcept
   }
   for (hand.left &= table.TakenIn(block); hand.left != 0; hand.left &= hand.left - 1) {
     const Slot slot = table.FirstSlot(block) + static_cast<Slot>(std::countr_zero(hand.left));
-    if (View(table.record(slot)).state.liveness == Liveness::kLeft) {
+    const RecordView seen = View(table.record(slot));
+    if (seen.state.liveness == Liveness::kLeft || IsBeating(seen, asking.moment.horizon)) {
       continue;
     }
     const auto attempt = static_cast<std::uint8_t>(hand.done / table.block_count());

@@ -83,6 +83,7 @@ class Prober {
   void Step(ProbeRound& round, Asking& asking) noexcept;
   [[nodiscard]] bool IsOpen(const ProbeRound& round) const noexcept;
   void Pull(Hand& hand, Asking& asking) noexcept;
+  [[nodiscard]] bool IsBeating(const RecordView& seen, HearingInstant horizon) const noexcept;
   bool PullBlock(Hand& hand, std::uint32_t block, Asking& asking) noexcept;
   Outcome Ask(Slot slot, std::uint8_t attempt, Asking& asking) noexcept;
   [[nodiscard]] const Attachment* PortFor(const SourceAddress& to) const noexcept;

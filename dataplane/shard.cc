@@ -348,11 +348,21 @@ bool Shard::Publish(const Verdict& verdict, Turn& turn) noexcept {
   told.liveness = verdict.next.liveness;
   told.port = 0;
   turn.ring.Publish();
-  CountTransition(told, turn.tally);
+  CountTransition(told, turn);
   return true;
 }
 
-void Shard::CountTransition(const Transition& told, Tally& tally) noexcept {
+// When one who comes back had died, at the earliest, from its record as it still is.
+Instant Shard::DiedAbout(const Transition& told, const Moment& moment) const noexcept {
+  const RecordView seen = View(table_.record(told.slot));
+  const Timing& timing = detector_.TimingOf(seen.state.profile);
+  const std::int64_t dead_for = AgeOf(seen.heard.stamp, HorizonStamp(moment.hearing)) -
+                                timing.silence.least - timing.confirmation;
+  return told.at - SilenceOf(dead_for);
+}
+
+void Shard::CountTransition(const Transition& told, Turn& turn) noexcept {
+  Tally& tally = turn.tally;
   tally.Add(Counter::kTransitions);
   if (told.kind != TransitionKind::kLiveness || told.reason == Reason::kRetired) {
     return;
@@ -369,6 +379,9 @@ void Shard::CountTransition(const Transition& told, Tally& tally) noexcept {
              (from == Liveness::kSuspect || from == Liveness::kDead)) {
     tally.Add(Counter::kRecoveries);
     tally.Add(Counter::kLateRecoveries, told.reason == Reason::kHeartbeatLate ? 1 : 0);
+    if (from == Liveness::kDead) {
+      died_.TakeBack(DiedAbout(told, turn.moment), told.at);
+    }
   }
 }
 

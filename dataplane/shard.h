@@ -207,7 +207,8 @@ class Shard {
   void Dismiss(Slot slot) noexcept;
   void Watch(Slot slot, HearingInstant hearing) noexcept;
   [[nodiscard]] bool Publish(const Verdict& verdict, Turn& turn) noexcept;
-  void CountTransition(const Transition& told, Tally& tally) noexcept;
+  void CountTransition(const Transition& told, Turn& turn) noexcept;
+  [[nodiscard]] Instant DiedAbout(const Transition& told, const Moment& moment) const noexcept;
 
   // shard_probes.cc
   HearOutcome HearAnswer(const Handoff& heard, Turn& turn) noexcept;

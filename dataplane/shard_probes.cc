@@ -10,12 +10,9 @@
 namespace flatline {
 namespace {
 
-// By how much an answer moves the sequence: where answers are all that is heard, each counts as a
-// heartbeat, and those that were lost in between count as lost.
+// How many intervals lie between an answer and what was heard before: where answers are all that is
+// heard, each counts as a heartbeat, and those that were lost in between count as lost.
 std::uint32_t StepsTo(Stamp stamp, Stamp before, const ProbePlan& plan) noexcept {
-  if (!plan.pulls) {
-    return 0;
-  }
   const auto interval = static_cast<std::int32_t>(std::max(1U, StampUnits(plan.interval)));
   return static_cast<std::uint32_t>(
       std::max(1, (StampDifference(stamp, before) + interval / 2) / interval));
@@ -116,15 +113,18 @@ HearOutcome Shard::HearAnswer(const Handoff& heard, Turn& turn) noexcept {
   Handoff as_heartbeat = heard;
   as_heartbeat.stamp = stamp;
   as_heartbeat.source = address;
-  as_heartbeat.heartbeat.sequence = seen.heard.sequence + StepsTo(stamp, seen.heard.stamp, plan);
+  // No heartbeat on its way is made old by it; of a later life none has been heard yet.
+  as_heartbeat.heartbeat.sequence =
+      answer.incarnation == seen.incarnation ? seen.heard.sequence : 0;
   if (answer.kind == HeartbeatKind::kProbe) {
     as_heartbeat.heartbeat.health = seen.state.health;
   }
   as_heartbeat.heartbeat.kind = HeartbeatKind::kHeartbeat;
   Change change = detector_.Decide(seen, as_heartbeat.heartbeat);
   if (change.kind == Change::Kind::kNone) {
-    if (StampForeign(record, seen, as_heartbeat.heartbeat.sequence, stamp) && plan.pulls) {
-      RememberGap(record, seen.heard, {stamp, as_heartbeat.heartbeat.sequence});
+    if (StampForeign(record, seen, seen.heard.sequence, stamp) && plan.pulls &&
+        !HasBeaten(seen.heard)) {
+      RememberGap(record, seen.heard, {stamp, StepsTo(stamp, seen.heard.stamp, plan)});
     }
     return {};
   }
@@ -134,7 +134,9 @@ HearOutcome Shard::HearAnswer(const Handoff& heard, Turn& turn) noexcept {
     }
     change.reason = Reason::kProbeAnswered;
   }
-  static_cast<void>(Make(change, as_heartbeat, slot, seen, turn));
+  if (!Make(change, as_heartbeat, slot, seen, turn)) {  // the ring is full: who was heard was heard
+    StampSpoken(record, seen, stamp);
+  }
   return {};
 }
 

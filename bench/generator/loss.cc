@@ -1,7 +1,5 @@
 #include "bench/generator/loss.h"
 
-#include "bench/generator/plan.h"
-
 #include <utility>
 
 namespace flatline::generator {
@@ -9,15 +7,9 @@ namespace flatline::generator {
 Losses::Losses(std::vector<Loss> rules, const Fleet& fleet) {
   rules_.reserve(rules.size());
   for (Loss& loss : rules) {
-    Rule rule;
-    rule.loss = std::move(loss);
-    rule.seed = Mix(fleet.seed() + 0xC2B2AE3D27D4EB4FULL * (rules_.size() + 1));
-    if (rule.loss.who.by != Selector::By::kAll) {
-      rule.concerned.resize(fleet.size());
-      ForEachSelected(rule.loss.who, fleet, rule.seed, nullptr, [&](Index index) {
-        rule.concerned[index] = true;
-      });
-    }
+    const std::uint64_t seed = Mix(fleet.seed() + 0xC2B2AE3D27D4EB4FULL * (rules_.size() + 1));
+    Selection who(loss.who, fleet, seed);
+    Rule rule{std::move(loss), seed, std::move(who)};
     if (rule.loss.model == LossModel::kGilbertElliott) {
       rule.is_bad.resize(fleet.size());
     }
@@ -28,10 +20,15 @@ Losses::Losses(std::vector<Loss> rules, const Fleet& fleet) {
 void Losses::Advance(Elapsed elapsed) {
   in_force_.clear();
   for (Rule& rule : rules_) {
-    if (rule.loss.from <= elapsed && elapsed < rule.loss.until) {
+    if (rule.IsInForce(elapsed)) {
       in_force_.push_back(&rule);
     }
   }
+}
+
+bool Losses::Rule::IsInForce(Elapsed at) const noexcept {
+  return loss.from <= at && at < loss.until &&
+         (loss.flips.count() == 0 || (at - loss.from) / loss.flips % 2 == 0);
 }
 
 bool Losses::Rule::Eats(Index index, std::uint32_t round) {

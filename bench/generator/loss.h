@@ -6,6 +6,7 @@
 
 #include "bench/generator/fleet.h"
 #include "bench/generator/scenario.h"
+#include "bench/generator/selection.h"
 
 #include <cstdint>
 #include <vector>
@@ -24,7 +25,7 @@ class Losses {
   [[nodiscard]] bool Eats(Index index, std::uint32_t round) {
     bool eaten = false;
     for (Rule* rule : in_force_) {
-      if (rule->Concerns(index) && rule->Eats(index, round)) {
+      if (rule->who.Has(index) && rule->Eats(index, round)) {
         eaten = true;
       }
     }
@@ -35,11 +36,10 @@ class Losses {
   struct Rule {
     Loss loss;
     std::uint64_t seed = 0;
-    std::vector<bool> concerned;  // empty: all
-    std::vector<bool> is_bad;     // Gilbert–Elliott: the link's state
+    Selection who;
+    std::vector<bool> is_bad{};  // Gilbert–Elliott: the link's state
 
-    [[nodiscard]] bool Concerns(Index index) const { return concerned.empty() || concerned[index]; }
-
+    [[nodiscard]] bool IsInForce(Elapsed at) const noexcept;
     [[nodiscard]] bool Eats(Index index, std::uint32_t round);
   };
 

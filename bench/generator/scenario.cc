@@ -139,6 +139,11 @@ std::expected<void, std::string> ValidateScenario(const Scenario& scenario) {
       return valid;
     }
   }
+  for (const Delay& delay : scenario.delays) {
+    if (auto valid = ValidateSelector(delay.who, endpoints, racks); !valid) {
+      return valid;
+    }
+  }
   return {};
 }
 

@@ -1,6 +1,7 @@
 // What happens to the fleet in a run, as plain data: who dies, leaves, flaps or restarts, when, and
-// which losses apply. Made from a TOML file (scenario_file) and from options; compiled by Plan and
-// Losses. Bounds are checked where it is read, in ValidateScenario. No cost: it is read at start.
+// which losses and delays apply. Made from a TOML file (scenario_file) and from options; compiled
+// by Plan and Losses. Bounds are checked where it is read, in ValidateScenario. No cost: it is read
+// at start.
 #pragma once
 
 #include "bench/generator/fleet.h"
@@ -52,11 +53,22 @@ struct Loss {
   Selector who;
   Elapsed from{};
   Elapsed until{};
+  Elapsed flips{};     // in force for so long, then not, and so on; 0: all the time
   double rate = 0;     // Bernoulli: of each heartbeat
   double to_bad = 0;   // Gilbert–Elliott, of each endpoint's link at each heartbeat: good -> bad
   double to_good = 0;  // bad -> good
   double good = 0;     // loss while good
   double bad = 1;      // loss while bad
+};
+
+// A rule by which the network holds heartbeats up, none so that they overtake each other: what it
+// adds grows over `ramp` to `by`, and when it ends what was held up comes in one go.
+struct Delay {
+  Selector who{};
+  Elapsed by{};
+  Elapsed ramp{};  // 0: a step
+  Elapsed from{};
+  Elapsed until{};
 };
 
 struct Scenario {
@@ -66,6 +78,7 @@ struct Scenario {
   Elapsed run_for{};  // 0: not said
   std::vector<Event> events;
   std::vector<Loss> losses;
+  std::vector<Delay> delays;
 };
 
 // The cohort with the timings of a built-in profile; nothing where there is none by that name.

@@ -71,6 +71,16 @@ Selector ReadSelector(const TomlReader& reader) {
   return out;
 }
 
+// When a rule is in force.
+void ReadWhen(const TomlReader& reader, Elapsed& from, Elapsed& until) {
+  until = Elapsed::max();
+  reader.Time("from", from);
+  reader.Time("until", until);
+  if (from >= until) {
+    reader.Complain("until", "needed an instant after 'from'");
+  }
+}
+
 Cohort ReadCohort(const TomlReader& reader) {
   std::string name;
   reader.Require("profile");
@@ -124,9 +134,8 @@ Loss ReadLoss(const TomlReader& reader) {
   Loss out;
   ReadName(reader, "model", kLossModels, out.model);
   out.who = ReadSelector(reader);
-  out.until = Elapsed::max();
-  reader.Time("from", out.from);
-  reader.Time("until", out.until);
+  ReadWhen(reader, out.from, out.until);
+  reader.Time("flips", out.flips);
   reader.Probability("rate", out.rate);
   reader.Probability("to_bad", out.to_bad);
   reader.Probability("to_good", out.to_good);
@@ -143,9 +152,16 @@ Loss ReadLoss(const TomlReader& reader) {
   if (!is_gilbert && (reader.Has("good") || reader.Has("bad"))) {
     reader.Complain("the keys 'good' and 'bad' belong to gilbert-elliott");
   }
-  if (out.from >= out.until) {
-    reader.Complain("until", "needed an instant after 'from'");
-  }
+  return out;
+}
+
+Delay ReadDelay(const TomlReader& reader) {
+  Delay out;
+  reader.Require("by");
+  out.who = ReadSelector(reader);
+  ReadWhen(reader, out.from, out.until);
+  reader.Time("by", out.by);
+  reader.Time("ramp", out.ramp);
   return out;
 }
 
@@ -175,8 +191,11 @@ void ForEachTable(const toml::table& root,
 
 Scenario ReadRoot(const toml::table& root, const std::string& name, Errors& errors) {
   Scenario out;
-  const TomlReader reader(
-      root, "a scenario", {"seed", "racks", "run_for", "cohort", "event", "loss"}, name, errors);
+  const TomlReader reader(root,
+                          "a scenario",
+                          {"seed", "racks", "run_for", "cohort", "event", "loss", "delay"},
+                          name,
+                          errors);
   reader.Count("seed", out.seed);
   reader.Count("racks", out.racks);
   reader.Time("run_for", out.run_for);
@@ -197,6 +216,7 @@ Scenario ReadRoot(const toml::table& root, const std::string& name, Errors& erro
                {"model",
                 "from",
                 "until",
+                "flips",
                 "rate",
                 "to_bad",
                 "to_good",
@@ -208,6 +228,11 @@ Scenario ReadRoot(const toml::table& root, const std::string& name, Errors& erro
                 "range"},
                context,
                [&](const TomlReader& table) { out.losses.push_back(ReadLoss(table)); });
+  ForEachTable(root,
+               "delay",
+               {"by", "ramp", "from", "until", "count", "share", "racks", "range"},
+               context,
+               [&](const TomlReader& table) { out.delays.push_back(ReadDelay(table)); });
   return out;
 }
 

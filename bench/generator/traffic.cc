@@ -14,7 +14,8 @@ Traffic::Traffic(const Fleet& fleet, const Scenario& scenario, const TrafficOpti
     : fleet_(&fleet),
       options_(options),
       plan_(scenario.events, fleet),
-      losses_(scenario.losses, fleet) {
+      losses_(scenario.losses, fleet),
+      delays_(scenario.delays, fleet) {
   for (std::size_t i = 0; i < fleet.cohorts().size(); ++i) {
     schedules_.emplace_back(fleet, i);
     templates_.emplace_back(options.addresses, fleet.cohorts()[i].profile_id);
@@ -79,7 +80,7 @@ void Traffic::Obey(Elapsed now, Truth& truth) {
   losses_.Advance(now);
 }
 
-// Whether the heartbeat is sent at all.
+// Whether the heartbeat leaves now: not who is silent, what is lost, or what is held up.
 std::optional<Traffic::Due> Traffic::Admit(const Beat& beat, Elapsed due, Truth& truth) {
   const Life life = truth.Of(beat.index);
   if (life.Is(kMuted | kGone)) {
@@ -92,7 +93,27 @@ std::optional<Traffic::Due> Traffic::Admit(const Beat& beat, Elapsed due, Truth&
     truth.Set(beat.index, is_leave ? kLost | kMuted | kDied : kLost);
     return std::nullopt;
   }
-  return Due{beat, due, is_leave};
+  const Elapsed delay = delays_.Of(beat.index, due);
+  const Due admitted{beat, due + delay, delay, is_leave, life.restarts};
+  if (delay.count() == 0) {
+    return admitted;
+  }
+  delayed_.push(admitted);
+  truth.Set(beat.index, kLost);
+  return std::nullopt;
+}
+
+// The oldest that was held up until now. What is of a life before a restart counts for nothing any
+// more, to flatline and to the truth alike.
+std::optional<Traffic::Due> Traffic::TakeDelayed(Elapsed now, const Truth& truth) {
+  while (!delayed_.empty() && delayed_.top().due <= now) {
+    const Due due = delayed_.top();
+    delayed_.pop();
+    if (due.restarts == truth.Of(due.beat.index).restarts) {
+      return due;
+    }
+  }
+  return std::nullopt;
 }
 
 Schedule* Traffic::Earliest(Elapsed now) {
@@ -107,6 +128,10 @@ Schedule* Traffic::Earliest(Elapsed now) {
 
 void Traffic::Collect(Elapsed now, std::size_t most, Truth& truth) {
   while (waiting_.size() < most) {
+    if (const auto due = TakeDelayed(now, truth)) {
+      waiting_.push_back(*due);
+      continue;
+    }
     Schedule* schedule = Earliest(now);
     if (schedule == nullptr) {
       return;
@@ -131,15 +156,16 @@ void Traffic::Write(std::byte* room,
                     const Truth& truth) const noexcept {
   const Index index = due.beat.index;
   const Slot handle = handles_.empty() ? kNoSlot : handles_[index];
-  const FrameFields fields{.id = fleet_->IdOf(index),
-                           .sent_ns = static_cast<std::uint64_t>(options_.epoch_ns + now.count()),
-                           .incarnation = options_.incarnation + truth.Of(index).restarts,
-                           .sequence = due.beat.round + 1,
-                           .handle = handle,
-                           .index = index,
-                           .rack = fleet_->RackOf(index),
-                           .kind = due.is_leave ? HeartbeatKind::kLeave : HeartbeatKind::kHeartbeat,
-                           .wants_acknowledgement = options_.wants_handles && handle == kNoSlot};
+  const FrameFields fields{
+      .id = fleet_->IdOf(index),
+      .sent_ns = static_cast<std::uint64_t>(options_.epoch_ns + (now - due.delay).count()),
+      .incarnation = options_.incarnation + truth.Of(index).restarts,
+      .sequence = due.beat.round + 1,
+      .handle = handle,
+      .index = index,
+      .rack = fleet_->RackOf(index),
+      .kind = due.is_leave ? HeartbeatKind::kLeave : HeartbeatKind::kHeartbeat,
+      .wants_acknowledgement = options_.wants_handles && handle == kNoSlot};
   templates_[fleet_->CohortOf(index)].Write(room, fields);
 }
 
@@ -184,6 +210,9 @@ void Traffic::GiveUp(Elapsed now, Truth& truth) {
     refuse(due.beat.index);
     return true;
   });
+  while (const auto due = TakeDelayed(overdue, truth)) {
+    refuse(due->beat.index);
+  }
   while (Schedule* schedule = Earliest(overdue)) {
     const auto beats = schedule->Due(overdue);
     for (const Beat& beat : beats) {

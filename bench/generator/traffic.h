@@ -1,12 +1,14 @@
 // The fleet at work: takes what the schedule says is due, leaves out who is silent and what the
 // network eats, sends the rest, and keeps the truth. Called in a loop by one thread with a fresh
 // reading of the clock for each step; reads no clock itself. No allocation after start but for
-// silences worth remembering. Cost: one step sends at most kBatch heartbeats.
+// silences worth remembering and heartbeats held up on their way. Cost: one step sends at most
+// kBatch heartbeats.
 //
 // A step's `now` is at once the instant before which its own heartbeats have not left, and the one
 // by which those of the step before had: so one reading for each step bounds both.
 #pragma once
 
+#include "bench/generator/delay.h"
 #include "bench/generator/heartbeat_frame.h"
 #include "bench/generator/loss.h"
 #include "bench/generator/plan.h"
@@ -17,6 +19,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <queue>
 #include <vector>
 
 namespace flatline::generator {
@@ -58,11 +61,21 @@ class Traffic {
   struct Due {
     Beat beat;
     Elapsed due{};
+    Elapsed delay{};  // of it: held up on its way
     bool is_leave = false;
+    std::uint8_t restarts = 0;  // in which life it was sent
+  };
+
+  // In the order of their instants, and of their rounds.
+  struct Later {
+    bool operator()(const Due& a, const Due& b) const noexcept {
+      return a.due != b.due ? a.due > b.due : a.beat.round > b.beat.round;
+    }
   };
 
   void Obey(Elapsed now, Truth& truth);
   [[nodiscard]] std::optional<Due> Admit(const Beat& beat, Elapsed due, Truth& truth);
+  [[nodiscard]] std::optional<Due> TakeDelayed(Elapsed now, const Truth& truth);
   void Collect(Elapsed now, std::size_t most, Truth& truth);
   void Write(std::byte* room, const Due& due, Elapsed now, const Truth& truth) const noexcept;
   void Account(std::size_t accepted, Elapsed now);
@@ -75,11 +88,13 @@ class Traffic {
   TrafficOptions options_;
   Plan plan_;
   Losses losses_;
+  Delays delays_;
   std::vector<Schedule> schedules_;       // one for each cohort
   std::vector<FrameTemplate> templates_;  // the same; all of one length
   std::vector<Slot> handles_;             // by index; empty where they are not wanted
-  std::vector<Due> waiting_;              // collected, not yet accepted
-  std::vector<Due> leaving_;              // accepted at `left_after_`, not yet settled
+  std::priority_queue<Due, std::vector<Due>, Later> delayed_;
+  std::vector<Due> waiting_;  // collected, not yet accepted
+  std::vector<Due> leaving_;  // accepted at `left_after_`, not yet settled
   Elapsed left_after_{};
   std::optional<Elapsed> blocked_since_;  // the port has taken nothing since
   Elapsed next_allowed_{};                // by the rate limit

@@ -26,9 +26,10 @@ inline constexpr std::uint8_t kMuted = 1U << 0;    // the scenario keeps it sile
 inline constexpr std::uint8_t kDied = 1U << 1;     // … or did, since the last heartbeat that left
 inline constexpr std::uint8_t kLeaving = 1U << 2;  // its next message is a leave
 inline constexpr std::uint8_t kGone = 1U << 3;     // its leave has left
-inline constexpr std::uint8_t kLost = 1U << 4;     // a loss of the scenario ate one since
-inline constexpr std::uint8_t kRefused = 1U << 5;  // the port refused one since
-inline constexpr std::uint8_t kBack = 1U << 6;     // it was gone, and will beat again
+inline constexpr std::uint8_t kLost = 1U
+                                      << 4;  // a rule of the scenario ate one, or held it up, since
+inline constexpr std::uint8_t kRefused = 1U << 5;       // the port refused one since
+inline constexpr std::uint8_t kBack = 1U << 6;          // it was gone, and will beat again
 inline constexpr std::uint8_t kAbsent = kGone | kBack;  // a silence that follows a leave
 
 inline constexpr int kTruthShift = 12;

@@ -185,5 +185,21 @@ TEST(RecentCount, ForgetsWhatIsOlderThanItsWindow) {
   EXPECT_EQ(count.Sum(begin + Seconds(10'000)), 1U);
 }
 
+TEST(RecentCount, TakesBackWhatItStillCounts) {
+  RecentCount count(Seconds(16));
+  const auto at = [](std::int64_t second) { return Instant{Seconds(100 + second)}; };
+  count.Add(at(0));
+  count.Add(at(5));
+  count.TakeBack(at(1), at(6));
+  EXPECT_EQ(count.Sum(at(6)), 1U) << "that of the fifth second, the first one since";
+  count.TakeBack(at(6), at(7));
+  EXPECT_EQ(count.Sum(at(7)), 1U) << "nothing has happened since";
+  count.Add(at(16));
+  count.TakeBack(at(0), at(16));
+  EXPECT_EQ(count.Sum(at(16)), 1U) << "what is over is not taken from others";
+  EXPECT_EQ(count.Sum(at(30)), 1U);
+  EXPECT_EQ(count.Sum(at(32)), 0U) << "what was taken back does not go a second time";
+}
+
 }  // namespace
 }  // namespace flatline

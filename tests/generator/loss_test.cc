@@ -99,6 +99,22 @@ TEST(Losses, ACutTakesItsRackForItsTimeAndNobodyElse) {
   }
 }
 
+TEST(Losses, OneThatFlipsIsThereEverySecondTime) {
+  Loss loss = Always(LossModel::kCut);
+  loss.from = seconds(5);
+  loss.flips = seconds(20);
+  Losses losses({loss}, MakeTestFleet(1));
+  for (const auto& [at, in_force] : {std::pair{seconds(4), false},
+                                     {seconds(5), true},
+                                     {seconds(24), true},
+                                     {seconds(25), false},
+                                     {seconds(44), false},
+                                     {seconds(45), true}}) {
+    losses.Advance(at);
+    EXPECT_EQ(losses.Eats(3, 1), in_force) << at.count();
+  }
+}
+
 TEST(Losses, TheSameSeedGivesTheSameLosses) {
   Loss loss = Always(LossModel::kBernoulli);
   loss.rate = 0.3;

@@ -45,6 +45,13 @@ to_good = 0.2
 [[loss]]
 model = "cut"
 racks = [20]
+flips = "20s"
+[[delay]]
+by = "200ms"
+ramp = "30s"
+from = "10s"
+until = "60s"
+racks = [7]
 )";
 
 TEST(ScenarioFile, ReadsEveryKey) {
@@ -69,6 +76,12 @@ TEST(ScenarioFile, ReadsEveryKey) {
   EXPECT_EQ(scenario->losses[0].model, LossModel::kGilbertElliott);
   EXPECT_DOUBLE_EQ(scenario->losses[0].bad, 1.0);
   EXPECT_EQ(scenario->losses[1].until, Elapsed::max());
+  EXPECT_EQ(scenario->losses[1].flips, std::chrono::seconds(20));
+  ASSERT_EQ(scenario->delays.size(), 1U);
+  EXPECT_EQ(scenario->delays[0].by, std::chrono::milliseconds(200));
+  EXPECT_EQ(scenario->delays[0].ramp, std::chrono::seconds(30));
+  EXPECT_EQ(scenario->delays[0].until, std::chrono::seconds(60));
+  EXPECT_EQ(scenario->delays[0].who.by, Selector::By::kRacks);
   EXPECT_TRUE(ValidateScenario(*scenario));
 }
 
@@ -125,6 +138,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"backwards",
               "[[loss]]\nmodel = \"cut\"\nfrom = \"2s\"\nuntil = \"1s\"\n",
               "needed an instant after 'from'"},
+        Wrong{"delay_of_nothing", "[[delay]]\nfrom = \"1s\"\n", "[[delay]] needs the key 'by'"},
         Wrong{"unknown_profile",
               "[[cohort]]\nprofile = \"data\"\nendpoints = 1\n",
               "built-in profile"},

@@ -210,6 +210,52 @@ TEST(Traffic, WhatTheNetworkAteDidNotLeave) {
   }
 }
 
+TEST(Traffic, WhatIsHeldUpLeavesLaterAndInOrder) {
+  Scenario scenario = MakeScenario(100);
+  Delay step;
+  step.by = seconds(4);  // longer than the timeout of 3 s
+  step.from = seconds(5);
+  step.until = seconds(10);
+  scenario.delays = {step};
+  World world(scenario);
+  world.RunUntil(milliseconds(8'900));
+  EXPECT_LE(world.Of(7).back().at, seconds(5) + kTick);
+  world.RunUntil(seconds(20));
+  const auto sent = world.Of(7);
+  ASSERT_GE(sent.size(), 19U) << "nothing is lost";
+  for (std::size_t i = 0; i < sent.size(); ++i) {
+    EXPECT_EQ(sent[i].heartbeat.sequence, i + 1);
+    const Elapsed held_up =
+        sent[i].at - Elapsed{static_cast<std::int64_t>(sent[i].heartbeat.sent_ns)};
+    EXPECT_LE(held_up, seconds(4)) << "the sender's clock says when it was sent";
+  }
+  std::vector<Gap> gaps;
+  world.truth.TakeGaps(gaps);
+  ASSERT_EQ(gaps.size(), 100U);
+  for (const Gap& gap : gaps) {
+    EXPECT_NE(gap.flags & kLost, 0);
+    EXPECT_EQ(gap.flags & kDied, 0);
+  }
+}
+
+TEST(Traffic, WhatIsHeldUpOverARestartIsOfNoLifeAnyMore) {
+  Scenario scenario = MakeScenario(10);
+  scenario.events = {MakeEvent(EventKind::kRestart, 1, seconds(6), milliseconds(500))};
+  Delay step;
+  step.by = seconds(2);
+  step.from = seconds(5);
+  step.until = milliseconds(5'900);
+  scenario.delays = {step};
+  World world(scenario, {.incarnation = 40});
+  world.RunUntil(seconds(15));
+  std::uint32_t last = 0;
+  for (const auto& message : world.Of(1)) {
+    EXPECT_GE(message.heartbeat.incarnation, last);
+    last = message.heartbeat.incarnation;
+  }
+  EXPECT_EQ(last, 41U);
+}
+
 TEST(Traffic, APortThatTakesNothingIsNotFloodedAfterwards) {
   World world(MakeScenario(1000));
   world.RunUntil(seconds(5));

@@ -124,6 +124,7 @@ Report LiveThrough(std::uint64_t seed, const Climate& climate) {
              .suspicions = tidings.suspicions,
              .deaths = tidings.deaths,
              .recoveries = tidings.recoveries,
+             .answers = tidings.answers,
              .frames = tidings.frames,
              .adoptions = tidings.adoptions,
              .journaled = tidings.journaled,

@@ -37,6 +37,8 @@ Climate Climate::Draw(Chance& chance) {
   out.subscriber_kills = perhaps(100 + chance.Below(1000));
   out.hang_ups = perhaps(100 + chance.Below(1000));
   out.most_piece = chance.OneIn(2) ? 100'000 : 1 + chance.Below(1000);
+  out.probes = chance.Below(2);
+  out.one_way = perhaps(50 + chance.Below(400));
   return out;
 }
 

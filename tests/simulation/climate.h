@@ -30,6 +30,8 @@ struct Climate {
   std::uint64_t kills = 0;        // turns that are the dataplane's last
   std::uint64_t cuts = 0;         // looks that find that a link fails
   std::uint64_t misfortunes = 0;  // beats that are an endpoint's turn of fate
+  std::uint64_t probes = 0;       // 1: of some profiles the suspect are asked, or all
+  std::uint64_t one_way = 0;      // beats from which on none arrives for a while, while answers do
   // Of control and its subscribers:
   std::uint64_t subscribers = 2;
   std::uint64_t segment_records = 63;
@@ -69,6 +71,7 @@ inline constexpr std::array kClimateFields{
     ClimateField{"subscriber_kills", &Climate::subscriber_kills, 0},
     ClimateField{"hang_ups", &Climate::hang_ups, 0},
     ClimateField{"misfortunes", &Climate::misfortunes, 0},
+    ClimateField{"one_way", &Climate::one_way, 0},
     ClimateField{"loss", &Climate::loss, 0},
     ClimateField{"doubling", &Climate::doubling, 0},
     ClimateField{"replays", &Climate::replays, 0},
@@ -80,6 +83,7 @@ inline constexpr std::array kClimateFields{
     ClimateField{"endpoints", &Climate::endpoints, 1},
     ClimateField{"life_ms", &Climate::life_ms, 1},
     ClimateField{"closed", &Climate::closed, 0},
+    ClimateField{"probes", &Climate::probes, 0},
     ClimateField{"durability", &Climate::durability, 0},
     ClimateField{"memory_journal", &Climate::memory_journal, 0},
     ClimateField{"retained_segments", &Climate::retained_segments, 0},

@@ -103,6 +103,7 @@ void Add(Report& sum, const Report& report) {
                             &Report::suspicions,
                             &Report::deaths,
                             &Report::recoveries,
+                            &Report::answers,
                             &Report::adoptions,
                             &Report::control_deaths,
                             &Report::power_cuts,
@@ -116,7 +117,8 @@ void Add(Report& sum, const Report& report) {
 void PrintSum(std::uint64_t worlds, std::size_t failed, const Report& sum) {
   std::printf(
       "%llu worlds, %zu failed: %llu frames, %llu suspicions, %llu deaths, %llu recoveries, %llu "
-      "adoptions, %llu deaths of control, %llu power cuts, %llu records journaled, %llu "
+      "answers, %llu adoptions, %llu deaths of control, %llu power cuts, %llu records journaled, "
+      "%llu "
       "snapshots\n",
       static_cast<unsigned long long>(worlds),
       failed,
@@ -124,6 +126,7 @@ void PrintSum(std::uint64_t worlds, std::size_t failed, const Report& sum) {
       static_cast<unsigned long long>(sum.suspicions),
       static_cast<unsigned long long>(sum.deaths),
       static_cast<unsigned long long>(sum.recoveries),
+      static_cast<unsigned long long>(sum.answers),
       static_cast<unsigned long long>(sum.adoptions),
       static_cast<unsigned long long>(sum.control_deaths),
       static_cast<unsigned long long>(sum.power_cuts),

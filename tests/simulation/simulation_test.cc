@@ -79,6 +79,7 @@ TEST(Simulation, NothingContradictsTheTruthInAnyWorld) {
                    all.suspicions += report.suspicions;
                    all.deaths += report.deaths;
                    all.recoveries += report.recoveries;
+                   all.answers += report.answers;
                    all.frames += report.frames;
                    all.adoptions += report.adoptions;
                    all.control_deaths += report.control_deaths;
@@ -88,13 +89,14 @@ TEST(Simulation, NothingContradictsTheTruthInAnyWorld) {
                  });
   std::cout << "seeds 1 to " << worlds_wanted << ": " << all.frames << " frames, " << all.suspicions
             << " suspicions, " << all.deaths << " deaths, " << all.recoveries << " recoveries, "
-            << all.adoptions << " adoptions, " << all.control_deaths << " deaths of control, "
-            << all.power_cuts << " power cuts, " << all.journaled << " records journaled, "
-            << all.snapshots << " snapshots\n";
+            << all.answers << " answers, " << all.adoptions << " adoptions, " << all.control_deaths
+            << " deaths of control, " << all.power_cuts << " power cuts, " << all.journaled
+            << " records journaled, " << all.snapshots << " snapshots\n";
   // The worlds must have put the claim to the test.
   EXPECT_GT(all.suspicions, worlds_wanted);
   EXPECT_GT(all.deaths, worlds_wanted);
   EXPECT_GT(all.recoveries, worlds_wanted);
+  EXPECT_GT(all.answers, 10 * worlds_wanted);
   EXPECT_GT(all.adoptions, worlds_wanted / 2);
   EXPECT_GT(all.control_deaths, worlds_wanted);
   EXPECT_GT(all.power_cuts, worlds_wanted / 10);

@@ -12,14 +12,23 @@
 
 namespace flatline {
 
-// A heartbeat that came into a queue and was newer than all before it.
+// A heartbeat that came into a queue and was newer than all before it; or an answer to a probe,
+// which is of the instant of the question and has the number of the heartbeat before it.
 struct Delivery {
   Instant at{};
+  Instant came{};
+  std::uint64_t serial = 0;
   Duration blind_total{};  // that the detector had published a while before
   std::uint32_t incarnation = 0;
   std::uint32_t sequence = 0;
   bool is_leave = false;
+  bool is_answer = false;
 };
+
+// What an endpoint says of its load in a heartbeat.
+constexpr std::uint32_t LoadOf(std::uint32_t incarnation, std::uint32_t sequence) {
+  return sequence * 131 + incarnation;
+}
 
 struct Truth {
   EndpointId id = kNoEndpoint;
@@ -30,11 +39,17 @@ struct Truth {
   std::uint32_t incarnation = 1;
   std::uint32_t sequence = 0;
   Health health = Health::kReady;
-  Slot handle = kNoSlot;  // as it was last told
-  bool left = false;      // sent a leave in this incarnation
+  Slot handle = kNoSlot;   // as it was last told
+  bool left = false;       // sent a leave in this incarnation
+  Instant strays_until{};  // its heartbeats do not arrive, its answers do
   // What came through.
   std::vector<Delivery> deliveries;             // oldest first
   std::map<std::uint32_t, std::uint32_t> came;  // of each incarnation the last, news or not
+  // An answer that may have been taken, and may not: it came too late, or where it counts for
+  // nothing, or to a process that was killed.
+  Instant maybe_answered{};
+  Duration maybe_blind{};
+  std::uint64_t answers = 0;  // of either kind
   // What control did.
   bool is_to_be_enrolled = false;  // was asked for, and does not beat before it is
   bool enrolled = false;           // by a command; since then it is watched even if it never speaks

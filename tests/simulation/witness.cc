@@ -1,6 +1,7 @@
 #include "tests/simulation/witness.h"
 
 #include <flatline/detectors.h>
+#include <flatline/round_trip.h>
 
 #include <algorithm>
 #include <sstream>
@@ -73,8 +74,15 @@ void Witness::Take(const Transition& transition, Instant heard, Instant now) {
       break;
     case Reason::kNotConfirmed:
     case Reason::kNeverHeard:
+    case Reason::kProbeUnanswered:
       CheckSilence(transition, truth, heard);
       CheckPunctual(transition, truth, heard);
+      break;
+    case Reason::kProbeAnswered:
+      if (truth.answers == 0) {
+        Fault(transition, "was never answered");
+      }
+      CheckSpoken(transition, truth);
       break;
     case Reason::kRetired:
       break;
@@ -114,13 +122,20 @@ Duration Witness::AllowedLeast(const Transition& transition) const {
   const Duration silence = profile.detector == DetectorKind::kFixed
                                ? profile.timeout
                                : RuleOf(profile).least * kStampUnit;
+  if (transition.reason == Reason::kProbeUnanswered) {  // one space before the end
+    return silence + profile.confirmation * profile.probes / (profile.probes + 1);
+  }
   return transition.reason == Reason::kDeadlineMissed ? silence : silence + profile.confirmation;
 }
 
 Duration Witness::AllowedMost(const Transition& transition) const {
   const Profile& profile = region_.header().profiles[transition.profile];
-  return transition.reason == Reason::kDeadlineMissed ? profile.timeout
-                                                      : profile.timeout + profile.confirmation;
+  // Ten round trips, if that is more; and none is longer than an answer may take.
+  const Duration longest = std::max(profile.confirmation, profile.interval) * 12 / 10;
+  const Duration trip = RoundTripOf(region_.addresses()[transition.slot].round_trip);
+  const Duration silence =
+      std::max(profile.timeout, std::min(trip, longest) * kRoundTripsOfSilence);
+  return transition.reason == Reason::kDeadlineMissed ? silence : silence + profile.confirmation;
 }
 
 // Nobody is called silent whose heartbeat was in a queue of ours: the silence that could be heard,
@@ -128,7 +143,7 @@ Duration Witness::AllowedMost(const Transition& transition) const {
 void Witness::CheckSilence(const Transition& transition, const Truth& truth, Instant heard) {
   Instant spoke = truth.enrolled_at;
   for (const Delivery& delivery : truth.deliveries) {
-    if (delivery.at <= heard && !delivery.is_leave) {  // silence after a leave is no lie
+    if (delivery.came <= heard && !delivery.is_leave) {  // silence after a leave is no lie
       spoke = std::max(spoke, delivery.at);
     }
   }
@@ -148,8 +163,12 @@ void Witness::CheckPunctual(const Transition& transition, const Truth& truth, In
   Instant spoke = truth.enrolled_at;
   Duration blind_then = truth.enrolled_blind;
   if (!truth.deliveries.empty()) {
-    spoke = std::max(spoke, truth.deliveries.back().at);
+    spoke = std::max(spoke, truth.deliveries.back().came);
     blind_then = truth.deliveries.back().blind_total;
+  }
+  if (truth.maybe_answered > spoke) {
+    spoke = truth.maybe_answered;
+    blind_then = truth.maybe_blind;
   }
   const bool lost = truth.deliveries.empty() && !truth.enrolled;  // what it said, in a kill
   if (lost || last_full_ >= spoke) {
@@ -198,6 +217,29 @@ void Witness::CheckSettled(Instant now) {
       faults_.push_back(out.str());
     }
   }
+}
+
+void Witness::CheckPayloads() {
+  for (unsigned worker = 0; worker < region_.shape().workers; ++worker) {
+    for (const PayloadEntry& entry : region_.payloads(worker)) {
+      const auto payload = ReadPayload(entry);
+      if (payload && payload->id != kNoEndpoint && !HasSaid(*payload)) {
+        faults_.push_back("what is kept of endpoint " + std::to_string(payload->id) +
+                          " was never said by it: load " + std::to_string(payload->load));
+      }
+    }
+  }
+}
+
+bool Witness::HasSaid(const Payload& payload) const {
+  const auto found = by_id_.find(payload.id);
+  if (found == by_id_.end()) {
+    return false;
+  }
+  const auto& came = (*fleet_)[found->second].came;
+  const auto last = came.find(payload.incarnation);
+  return last != came.end() && last->second >= payload.sequence &&
+         payload.load == LoadOf(payload.incarnation, payload.sequence);
 }
 
 // A leave enrols nobody: one that another worker read while the first heartbeat still lay in the

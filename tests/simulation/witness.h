@@ -6,6 +6,7 @@
 #include "tests/simulation/true_blindness.h"
 #include "tests/simulation/truth.h"
 
+#include <flatline/payload.h>
 #include <flatline/profile.h>
 #include <flatline/region.h>
 #include <flatline/time.h>
@@ -38,8 +39,10 @@ class Witness {
   // The region has been formatted anew: all that was believed is void.
   void BeginRegion();
 
-  // After the world has been healed and has settled: what is believed must be what is true.
+  // After the world has been healed and has settled: what is believed must be what is true, and
+  // what is kept of what endpoints said of themselves must have been said by them.
   void CheckSettled(Instant now);
+  void CheckPayloads();
 
   [[nodiscard]] bool Believes(EndpointId id, Liveness liveness) const {
     const auto belief = beliefs_.find(id);
@@ -58,6 +61,7 @@ class Witness {
   void CheckSilence(const Transition& transition, const Truth& truth, Instant heard);
   void CheckPunctual(const Transition& transition, const Truth& truth, Instant heard);
   void CheckSpoken(const Transition& transition, const Truth& truth);
+  [[nodiscard]] bool HasSaid(const Payload& payload) const;
   [[nodiscard]] bool MayHaveMissedLeave(const Truth& truth, const Belief& belief) const;
   void Fault(const Transition& transition, const std::string& sentence);
   // The least silence that the verdict's profile allows any history, and the most.

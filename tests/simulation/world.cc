@@ -18,6 +18,7 @@ constexpr Duration kSettlingOfADisk = Milliseconds(2'400);
 // Steps in which what has been told reaches everybody, once nothing happens any more.
 constexpr int kStepsToBeHeard = 200'000;
 constexpr ProfileId kProfiles = 4;  // the first of them, and how many
+constexpr ProfileId kProfilesWithProbes = 6;
 constexpr ProfileId kFirstProfile = kFirstOwnProfile;
 
 }  // namespace
@@ -54,6 +55,17 @@ Config World::ConfigOf(const Climate& climate) {
   chen.deviations = 4;
   chen.timeout = Milliseconds(200);
   config.dataplane.default_profile = kFirstProfile;
+  if (climate.probes != 0) {
+    Profile& asked = config.profiles[kFirstProfile + 4];
+    asked = MakeProfile("asked", Milliseconds(20), 4, Milliseconds(60));
+    Profile& pulled = config.profiles[kFirstProfile + 5];
+    pulled = MakeProfile("pulled", Milliseconds(30), 3, Milliseconds(60));
+    pulled.pull = 1;
+    for (Profile* const own : {&asked, &pulled}) {
+      own->probe = ProbeKind::kNative;
+      own->probes = 3;
+    }
+  }
   return config;
 }
 
@@ -65,9 +77,10 @@ World::World(std::uint64_t seed, const Climate& climate)
       region_(config_, HashKey()),
       fleet_([&] {
         std::vector<Truth> fleet(climate_.endpoints);
+        const ProfileId profiles = climate_.probes != 0 ? kProfilesWithProbes : kProfiles;
         for (std::size_t i = 0; i < fleet.size(); ++i) {
           fleet[i].id = (seed << 16) + i + 1;
-          fleet[i].profile = static_cast<ProfileId>(kFirstProfile + lots_.fleet.Below(kProfiles));
+          fleet[i].profile = static_cast<ProfileId>(kFirstProfile + lots_.fleet.Below(profiles));
           fleet[i].next_beat = now_ + lots_.fleet.Between(Duration{0}, Milliseconds(60));
         }
         return fleet;
@@ -104,6 +117,7 @@ Tidings World::Run() {
     Step();
   }
   witness_.CheckSettled(now_);
+  witness_.CheckPayloads();
   Settle();
   return Tell();
 }
@@ -139,14 +153,18 @@ Tidings World::Tell() {
   add(ledger_.faults());
   add(control_.faults());
   add(administrator_.faults());
-  Tidings out{.faults = {},
-              .suspicions = witness_.count(Reason::kDeadlineMissed),
-              .deaths = witness_.count(Reason::kNotConfirmed) + witness_.count(Reason::kNeverHeard),
-              .recoveries = witness_.count(Reason::kHeartbeatResumed),
-              .adoptions = adoptions_,
-              .journaled = ledger_.newest(),
-              .control_deaths = control_.deaths(),
-              .power_cuts = power_cuts_};
+  Tidings out{
+      .faults = {},
+      .suspicions = witness_.count(Reason::kDeadlineMissed),
+      .deaths = witness_.count(Reason::kNotConfirmed) + witness_.count(Reason::kNeverHeard) +
+                witness_.count(Reason::kProbeUnanswered),
+      .recoveries =
+          witness_.count(Reason::kHeartbeatResumed) + witness_.count(Reason::kProbeAnswered),
+      .answers = answers_,
+      .adoptions = adoptions_,
+      .journaled = ledger_.newest(),
+      .control_deaths = control_.deaths(),
+      .power_cuts = power_cuts_};
   for (const auto& subscriber : subscribers_) {
     add(subscriber->faults());
     out.snapshots += subscriber->snapshots();
@@ -164,7 +182,10 @@ Tidings World::Tell() {
 
 // A process begins to hear: at first, or in the place of one that was killed.
 void World::Start(Instant now) {
-  auto engine = Engine::Create(region_.view(), {.stall = config_.dataplane.stall}, now);
+  auto engine =
+      Engine::Create(region_.view(),
+                     {.stall = config_.dataplane.stall, .probe_key = {seed_, adoptions_ + 1}},
+                     now);
   engine_ = std::move(engine.value());
   for (unsigned w = 0; w < climate_.workers; ++w) {
     for (unsigned p = 0; p < climate_.ports; ++p) {
@@ -258,6 +279,7 @@ void World::TurnOf(unsigned worker) {
   ledger_.ReadRing(worker);
   TakeResults(worker, now);
   LearnHandles(worker);
+  AnswerQuestions(worker, now);
   digest_.Add(static_cast<std::uint64_t>(now_.time_since_epoch().count()) + worker);
   if (region_.view().dataplane().transition_heads[worker].value.load() != told_before) {
     last_told_worker_ = worker;

@@ -1,7 +1,8 @@
 // A simulated appliance and everything around it, on one thread with invented time, all of it drawn
 // from one seed: a fleet that beats, dies, leaves, returns and restarts; a network that loses,
 // doubles, reorders and replays; ports whose links fail and whose queues overflow; workers that
-// pause at the worst moments, also between reading the clock and using it; an engine that is killed
+// pause at the worst moments, also between reading the clock and using it; hosts that
+// answer what they are asked; an engine that is killed
 // and adopts what is left, also between telling a verdict and making it; control that pauses, dies
 // and comes back, with its journal on a disk that refuses; subscribers that come and go; and power
 // cuts, after which the region is a new one.
@@ -42,6 +43,7 @@ struct Tidings {
   std::uint64_t suspicions = 0;
   std::uint64_t deaths = 0;
   std::uint64_t recoveries = 0;
+  std::uint64_t answers = 0;  // to probes
   std::uint64_t frames = 0;
   std::uint64_t adoptions = 0;
   std::uint64_t handed_over = 0;
@@ -66,15 +68,17 @@ class World {
  private:
   struct Message {
     std::size_t endpoint = 0;
-    Heartbeat heartbeat;
+    Heartbeat heartbeat{};
+    // Instead of a heartbeat, what its host answers: to a probe that was sent then, if it was one.
+    std::vector<std::byte> answer{};
+    Instant asked{};
+    bool is_again = false;
   };
 
   // What lies in one queue, oldest first: which delivery each frame is, if it was news.
   struct Waiting {
     std::size_t endpoint = 0;
-    bool is_news = false;
-    std::uint32_t incarnation = 0;
-    std::uint32_t sequence = 0;
+    std::uint64_t serial = 0;  // 0: it was no news
   };
 
   struct Queue {
@@ -133,6 +137,7 @@ class World {
   void RestampRestarted();
   void Forget(Queue& queue);
   void LosePower();
+  void LoseOnTheWay();
   void UndoUnmade();
   void ForgetHandedOver(Truth& truth);
   void Step();
@@ -146,6 +151,11 @@ class World {
   void Send(std::size_t endpoint, const Heartbeat& heartbeat);
   void DeliverDue();
   void Deliver(const Message& message);
+  [[nodiscard]] std::uint64_t DeliverHeartbeat(const Message& message);
+  [[nodiscard]] std::uint64_t DeliverAnswer(const Message& message);
+  void DoubtAnswers(Truth& truth);
+  void AnswerQuestions(unsigned worker, Instant turn);
+  void AnswerQuestion(const std::vector<std::byte>& question, Instant asked);
   void Look();
   void LookAt(unsigned port);
   [[nodiscard]] bool IsInTable(EndpointId id) const;
@@ -184,6 +194,8 @@ class World {
   std::deque<std::pair<Instant, Duration>> blind_totals_;  // of the last looks
   std::array<std::uint64_t, kMaxWorkers> results_seen_{};
   std::vector<Message> heard_once_;  // some, to come again
+  std::uint64_t delivered_ = 0;
+  std::uint64_t answers_ = 0;
   std::uint64_t adoptions_ = 0;
   std::uint64_t power_cuts_ = 0;
   std::uint64_t last_told_worker_ = 0;

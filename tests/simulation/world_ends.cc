@@ -17,6 +17,7 @@ void World::Kill() {
     Forget(*queue);
   }
   for (Truth& truth : fleet_) {
+    DoubtAnswers(truth);
     ForgetHandedOver(truth);
   }
   engine_.reset();
@@ -24,9 +25,18 @@ void World::Kill() {
   const Instant killed = now_;
   now_ += lots_.ends.Between(Milliseconds(1), Milliseconds(500));
   blind_.Add(killed, now_);
-  std::erase_if(in_flight_, [&](const auto& message) { return message.first <= now_; });
+  LoseOnTheWay();
   RestampRestarted();
   Start(now_);
+}
+
+// What came while nobody was there; and answers to what another process asked, which are nothing to
+// the next one.
+void World::LoseOnTheWay() {
+  std::erase_if(in_flight_, [&](const auto& message) {
+    return message.first <= now_ || !message.second.answer.empty();
+  });
+  std::erase_if(heard_once_, [](const Message& message) { return !message.answer.empty(); });
 }
 
 // Adoption cannot see whether a restart that was told last had been made, for the endpoint was
@@ -47,6 +57,7 @@ void World::RestampRestarted() {
     });
     if (!truth->deliveries.empty()) {
       truth->deliveries.back().at = now_;
+      truth->deliveries.back().came = now_;
       truth->deliveries.back().blind_total = BlindTotalBefore();
     }
   }
@@ -55,10 +66,8 @@ void World::RestampRestarted() {
 // What lies in it was never heard.
 void World::Forget(Queue& queue) {
   for (const Waiting& lost : queue.waiting) {
-    std::erase_if(fleet_[lost.endpoint].deliveries, [&](const Delivery& delivery) {
-      return lost.is_news && delivery.incarnation == lost.incarnation &&
-             delivery.sequence == lost.sequence;
-    });
+    std::erase_if(fleet_[lost.endpoint].deliveries,
+                  [&](const Delivery& delivery) { return delivery.serial == lost.serial; });
   }
   queue.waiting.clear();
   queue.port.source.Clear();
@@ -114,7 +123,7 @@ void World::LosePower() {
   }
   administrator_.Forget();
   now_ += lots_.ends.Between(Milliseconds(100), Milliseconds(800));
-  std::erase_if(in_flight_, [&](const auto& message) { return message.first <= now_; });
+  LoseOnTheWay();
   const RegionView& view = region_.view();
   std::memset(view.base(), 0, view.layout().bytes);
   FormatRegion(view.base(), view.shape(), config_, Wall(), HashKey());
@@ -124,6 +133,7 @@ void World::LosePower() {
   results_seen_ = {};
   for (Truth& truth : fleet_) {
     truth.deliveries.clear();
+    truth.maybe_answered = {};
     truth.enrolled = false;
     if (truth.is_to_be_enrolled && !truth.retired) {
       Ask(truth);

@@ -16,6 +16,21 @@ constexpr Duration kLongestBlindness = Milliseconds(700);
 constexpr std::size_t kQueueRoom = 256;
 constexpr std::size_t kKeptToComeAgain = 64;
 
+// One in three says something of its endpoint, which tells which one it was.
+std::vector<std::byte> SaidIn(const Heartbeat& heartbeat) {
+  return heartbeat.sequence % 3 != 0
+             ? std::vector<std::byte>{}
+             : testing_frames::NumberElement(kElementLoad,
+                                             LoadOf(heartbeat.incarnation, heartbeat.sequence));
+}
+
+testing_frames::Route RouteOf(std::size_t endpoint) {
+  testing_frames::Route route;
+  route.from_ip = {
+      10, 1, static_cast<std::uint8_t>(endpoint >> 8), static_cast<std::uint8_t>(endpoint & 0xFFU)};
+  return route;
+}
+
 }  // namespace
 
 void World::Beat(Truth& truth, std::size_t endpoint) {
@@ -30,6 +45,9 @@ void World::Beat(Truth& truth, std::size_t endpoint) {
     return;
   }
   truth.beats = !leaves_now;
+  if (climate_.probes != 0 && Strikes(lots_.fleet, climate_.one_way)) {
+    truth.strays_until = now_ + lots_.fleet.Between(Milliseconds(20), Milliseconds(400));
+  }
   Send(endpoint,
        {.id = truth.id,
         .incarnation = truth.incarnation,
@@ -70,7 +88,8 @@ void World::TurnOfFate(Truth& truth) {
 void World::Send(std::size_t endpoint, const Heartbeat& heartbeat) {
   const std::uint64_t copies = Strikes(lots_.network, climate_.doubling) ? 2 : 1;
   for (std::uint64_t i = 0; i < copies; ++i) {
-    if (!Strikes(lots_.network, climate_.loss)) {
+    const bool strays = !healed_ && now_ < fleet_[endpoint].strays_until;
+    if (!Strikes(lots_.network, climate_.loss) && !strays) {
       const Duration delay = lots_.network.Between(
           Duration{0}, Duration{static_cast<std::int64_t>(climate_.most_delay_us) * 1000});
       in_flight_.emplace(now_ + delay, Message{.endpoint = endpoint, .heartbeat = heartbeat});
@@ -89,8 +108,9 @@ void World::Replay(const Message& message) {
     heard_once_[lots_.network.Below(heard_once_.size())] = message;
   }
   if (Strikes(lots_.network, climate_.replays)) {
-    in_flight_.emplace(now_ + lots_.network.Between(Duration{0}, Milliseconds(300)),
-                       heard_once_[lots_.network.Below(heard_once_.size())]);
+    Message& again = heard_once_[lots_.network.Below(heard_once_.size())];
+    again.is_again = true;
+    in_flight_.emplace(now_ + lots_.network.Between(Duration{0}, Milliseconds(300)), again);
   }
 }
 
@@ -123,6 +143,18 @@ void World::Deliver(const Message& message) {
     links_[port].missed = true;
     return;
   }
+  const bool is_answer = !message.answer.empty();
+  queue.waiting.push_back(
+      {.endpoint = message.endpoint,
+       .serial = is_answer ? DeliverAnswer(message) : DeliverHeartbeat(message)});
+  queue.port.source.Put(is_answer ? message.answer
+                                  : testing_frames::HeartbeatFrame(message.heartbeat,
+                                                                   SaidIn(message.heartbeat),
+                                                                   RouteOf(message.endpoint)));
+}
+
+// Notes what is true from now on. The serial number of the delivery, or 0 where it is no news.
+std::uint64_t World::DeliverHeartbeat(const Message& message) {
   Truth& truth = fleet_[message.endpoint];
   const Heartbeat& heartbeat = message.heartbeat;
   const bool is_leave = heartbeat.kind == HeartbeatKind::kLeave;
@@ -131,19 +163,17 @@ void World::Deliver(const Message& message) {
   // A leave enrols nobody; but a table that was adopted may have one of whom nobody was told.
   const bool is_strange = is_leave && truth.deliveries.empty() && !IsInTable(truth.id);
   const bool is_watched = truth.enrolled || (climate_.closed == 0 && !is_strange);
-  const bool is_news = is_watched && truth.IsNews(heartbeat.incarnation, heartbeat.sequence);
-  if (is_news) {
-    truth.deliveries.push_back({.at = now_,
-                                .blind_total = BlindTotalBefore(),
-                                .incarnation = heartbeat.incarnation,
-                                .sequence = heartbeat.sequence,
-                                .is_leave = is_leave});
+  if (!is_watched || !truth.IsNews(heartbeat.incarnation, heartbeat.sequence)) {
+    return 0;
   }
-  queue.waiting.push_back({.endpoint = message.endpoint,
-                           .is_news = is_news,
-                           .incarnation = heartbeat.incarnation,
-                           .sequence = heartbeat.sequence});
-  queue.port.source.Put(testing_frames::HeartbeatFrame(heartbeat));
+  truth.deliveries.push_back({.at = now_,
+                              .came = now_,
+                              .serial = ++delivered_,
+                              .blind_total = BlindTotalBefore(),
+                              .incarnation = heartbeat.incarnation,
+                              .sequence = heartbeat.sequence,
+                              .is_leave = is_leave});
+  return delivered_;
 }
 
 // What the worker told its endpoints of their places.
