@@ -3,6 +3,7 @@
 told, and nobody else. And N itself when our own port goes down: nobody is.
 """
 
+import collections
 import signal
 import unittest
 
@@ -42,7 +43,7 @@ class MassTest(unittest.TestCase):
             flatline.start_dataplane()
             flatline.start_control()
             stream = flatline.subscribe(delivery.FROM)
-            story = write_scenario(flatline, SMALL_FLEET, "leader-election", 14,
+            story = write_scenario(flatline, SMALL_FLEET, "database", 20,
                                    'kind = "die"\nat = "4s"\ncount = 7')
 
             def begin():
@@ -54,14 +55,14 @@ class MassTest(unittest.TestCase):
 
             first.send(signal.SIGKILL)  # the other end of the link, and all N with it
             wait_for(lambda: "IS DEAF" in flatline.flatline("status")[1], 10, "the link to be down")
-            stream.until(lambda: False, 6)  # many times anybody's patience
+            stream.until(lambda: False, 10)  # anybody's patience is 4 s
             self.assertEqual(7, len(stream.told(delivery.DEAD)))
             self.assertEqual(suspected, set(stream.told(delivery.SUSPECT)))
             self.assertIn(LINK_DOWN, {record.reason for record in stream.kinds(delivery.BLIND)})
 
             begin()  # heard again: the same seven die, having risen with the others
             stream.until(lambda: set(stream.told(delivery.DEAD).values()) == {2}, 25)
-            self.assertEqual([2] * 7, list(stream.told(delivery.DEAD).values()))
+            self.assertEqual({2: 7}, collections.Counter(stream.told(delivery.DEAD).values()))
             self.assertEqual(suspected, set(stream.told(delivery.SUSPECT)))
 
 
