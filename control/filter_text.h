@@ -33,7 +33,7 @@ enum class FilterFact : std::uint8_t {
   kReason,
   kChange,  // 0: of liveness, 1: of health
   kProfile,
-  kMark,  // 0: none, n + 1: bit n of the record's marks
+  kMark,  // 0: no soothing one, n + 1: bit n of the record's marks
   // By ranges:
   kGroup,
   kId,

@@ -17,8 +17,12 @@ namespace {
 constexpr std::array<std::string_view, 2> kChangeNames{"liveness", "health"};
 constexpr std::array<std::string_view, 9> kFactNames{
     "liveness", "health", "reason", "change", "profile", "mark", "group", "id", "name"};
-constexpr std::array<std::string_view, 3> kMarks{"none", kMarkNames[0], kMarkNames[1]};
-static_assert(kMarks.size() == kMarkNames.size() + 1);
+// "none" says of a change that it is what it seems; evidence for it is no such mark.
+constexpr auto kMarks = [] {
+  std::array<std::string_view, kMarkNames.size() + 1> out{"none"};
+  std::ranges::copy(kMarkNames, out.begin() + 1);
+  return out;
+}();
 
 // How many letters have to be changed, put in or left out.
 std::size_t DistanceBetween(std::string_view a, std::string_view b) {

@@ -21,6 +21,7 @@ DeliveryRecord RecordOf(const Told& told, std::uint32_t generation, Duration wal
   out.to = transition.kind == TransitionKind::kBlind ? transition.port : transition.to;
   out.reason = static_cast<std::uint8_t>(transition.reason);
   out.health = transition.health;
+  out.marks = static_cast<std::uint8_t>(transition.evidence << kEvidenceShift);
   out.worker = told.worker;
   out.generation = generation;
   return out;

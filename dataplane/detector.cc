@@ -1,6 +1,9 @@
 #include "dataplane/detector.h"
 
+#include <flatline/region.h>
+
 #include <algorithm>
+#include <cstddef>
 
 namespace flatline {
 
@@ -15,12 +18,39 @@ bool IsNewer(std::uint32_t sequence, std::uint32_t known, Arrived arrived) noexc
 // Three ticks of the wheel: the guard is never as quick as the horizon.
 constexpr std::uint32_t kLeastSlack = 48;
 
+// A suspect to whom witnesses may come is looked at so many times between the least of its
+// confirmation and the whole.
+constexpr std::uint32_t kRechecks = 8;
+constexpr std::uint32_t kTickUnits = 16;
+
+// Which length of blindness matters, as 2^n ms: from a quarter of a confirmation down to the next
+// power of two; a shorter one swallows no heartbeat that the confirmation has not room for.
+std::uint8_t DeafnessOf(Duration confirmation) noexcept {
+  std::uint8_t out = 0;
+  while (out + 1U < kDeafnesses && Milliseconds(std::int64_t{2} << out) <= confirmation / 4) {
+    ++out;
+  }
+  return out;
+}
+
 Timing TimingFor(const Profile& profile) noexcept {
-  const std::uint32_t confirmation = StampUnits(profile.confirmation);
-  return {.silence = RuleOf(profile),
-          .confirmation = confirmation,
-          .slack = std::min(confirmation, std::max(confirmation / 8, kLeastSlack)),
-          .reprieve = StampUnits(std::max(profile.confirmation, profile.interval))};
+  Timing out{.silence = RuleOf(profile),
+             .confirmation = StampUnits(profile.confirmation),
+             .slack = 0,
+             .reprieve = StampUnits(std::max(profile.confirmation, profile.interval)),
+             .confirmations = {},
+             .recheck = 0,
+             .deafness = DeafnessOf(profile.confirmation)};
+  for (int witnesses = 0; witnesses <= kMostWitnesses; ++witnesses) {
+    out.confirmations[static_cast<std::size_t>(witnesses)] =
+        StampUnits(ConfirmationBy(witnesses, profile));
+  }
+  const std::uint32_t least = out.confirmations.back();
+  out.slack = std::min(least, std::max(least / 8, kLeastSlack));
+  if (IsShortened(profile)) {
+    out.recheck = std::max((out.confirmation - least) / kRechecks, kTickUnits);
+  }
+  return out;
 }
 
 Consideration Dropped(DropReason reason) noexcept {
@@ -97,6 +127,34 @@ Judgement Detector::JudgeFar(const EndpointState& state,
                  AgeOf(heard, horizon),
                  std::max(AllowedSilence(timing.silence, arrival), floor),
                  timing.confirmation);
+}
+
+Judgement Detector::JudgeSuspect(const EndpointState& state,
+                                 std::uint64_t arrival,
+                                 Stamp heard,
+                                 Stamp horizon,
+                                 const Grounds& grounds) const noexcept {
+  const Timing& timing = TimingOf(state.profile);
+  const std::int64_t whole{timing.confirmation};
+  const std::int64_t age = AgeOf(heard, horizon);
+  const std::int64_t suspect_at{std::max(AllowedSilence(timing.silence, arrival), grounds.floor)};
+  const auto witnesses = static_cast<std::size_t>(WitnessesIn(grounds.evidence));
+  const std::int64_t confirmation{timing.confirmations[witnesses]};
+  Judgement out = JudgeAt(Liveness::kSuspect, age, suspect_at, confirmation);
+  if (out.liveness == Liveness::kDead) {
+    const std::int64_t wait = grounds.deaf_ago >= whole ? 0
+                                                        : std::min(whole - grounds.deaf_ago,
+                                                                   suspect_at + 2 * whole - age);
+    if (wait > 0) {
+      return {Liveness::kSuspect, Reason::kNone, wait};
+    }
+    out.reason = age < suspect_at + whole ? Reason::kCorroborated : Reason::kNotConfirmed;
+  } else if (out.reason == Reason::kNone && timing.recheck != 0) {
+    const std::int64_t least{timing.confirmations.back()};
+    const std::int64_t next = suspect_at + least - age;
+    out.wait = std::min(out.wait, next > 0 ? next : std::int64_t{timing.recheck});
+  }
+  return out;
 }
 
 Consideration Detector::Consider(const RecordView& record,

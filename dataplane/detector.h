@@ -11,6 +11,7 @@
 
 #include "dataplane/arrival_history.h"
 
+#include <flatline/confirmation.h>
 #include <flatline/detectors.h>
 #include <flatline/drop_reason.h>
 #include <flatline/heartbeat.h>
@@ -30,6 +31,12 @@ struct Timing {
   std::uint32_t confirmation = 0;  // of more silence until dead
   std::uint32_t slack = 0;         // so much less may be cleared by the guard than is to be dead
   std::uint32_t reprieve = 0;      // after a hold: a confirmation, and time to be heard in
+  // The confirmation by the number of witnesses; of none the whole of it.
+  std::array<std::uint32_t, kMostWitnesses + 1> confirmations{};
+  // A suspect that may gain witnesses is looked at so often, once the least is over; 0: they make
+  // no difference.
+  std::uint32_t recheck = 0;
+  std::uint8_t deafness = 0;  // blindness of this length and more matters (RegionHeader)
 };
 
 // The last stamp that the horizon has passed for certain: stamps round up, so this rounds down, and
@@ -67,6 +74,13 @@ struct Judgement {
 };
 
 inline constexpr std::int64_t kForever = std::numeric_limits<std::int64_t>::max();
+
+// What matters for a suspect beside its record.
+struct Grounds {
+  std::uint32_t floor = 0;           // stamp units: no shorter silence is suspect
+  Evidence evidence = 0;             // that it is dead
+  std::int64_t deaf_ago = kForever;  // stamp units since we were deaf for long
+};
 
 // A record as it was at one instant, as far as a heartbeat is concerned.
 struct RecordView {
@@ -134,6 +148,15 @@ class Detector {
                                    Stamp heard,
                                    Stamp horizon,
                                    std::uint32_t floor) const noexcept;
+
+  // Of one that is suspect. Its confirmation is the shorter the more evidence there is. It is of a
+  // piece, too: after a blindness of a quarter of it or more we hear for one whole confirmation
+  // before anybody is dead, though none is made longer than twice by this.
+  [[nodiscard]] Judgement JudgeSuspect(const EndpointState& state,
+                                       std::uint64_t arrival,
+                                       Stamp heard,
+                                       Stamp horizon,
+                                       const Grounds& grounds) const noexcept;
 
   // The sentence on each line of tests/dataplane/detector_test.cc. Kinds other than heartbeat and
   // leave are dropped as kUnknownKind.

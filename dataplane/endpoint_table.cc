@@ -66,6 +66,9 @@ void EndpointTable::RebuildBlock(std::uint32_t block) noexcept {
     it.free &= ~BitOf(i);
     ++counts_[static_cast<std::size_t>(state.liveness)];
     ++size_;
+    if (group_counts_ != nullptr) {
+      group_counts_->Enter(group(FirstSlot(block) + i), state.liveness);
+    }
   }
 }
 
@@ -94,7 +97,7 @@ Slot EndpointTable::Enrol(const Newcomer& newcomer) noexcept {
     Unlist(block);
   }
   const Slot slot = FirstSlot(block) + offset;
-  group(slot).store(newcomer.group, std::memory_order_relaxed);
+  slots_.groups[slot - slots_.first].store(newcomer.group, std::memory_order_relaxed);
   address(slot) = newcomer.source;
   EndpointRecord& into = record(slot);
   into.heard.store(newcomer.heard.Pack(), std::memory_order_relaxed);
@@ -104,6 +107,9 @@ Slot EndpointTable::Enrol(const Newcomer& newcomer) noexcept {
   into.id.store(newcomer.id, std::memory_order_release);
   ++counts_[static_cast<std::size_t>(newcomer.state.liveness)];
   ++size_;
+  if (group_counts_ != nullptr) {
+    group_counts_->Enter(newcomer.group, newcomer.state.liveness);
+  }
   return slot;
 }
 
@@ -114,6 +120,9 @@ void EndpointTable::Retire(Slot slot) noexcept {
   it.id.store(kNoEndpoint, std::memory_order_release);
   --counts_[static_cast<std::size_t>(state.liveness)];
   --size_;
+  if (group_counts_ != nullptr) {
+    group_counts_->Leave(group(slot), state.liveness);
+  }
   const std::uint32_t block = BlockOf(slot);
   std::uint64_t& quarantine = blocks_[block].quarantine[filling_];
   if (quarantine == 0) {
@@ -169,6 +178,19 @@ void EndpointTable::SetState(Slot slot, const EndpointState& state) noexcept {
   --counts_[static_cast<std::size_t>(before.liveness)];
   ++counts_[static_cast<std::size_t>(state.liveness)];
   word.store(state.Pack(), std::memory_order_release);
+  if (group_counts_ != nullptr && before.liveness != state.liveness) {
+    group_counts_->Change(group(slot), before.liveness, state.liveness);
+  }
+}
+
+void EndpointTable::SetGroup(Slot slot, Group group) noexcept {
+  std::atomic<Group>& word = slots_.groups[slot - slots_.first];
+  if (group_counts_ != nullptr) {
+    const auto state = EndpointState::Unpack(record(slot).state.load(std::memory_order_relaxed));
+    group_counts_->Leave(word.load(std::memory_order_relaxed), state.liveness);
+    group_counts_->Enter(group, state.liveness);
+  }
+  word.store(group, std::memory_order_relaxed);
 }
 
 std::uint32_t EndpointTable::BlockWithRoom(ProfileId profile) noexcept {

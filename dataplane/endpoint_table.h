@@ -14,6 +14,7 @@
 // before its turn ends.
 #pragma once
 
+#include "dataplane/group_silence.h"
 #include "dataplane/page_array.h"
 
 #include <flatline/endpoint.h>
@@ -77,6 +78,12 @@ class EndpointTable {
   // The one way to change a state, so that the counts are true.
   void SetState(Slot slot, const EndpointState& state) noexcept;
 
+  // Likewise of a group.
+  void SetGroup(Slot slot, Group group) noexcept;
+
+  // Before anything is in the table: who counts the members of groups, or null.
+  void CountGroupsIn(GroupCounts* counts) noexcept { group_counts_ = counts; }
+
   [[nodiscard]] EndpointRecord& record(Slot slot) noexcept {
     return slots_.records[slot - slots_.first];
   }
@@ -85,8 +92,8 @@ class EndpointTable {
     return slots_.records[slot - slots_.first];
   }
 
-  [[nodiscard]] std::atomic<Group>& group(Slot slot) noexcept {
-    return slots_.groups[slot - slots_.first];
+  [[nodiscard]] Group group(Slot slot) const noexcept {
+    return slots_.groups[slot - slots_.first].load(std::memory_order_relaxed);
   }
 
   [[nodiscard]] SourceAddress& address(Slot slot) noexcept {
@@ -173,6 +180,7 @@ class EndpointTable {
   std::array<std::uint64_t, kLivenesses> counts_{};
   std::uint64_t size_ = 0;
   std::uint64_t quarantined_ = 0;
+  GroupCounts* group_counts_ = nullptr;
 };
 
 }  // namespace flatline

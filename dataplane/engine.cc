@@ -94,15 +94,34 @@ Engine::Inheritance Engine::Inherit(Instant now) const noexcept {
           .exists = true};
 }
 
+// Where somebody will ask.
+std::expected<void, std::string> Engine::CountGroups() {
+  const RegionHeader& header = region_.header();
+  if (header.guard.group_share_ppm == 0 && std::ranges::none_of(header.profiles, IsShortened)) {
+    return {};
+  }
+  const RegionShape& shape = region_.shape();
+  auto groups = GroupSilence::Create(
+      shape.workers, shape.slots_per_worker, header.guard.window, header.hash_key);
+  if (!groups) {
+    return std::unexpected(groups.error());
+  }
+  groups_ = std::move(*groups);
+  return {};
+}
+
 // Large ones on as many cores as there are: after a restart nobody hears until the last is there.
 std::expected<void, std::string> Engine::MakeShards(HearingInstant now) {
   const unsigned workers = region_.shape().workers;
+  if (auto counted = CountGroups(); !counted) {
+    return counted;
+  }
   std::vector<std::expected<std::unique_ptr<Shard>, std::string>> made(workers);
   std::atomic<unsigned> next{0};
   const auto make = [&] {
     for (unsigned number = next.fetch_add(1); number < workers; number = next.fetch_add(1)) {
       try {
-        made[number] = Shard::Create(region_, number, now);
+        made[number] = Shard::Create(region_, number, now, groups_.get());
       } catch (const std::bad_alloc&) {  // on a thread of its own nobody else would catch it
         made[number] = std::unexpected(
             std::string("engine: needed memory for a shard, found none; free some memory"));

@@ -10,6 +10,7 @@
 #include "dataplane/authenticator.h"
 #include "dataplane/blindness.h"
 #include "dataplane/endpoint_index.h"
+#include "dataplane/group_silence.h"
 #include "dataplane/handoff.h"
 #include "dataplane/lease_desk.h"
 #include "dataplane/lease_table.h"
@@ -76,6 +77,7 @@ class Engine {
       : region_(region), options_(options) {}
 
   [[nodiscard]] Inheritance Inherit(Instant now) const noexcept;
+  [[nodiscard]] std::expected<void, std::string> CountGroups();
   [[nodiscard]] std::expected<void, std::string> MakeShards(HearingInstant now);
   void ReapplyLastTransitions(HearingInstant now) noexcept;
   void MakeLeases(HearingInstant now);
@@ -86,6 +88,7 @@ class Engine {
   EngineOptions options_;
   PortWatch port_watch_;
   std::unique_ptr<Neighbours> neighbours_;  // where a profile asks
+  std::unique_ptr<GroupSilence> groups_;    // where somebody asks for groups
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<const EndpointIndex*> indices_;
   std::vector<std::unique_ptr<BlindReports>> reports_;  // by worker

@@ -9,6 +9,8 @@
 //                                            | time over: passes until the share has been low
 #pragma once
 
+#include "dataplane/group_silence.h"
+
 #include <flatline/guard.h>
 #include <flatline/time.h>
 #include <flatline/transition.h>
@@ -17,15 +19,6 @@
 #include <optional>
 
 namespace flatline {
-
-// Of all workers together.
-struct SilenceCounts {
-  std::uint64_t suspect = 0;
-  std::uint64_t died = 0;     // within the window, after they had been heard
-  std::uint64_t watched = 0;  // these, and the living; nobody who was never heard
-
-  [[nodiscard]] constexpr std::uint64_t silent() const noexcept { return suspect + died; }
-};
 
 class FleetGuard {
  public:

@@ -19,7 +19,18 @@ void HearingClock::Account(const BlindReport& report) noexcept {
     return;
   }
   blind_total_ += added.length;
+  Remember(added);
   Extend(added, report);
+}
+
+void HearingClock::Remember(const BlindIntervals::Added& added) noexcept {
+  deaf_length_ = added.from > deaf_to_ + kBlindGap ? added.length : deaf_length_ + added.length;
+  deaf_to_ = std::max(deaf_to_, added.to);
+  const HearingInstant over{deaf_to_.time_since_epoch() - blind_total_};
+  for (std::size_t n = 0; n < kDeafnesses && Milliseconds(std::int64_t{1} << n) <= deaf_length_;
+       ++n) {
+    deaf_until_[n] = over;
+  }
 }
 
 void HearingClock::Observe(std::uint8_t port, std::int64_t deaf_since_ns, Instant now) noexcept {

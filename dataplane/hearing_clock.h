@@ -13,6 +13,7 @@
 #include "dataplane/blindness.h"
 
 #include <flatline/endpoint.h>
+#include <flatline/region.h>
 #include <flatline/time.h>
 #include <flatline/transition.h>
 
@@ -58,6 +59,12 @@ class HearingClock {
   // Up to when all known blindness is in blind_total.
   [[nodiscard]] Instant accounted() const noexcept { return accounted_; }
 
+  // When a blindness of at least 2^n ms was last over, for each n; pieces that are less than
+  // kBlindGap apart count together.
+  [[nodiscard]] const std::array<HearingInstant, kDeafnesses>& deaf_until() const noexcept {
+    return deaf_until_;
+  }
+
   // The earliest instant since when a port is deaf, in monotonic nanoseconds; 0 while all hear.
   [[nodiscard]] std::int64_t deaf_since_ns() const noexcept;
 
@@ -81,6 +88,7 @@ class HearingClock {
     bool begun = false;
   };
 
+  void Remember(const BlindIntervals::Added& added) noexcept;
   void Extend(const BlindIntervals::Added& added, const BlindReport& report) noexcept;
   void CloseEpisode(Instant now) noexcept;
   void Announce(const Episode& episode) noexcept;
@@ -95,6 +103,9 @@ class HearingClock {
   BlindIntervals blind_;
   Episode episode_;
   std::array<std::int64_t, kMaxPorts> deaf_since_ns_{};
+  std::array<HearingInstant, kDeafnesses> deaf_until_{};
+  Instant deaf_to_{};       // the end of the latest blindness
+  Duration deaf_length_{};  // of it, with the pieces near before it
   std::size_t queued_ = 0;
   std::size_t announced_ = 0;
 };

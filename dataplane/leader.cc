@@ -68,6 +68,15 @@ void Leader::TakeReports(Instant now) noexcept {
 
 void Leader::Publish() noexcept {
   RegionHeader& header = region_.header();
+  if (clock_.blind_total() != remembered_) {
+    remembered_ = clock_.blind_total();
+    for (std::size_t n = 0; n < kDeafnesses; ++n) {
+      const std::int64_t until_ns = clock_.deaf_until()[n].time_since_epoch().count();
+      if (until_ns != 0) {  // else what a predecessor knew holds
+        header.deaf_until_ns[n].store(until_ns, std::memory_order_relaxed);
+      }
+    }
+  }
   // The blind total first: who sees the horizon sees the clock that it was measured on.
   header.blind_total_ns.store(clock_.blind_total().count(), std::memory_order_release);
   header.accounted_ns.store(clock_.accounted().time_since_epoch().count(),

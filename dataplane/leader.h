@@ -44,6 +44,7 @@ class Leader {
   PortWatch* ports_;
   TransitionProducer* ring_;
   HearingClock clock_;
+  Duration remembered_{-1};  // the blind total of the deafnesses in the header
   FleetGuard guard_;
 };
 

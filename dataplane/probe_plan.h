@@ -10,6 +10,7 @@
 
 #include "dataplane/siphash.h"
 
+#include <flatline/confirmation.h>
 #include <flatline/endpoint.h>
 #include <flatline/profile.h>
 #include <flatline/record.h>
@@ -68,7 +69,9 @@ struct ProbePlan {
     out.probes = std::min(profile.probes, kMostProbes);
     out.pulls = profile.pull != 0 && profile.interval > Duration{0};
     out.interval = profile.interval;
-    out.spacing = profile.confirmation / (out.probes + 1);
+    // Where evidence counts it is there when it first can: with the least of the confirmation.
+    const Duration time = IsShortened(profile) ? profile.least_confirmation : profile.confirmation;
+    out.spacing = time / (out.probes + 1);
     out.patience = std::min(
         std::max(profile.confirmation, out.pulls ? profile.interval : Duration{0}), kMostPatience);
     return out;

@@ -16,7 +16,8 @@ constexpr std::size_t kReclaimBudget = 256;
 
 std::expected<std::unique_ptr<Shard>, std::string> Shard::Create(const RegionView& region,
                                                                  unsigned number,
-                                                                 HearingInstant now) {
+                                                                 HearingInstant now,
+                                                                 GroupSilence* groups) {
   const ShardSlots slots = ShardSlots::Of(region, number);
   auto index =
       EndpointIndex::Create(region.records(), static_cast<std::uint32_t>(slots.records.size()));
@@ -40,7 +41,16 @@ std::expected<std::unique_ptr<Shard>, std::string> Shard::Create(const RegionVie
                                        std::move(*index),
                                        std::move(*table),
                                        std::move(*wheel),
-                                       std::move(*payloads)));
+                                       std::move(*payloads),
+                                       groups));
+  if (out->probe_rounds_ != nullptr) {
+    auto unanswered =
+        PageArray<std::uint64_t>::Create(out->table_.block_count(), "what probes have shown");
+    if (!unanswered) {
+      return std::unexpected(unanswered.error());
+    }
+    out->unanswered_ = std::move(*unanswered);
+  }
   out->Adopt();
   out->AdoptPayloads();
   return out;
@@ -51,7 +61,8 @@ Shard::Shard(const RegionView& region,
              EndpointIndex index,
              EndpointTable table,
              TimingWheel wheel,
-             PayloadPool payloads) noexcept
+             PayloadPool payloads,
+             GroupSilence* groups) noexcept
     : region_(region),
       number_(number),
       hash_key_(region.header().hash_key),
@@ -65,7 +76,10 @@ Shard::Shard(const RegionView& region,
       table_(std::move(table)),
       wheel_(std::move(wheel)),
       payloads_(std::move(payloads)),
-      died_(region.header().guard.window) {}
+      died_(region.header().guard.window),
+      groups_(groups) {
+  table_.CountGroupsIn(groups == nullptr ? nullptr : &groups->of(number));
+}
 
 HearOutcome Shard::Hear(const Handoff& heard,
                         Arrived arrived,
@@ -226,7 +240,7 @@ CommandStatus Shard::Enrol(const Command& command, Turn& turn, Slot& slot) noexc
   }
   slot = index_.Find(command.id, HashOf(command.id));
   if (slot != kNoSlot) {
-    table_.group(slot).store(command.group, std::memory_order_relaxed);
+    table_.SetGroup(slot, command.group);
     const ProfileId has = View(table_.record(slot)).state.profile;
     const ProfileId wanted = detector_.WantedProfile(has, command.profile);
     if (wanted == has) {
@@ -273,7 +287,7 @@ Slot Shard::Move(Slot slot, ProfileId profile, Turn& turn) noexcept {
   Newcomer newcomer;
   newcomer.id = record.id.load(std::memory_order_relaxed);
   newcomer.incarnation = seen.incarnation;
-  newcomer.group = table_.group(slot).load(std::memory_order_relaxed);
+  newcomer.group = table_.group(slot);
   newcomer.heard = seen.heard;
   newcomer.arrival = Arrival::Unpack(record.arrival.load(std::memory_order_relaxed));
   newcomer.state = seen.state;
@@ -336,7 +350,7 @@ bool Shard::Publish(const Verdict& verdict, Turn& turn) noexcept {
   told.incarnation = verdict.incarnation;
   told.sequence = verdict.sequence;
   told.slot = verdict.slot;
-  told.group = table_.group(verdict.slot).load(std::memory_order_relaxed);
+  told.group = table_.group(verdict.slot);
   told.profile = verdict.next.profile;
   told.kind = is_health ? TransitionKind::kHealth : TransitionKind::kLiveness;
   told.from = is_health ? static_cast<std::uint8_t>(before.health)
@@ -347,6 +361,7 @@ bool Shard::Publish(const Verdict& verdict, Turn& turn) noexcept {
   told.health = verdict.next.health;
   told.liveness = verdict.next.liveness;
   told.port = 0;
+  told.evidence = verdict.evidence;
   turn.ring.Publish();
   CountTransition(told, turn);
   return true;
@@ -372,8 +387,12 @@ void Shard::CountTransition(const Transition& told, Turn& turn) noexcept {
     tally.Add(Counter::kSuspicions);
   } else if (told.liveness == Liveness::kDead) {
     tally.Add(Counter::kDeaths);
+    tally.Add(Counter::kCorroborations, told.reason == Reason::kCorroborated ? 1 : 0);
     if (told.reason != Reason::kNeverHeard) {
       died_.Add(told.at);
+      if (groups_ != nullptr) {
+        groups_->of(number_).Died(told.group, told.at);
+      }
     }
   } else if (told.liveness == Liveness::kAlive &&
              (from == Liveness::kSuspect || from == Liveness::kDead)) {
@@ -411,6 +430,7 @@ void Shard::CountInto(Tally& tally) const noexcept {
   tally.Set(Counter::kDead, table_.count(Liveness::kDead));
   tally.Set(Counter::kLeft, table_.count(Liveness::kLeft));
   tally.Set(Counter::kPayloadEntries, payloads_.size());
+  tally.Set(Counter::kGroupsUncounted, groups_ == nullptr ? 0 : groups_->of(number_).uncounted());
 }
 
 }  // namespace flatline

@@ -17,7 +17,9 @@
 #include "dataplane/detector.h"
 #include "dataplane/endpoint_index.h"
 #include "dataplane/endpoint_table.h"
+#include "dataplane/group_silence.h"
 #include "dataplane/handoff.h"
+#include "dataplane/page_array.h"
 #include "dataplane/payload_pool.h"
 #include "dataplane/probe_plan.h"
 #include "dataplane/probe_rounds.h"
@@ -71,8 +73,12 @@ class Shard {
   // adopts the records that are there: index and slots are rebuilt, a record that cannot be
   // (another shard's id, an id twice, a liveness that does not exist) is cleared, and every block
   // with somebody to watch is due at once. Linear in the slots of the shard.
+  // `groups`, where there is any, counts those of all shards; it outlives this one.
   [[nodiscard]] static std::expected<std::unique_ptr<Shard>, std::string> Create(
-      const RegionView& region, unsigned number, HearingInstant now);
+      const RegionView& region,
+      unsigned number,
+      HearingInstant now,
+      GroupSilence* groups = nullptr);
 
   // The last transition in this worker's ring, at adoption only: made if it was told and not made.
   void Reapply(const Transition& told, HearingInstant now) noexcept;
@@ -88,7 +94,8 @@ class Shard {
                    Tally& tally) noexcept;
 
   // The prober: all probes to a suspect went unanswered. Dead, if it is as it was when it was last
-  // heard at `heard`. False: the ring is full, try again.
+  // heard at `heard`; where its profile weighs evidence, that is what this is. False: the ring is
+  // full, try again.
   bool Condemn(Slot slot,
                Stamp heard,
                const Moment& moment,
@@ -151,6 +158,7 @@ class Shard {
     std::uint32_t incarnation = 0;
     std::uint32_t sequence = 0;
     Duration silence{};
+    Evidence evidence = 0;
   };
 
   // What came with the call.
@@ -165,7 +173,8 @@ class Shard {
         EndpointIndex index,
         EndpointTable table,
         TimingWheel wheel,
-        PayloadPool payloads) noexcept;
+        PayloadPool payloads,
+        GroupSilence* groups) noexcept;
 
   [[nodiscard]] std::uint64_t HashOf(EndpointId id) const noexcept {
     return HashEndpoint(id, hash_key_);
@@ -216,6 +225,8 @@ class Shard {
                                 const RecordView& seen,
                                 const SourceAddress& asked) const noexcept;
   void BeginRound(Slot slot, const RecordView& seen, Turn& turn) noexcept;
+  [[nodiscard]] bool WasUnanswered(Slot slot) const noexcept;
+  void NoteUnanswered(Slot slot, bool unanswered) noexcept;
   [[nodiscard]] std::uint32_t FloorOf(Slot slot) const noexcept;
   [[nodiscard]] CommandStatus Locate(const Command& command, Slot slot) noexcept;
 
@@ -223,9 +234,17 @@ class Shard {
   void PrefetchBlock(std::uint32_t block) const noexcept;
   [[nodiscard]] std::size_t VisitBlock(std::uint32_t block, Turn& turn) noexcept;
   [[nodiscard]] std::optional<std::int64_t> JudgeRecord(Slot slot, Turn& turn) noexcept;
-  [[nodiscard]] Judgement JudgeAsOf(Stamp horizon,
+  // As of so many stamp units before the horizon.
+  [[nodiscard]] Judgement JudgeAsOf(const Moment& moment,
+                                    std::int64_t back,
                                     Slot slot,
                                     const RecordView& seen) const noexcept;
+  [[nodiscard]] Judgement JudgeSuspectAsOf(const Moment& moment,
+                                           std::int64_t back,
+                                           Slot slot,
+                                           const RecordView& seen) const noexcept;
+  [[nodiscard]] Evidence EvidenceOf(Slot slot, const RecordView& seen, Instant now) const noexcept;
+  [[nodiscard]] std::int64_t DeafAgo(const Timing& timing, const Moment& moment) const noexcept;
   [[nodiscard]] std::int64_t GuardWait(const Judgement& due,
                                        Slot slot,
                                        const RecordView& seen,
@@ -245,7 +264,11 @@ class Shard {
   EndpointTable table_;
   TimingWheel wheel_;
   PayloadPool payloads_;
-  RecentCount died_;  // after they had been heard
+  RecentCount died_;      // after they had been heard
+  GroupSilence* groups_;  // null where nobody asks for groups
+  // Suspects all of whose probes went unanswered, a bit for each slot; empty where nobody weighs
+  // that. Meaningless of whoever is not suspect.
+  PageArray<std::uint64_t> unanswered_;
 };
 
 }  // namespace flatline

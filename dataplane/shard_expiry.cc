@@ -99,14 +99,62 @@ std::size_t Shard::VisitBlock(std::uint32_t block, Turn& turn) noexcept {
   return kVisitSteps + (turn.ring.pushed() - pushed);
 }
 
-// Where somebody asks, no silence counts before ten round trips.
-[[gnu::always_inline]] inline Judgement Shard::JudgeAsOf(Stamp horizon,
+// Stamp units since a blindness of a length that matters to this profile was over.
+[[gnu::always_inline]] inline std::int64_t Shard::DeafAgo(const Timing& timing,
+                                                          const Moment& moment) const noexcept {
+  const std::int64_t until_ns =
+      region_.header().deaf_until_ns[timing.deafness].load(std::memory_order_relaxed);
+  return until_ns == 0 ? kForever
+                       : (moment.horizon - HearingInstant{Duration{until_ns}}) / kStampUnit;
+}
+
+// Where somebody asks, no silence counts before ten round trips. Of a suspect more may matter than
+// its record.
+[[gnu::always_inline]] inline Judgement Shard::JudgeAsOf(const Moment& moment,
+                                                         std::int64_t back,
                                                          Slot slot,
                                                          const RecordView& seen) const noexcept {
+  const Stamp horizon = HorizonStamp(moment.horizon) - static_cast<Stamp>(back);
   const std::uint64_t arrival = ArrivalOf(table_.record(slot));
-  return probe_rounds_ == nullptr
-             ? detector_.Judge(seen.state, arrival, seen.heard.stamp, horizon)
-             : detector_.JudgeFar(seen.state, arrival, seen.heard.stamp, horizon, FloorOf(slot));
+  const Judgement out =
+      probe_rounds_ == nullptr
+          ? detector_.Judge(seen.state, arrival, seen.heard.stamp, horizon)
+          : detector_.JudgeFar(seen.state, arrival, seen.heard.stamp, horizon, FloorOf(slot));
+  const Timing& timing = detector_.TimingOf(seen.state.profile);
+  const bool is_doubtful =
+      seen.state.liveness == Liveness::kSuspect &&
+      (timing.recheck != 0 ||
+       (out.liveness == Liveness::kDead && DeafAgo(timing, moment) - back < timing.confirmation));
+  return is_doubtful ? JudgeSuspectAsOf(moment, back, slot, seen) : out;
+}
+
+Judgement Shard::JudgeSuspectAsOf(const Moment& moment,
+                                  std::int64_t back,
+                                  Slot slot,
+                                  const RecordView& seen) const noexcept {
+  const Grounds grounds{.floor = probe_rounds_ == nullptr ? 0 : FloorOf(slot),
+                        .evidence = EvidenceOf(slot, seen, moment.now),
+                        .deaf_ago = DeafAgo(detector_.TimingOf(seen.state.profile), moment) - back};
+  return detector_.JudgeSuspect(seen.state,
+                                ArrivalOf(table_.record(slot)),
+                                seen.heard.stamp,
+                                HorizonStamp(moment.horizon) - static_cast<Stamp>(back),
+                                grounds);
+}
+
+// What speaks for the death of a suspect, where its profile weighs that.
+Evidence Shard::EvidenceOf(Slot slot, const RecordView& seen, Instant now) const noexcept {
+  if (detector_.TimingOf(seen.state.profile).recheck == 0) [[likely]] {
+    return 0;
+  }
+  Evidence out = seen.state.health == Health::kFailing ? kHealthFailing : Evidence{0};
+  if (WasUnanswered(slot)) {
+    out |= kProbesUnanswered;
+  }
+  if (groups_ != nullptr && IsFalling(groups_->Of(table_.group(slot), now))) {
+    out |= kGroupFalling;
+  }
+  return out;
 }
 
 // Makes every step that is due. The stamp is read anew before each: it may have been moved by
@@ -119,7 +167,7 @@ std::optional<std::int64_t> Shard::JudgeRecord(Slot slot, Turn& turn) noexcept {
     if (IsWatched(seen.state.liveness) && PullBack(record, seen, turn.moment.hearing)) {
       continue;
     }
-    const Judgement judgement = JudgeAsOf(horizon, slot, seen);
+    const Judgement judgement = JudgeAsOf(turn.moment, 0, slot, seen);
     if (judgement.reason == Reason::kNone) {
       return judgement.wait;
     }
@@ -133,7 +181,10 @@ std::optional<std::int64_t> Shard::JudgeRecord(Slot slot, Turn& turn) noexcept {
                   .next = next,
                   .incarnation = seen.incarnation,
                   .sequence = seen.heard.sequence,
-                  .silence = SilenceOf(AgeOf(seen.heard.stamp, horizon))},
+                  .silence = SilenceOf(AgeOf(seen.heard.stamp, horizon)),
+                  .evidence = judgement.liveness == Liveness::kDead
+                                  ? EvidenceOf(slot, seen, turn.moment.now)
+                                  : Evidence{0}},
                  turn)) {
       return std::nullopt;
     }
@@ -165,8 +216,7 @@ std::int64_t Shard::GuardWait(const Judgement& due,
   if (back <= 0) [[likely]] {
     return 0;
   }
-  const Stamp looked_at = HorizonStamp(moment.horizon) - static_cast<Stamp>(back);
-  return JudgeAsOf(looked_at, slot, seen).liveness == Liveness::kDead ? 0 : 1;
+  return JudgeAsOf(moment, back, slot, seen).liveness == Liveness::kDead ? 0 : 1;
 }
 
 // A stamp from before blind time was known would hide a death until hearing time has caught up.

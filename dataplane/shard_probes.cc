@@ -31,6 +31,7 @@ void Shard::BeginRound(Slot slot, const RecordView& seen, Turn& turn) noexcept {
   if (plan.kind == ProbeKind::kOff || plan.probes == 0) {
     return;
   }
+  NoteUnanswered(slot, false);
   const Moment& moment = turn.moment;
   const ProbeRound round{
       .due = moment.horizon,
@@ -43,6 +44,17 @@ void Shard::BeginRound(Slot slot, const RecordView& seen, Turn& turn) noexcept {
   }
 }
 
+bool Shard::WasUnanswered(Slot slot) const noexcept {
+  return unanswered_.size() != 0 &&
+         ((unanswered_[table_.BlockOf(slot)] >> slot % kBlockSlots) & 1U) != 0;
+}
+
+void Shard::NoteUnanswered(Slot slot, bool unanswered) noexcept {
+  std::uint64_t& word = unanswered_[table_.BlockOf(slot)];
+  const std::uint64_t bit = std::uint64_t{1} << slot % kBlockSlots;
+  word = unanswered ? word | bit : word & ~bit;
+}
+
 bool Shard::Condemn(
     Slot slot, Stamp heard, const Moment& moment, TransitionProducer& ring, Tally& tally) noexcept {
   Turn turn{moment, ring, tally};
@@ -51,6 +63,10 @@ bool Shard::Condemn(
     return true;
   }
   const Timing& timing = detector_.TimingOf(seen.state.profile);
+  if (timing.recheck != 0) {
+    NoteUnanswered(slot, true);
+    return JudgeRecord(slot, turn).has_value();
+  }
   if (moment.holds || moment.eased < timing.reprieve || moment.uncleared > timing.slack) {
     return true;  // the guard has not looked, or holds: silence will decide
   }

@@ -176,7 +176,9 @@ void UpdateRegion(const RegionView& region, const Config& config) noexcept {
   header.guard = {.share_ppm = config.guard.fleet_share_ppm,
                   .least_endpoints = config.guard.least_endpoints,
                   .window = config.guard.window,
-                  .release_after = config.guard.release_after};
+                  .release_after = config.guard.release_after,
+                  .group_share_ppm = config.guard.group_share_ppm,
+                  .group_least = config.guard.group_least_endpoints};
   header.dataplane_pid.store(static_cast<std::uint32_t>(::getpid()), std::memory_order_relaxed);
   CopyText(header.build, FLATLINE_VERSION);
   CopyText(header.boot, BootId());

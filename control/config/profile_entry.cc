@@ -3,6 +3,7 @@
 #include "control/config/contract.h"
 #include "control/config/units.h"
 
+#include <flatline/confirmation.h>
 #include <flatline/detectors.h>
 
 #include <algorithm>
@@ -133,6 +134,7 @@ std::expected<ProfileEntry, std::string> Fulfil(const ProfileEntry& entry) {
   out.probe = entry.probe;
   out.probes = entry.probes;
   out.pull = entry.pull;
+  out.least_confirmation = entry.least_confirmation;
   out.interval = *interval;
   out.detector = DetectorKind::kChen;
   out.confirmation = entry.confirmation != Duration{}
@@ -159,6 +161,11 @@ std::string FaultIn(const Profile& profile) {
   }
   Profile unbounded = profile;
   unbounded.timeout = kMostTimeout;
+  if (profile.least_confirmation != Duration{} && !IsShortened(profile)) {
+    return "profile.least_confirmation: " + PrintDuration(profile.least_confirmation) +
+           " is no less than the confirmation of " + PrintDuration(profile.confirmation) +
+           "; lower it, or remove it";
+  }
   const std::uint32_t least = RuleOf(unbounded).least;
   if (!is_fixed && least >= StampUnits(profile.timeout)) {
     return "profile.longest: " + PrintDuration(profile.timeout) +
@@ -182,6 +189,7 @@ std::expected<Profile, std::string> Judged(const ProfileEntry& entry) {
   Profile out =
       MakeProfile(entry.name, interval, entry.threshold.value_or(usual_threshold), confirmation);
   out.detector = detector;
+  out.least_confirmation = entry.least_confirmation.value_or(Duration{});
   out.probe = entry.probe;
   out.probes = static_cast<std::uint8_t>(
       entry.probe == ProbeKind::kOff ? 0 : entry.probes.value_or(kProbes));
@@ -236,6 +244,9 @@ ProfileEntry EntryOf(ProfileId id, const Profile& profile, const Contract& contr
   out.interval = profile.interval;
   out.detector = profile.detector;
   out.confirmation = profile.confirmation;
+  if (IsShortened(profile)) {
+    out.least_confirmation = profile.least_confirmation;
+  }
   out.probe = profile.probe;
   if (profile.probe != ProbeKind::kOff) {
     out.probes = profile.probes;
@@ -278,6 +289,14 @@ std::string ExplainProfile(const Profile& profile) {
            " by its history (a newcomer: " + Seconds(AllowedSilence(rule, none)) + ")";
   }
   out += ", dead " + PrintDuration(profile.confirmation) + " later";
+  if (IsShortened(profile)) {
+    out += " (with evidence sooner:";
+    for (int witnesses = 1; witnesses <= WitnessesOf(profile); ++witnesses) {
+      out +=
+          (witnesses == 1 ? " " : ", ") + Seconds(StampUnits(ConfirmationBy(witnesses, profile)));
+    }
+    out += ")";
+  }
   if (profile.probe == ProbeKind::kOff) {
     return out;
   }

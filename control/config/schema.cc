@@ -316,6 +316,8 @@ Keys<ProfileEntry> ProfileKeys() {
           PerhapsIntegerKey("deviations", &P::deviations, {0, 100}),
           PerhapsDurationKey("longest", &P::longest, {kLeastTimeout, kMostTimeout}),
           DurationKey("confirmation", &P::confirmation, {kLeastTimeout, kMostTimeout}),
+          PerhapsDurationKey(
+              "least_confirmation", &P::least_confirmation, {kLeastTimeout, kMostTimeout}),
           PerhapsDurationKey("detect_within", &P::detect_within, {kLeastPromise, kMostTimeout}),
           PerhapsDurationKey(
               "mistakes_at_most_every", &P::mistakes_at_most_every, {kLeastPromise, 100 * kYear}),

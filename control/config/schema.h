@@ -34,9 +34,10 @@ using Profiles = std::array<Profile, kMaxProfiles>;
 struct ProfileEntry {
   ProfileId id = kDefaultProfile;
   std::string name;
-  std::optional<Duration> interval;      // only a contract can do without
-  std::optional<DetectorKind> detector;  // fixed; of a contract chen
-  Duration confirmation{};               // zero: one more interval
+  std::optional<Duration> interval;            // only a contract can do without
+  std::optional<DetectorKind> detector;        // fixed; of a contract chen
+  Duration confirmation{};                     // zero: one more interval
+  std::optional<Duration> least_confirmation;  // none: evidence makes it no shorter
   Authentication authentication = Authentication::kDefault;
   ProbeKind probe = ProbeKind::kOff;
   std::optional<std::uint32_t> probes;  // of each suspicion, where there are any

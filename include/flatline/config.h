@@ -6,6 +6,7 @@
 #pragma once
 
 #include <flatline/delivery.h>
+#include <flatline/flapping.h>
 #include <flatline/guard.h>
 #include <flatline/heartbeat.h>
 #include <flatline/profile.h>
@@ -149,6 +150,8 @@ struct GuardConfig {
   std::uint32_t least_endpoints = GuardSettings{}.least_endpoints;
   Duration window = GuardSettings{}.window;
   Duration release_after = GuardSettings{}.release_after;
+  std::uint32_t group_share_ppm = GuardSettings{}.group_share_ppm;
+  std::uint32_t group_least_endpoints = GuardSettings{}.group_least;
 };
 
 // [mass_failure]: so many of a group, or of the fleet, falling silent within a window are told as
@@ -172,6 +175,7 @@ struct Config {
   AuthenticationConfig authentication;
   GuardConfig guard;
   MassFailureConfig mass_failure;
+  FlapSettings flapping;
   std::array<Profile, kMaxProfiles> profiles{};  // by id; built-in ones filled in
   std::array<Authentication, kMaxProfiles> profile_authentication = [] {
     std::array<Authentication, kMaxProfiles> out{};

@@ -78,7 +78,13 @@ enum class CounterType : std::uint8_t { kCounter, kGauge, kMaximum };
   X(kLeasesReleased, "leases_released", kCounter, "tenures given back")                           \
   X(kLeasesExpired, "leases_expired", kCounter, "tenures whose term ran out")                     \
   X(kLeasesRefused, "leases_refused", kCounter, "requests that were told why not")                \
-  X(kLeasesHeld, "leases_held", kGauge, "leases that somebody holds")
+  X(kLeasesHeld, "leases_held", kGauge, "leases that somebody holds")                             \
+  X(kCorroborations,                                                                              \
+    "deaths_corroborated",                                                                        \
+    kCounter,                                                                                     \
+    "deaths told early: there was evidence beside silence")                                       \
+  X(kGroupGuardHolds, "group_guard_holds", kCounter, "times that a group's guard began to hold")  \
+  X(kGroupsUncounted, "groups_uncounted", kGauge, "endpoints of groups for which was no room")
 
 enum class Counter : std::uint8_t {
 #define FLATLINE_COUNTER_ENUMERATOR(enumerator, name, type, sentence) enumerator,

@@ -7,6 +7,7 @@
 // was never sent by us.
 #pragma once
 
+#include <flatline/confirmation.h>
 #include <flatline/endpoint.h>
 #include <flatline/liveness.h>
 
@@ -32,6 +33,8 @@ enum class RecordKind : std::uint8_t {
   kGroup = 5,  // of `group`, or of the fleet (0): `reason` begins (`to` 1) or is over (0), `from`
                // is a GroupCause (guard.h); `incarnation` endpoints of `heartbeat_sequence`;
                // `silence_ns`: the time in which they fell silent, at the end for how long
+  kFlapping = 6,  // of `endpoint`: from here on its changes are suppressed (reason kFlapping), or
+                  // told again (kQuietAgain); flapping.h
   kMaintenance =
       7,  // of `endpoint`, or of all of `group`: silence is expected from here on (`to` 1)
           // for `silence_ns`, or no more (0), after so long
@@ -41,11 +44,13 @@ enum class RecordKind : std::uint8_t {
   // Only on the connection; `sequence` is that of the last record accounted for:
   kHello = 16,          // first of all: `sequence` is the newest, `silence_ns` the oldest retained,
                         // `endpoint` the one behind which the tail begins; `to`: 1 where a
-                        // snapshot comes first; `incarnation`: ms between two bookmarks
+                        // snapshot comes first; `incarnation`: ms between two bookmarks; `marks`:
+                        // kMarkFlapping where such records are left out, and sequences with them
   kBookmark = 17,       // nothing for you up to `sequence`
   kGap = 18,            // the journal no longer reaches back: lost are (`silence_ns`, `sequence`]
   kSnapshotBegin = 19,  // rows as of `sequence` follow
-  kSnapshotRow = 20,    // one endpoint: `to` is its Liveness, `health` its health
+  kSnapshotRow = 20,    // one endpoint: `to` is its Liveness, `health` its health; `marks`:
+                        // kMarkFlapping where its changes are suppressed
   kSnapshotEnd = 21,    // the tail from `sequence` + 1 follows; `silence_ns` counts the rows
   kError = 22,          // DeliveryError in `reason`, text behind; then the connection closes
   // Answers to administration, on the Unix socket:
@@ -60,7 +65,20 @@ enum class RecordKind : std::uint8_t {
 // Bits of DeliveryRecord::marks, of changes of liveness and health.
 inline constexpr std::uint8_t kMarkMassFailure = 1U << 0;  // one of many that fell silent together
 inline constexpr std::uint8_t kMarkMaintenance = 1U << 1;  // expected by the operator
-inline constexpr std::array<std::string_view, 2> kMarkNames{"mass-failure", "maintenance"};
+inline constexpr std::uint8_t kMarkFlapping = 1U << 2;     // suppressed: told to who asks for it
+// Of suspect -> dead, what spoke for it beside silence (confirmation.h): Evidence, shifted.
+inline constexpr unsigned kEvidenceShift = 3;
+inline constexpr std::uint8_t kMarkUnanswered = kProbesUnanswered << kEvidenceShift;
+inline constexpr std::uint8_t kMarkFailing = kHealthFailing << kEvidenceShift;
+inline constexpr std::uint8_t kMarkGroupFalling = kGroupFalling << kEvidenceShift;
+inline constexpr std::array<std::string_view, 6> kMarkNames{"mass-failure",
+                                                            "maintenance",
+                                                            "flapping",
+                                                            "probe-unanswered",
+                                                            "health-failing",
+                                                            "group-falling"};
+// Those that say of a change that it need not alarm anybody.
+inline constexpr std::uint8_t kSoothingMarks = kMarkMassFailure | kMarkMaintenance | kMarkFlapping;
 
 struct DeliveryRecord {
   std::uint64_t sequence = 0;
@@ -132,7 +150,8 @@ inline constexpr std::uint32_t kMostBatchAgeUs = 60'000'000;
 inline constexpr std::uint32_t kWantNames = 1U << 0;     // a kName before records of the named
 inline constexpr std::uint32_t kAcknowledges = 1U << 1;  // will acknowledge, at the latest every
                                                          // kKeepAlive: silence is death
-inline constexpr std::uint32_t kKnownOptions = kWantNames | kAcknowledges;
+inline constexpr std::uint32_t kWantFlapping = 1U << 2;  // what is suppressed as well
+inline constexpr std::uint32_t kKnownOptions = kWantNames | kAcknowledges | kWantFlapping;
 inline constexpr std::int64_t kKeepAliveNs = 5'000'000'000;
 
 struct DeliveryRequest {

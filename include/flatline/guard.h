@@ -38,11 +38,16 @@ enum class GroupCause : std::uint8_t {
 inline constexpr std::array<std::string_view, 7> kGroupCauseNames{
     "unclear", "own-port", "path", "shared-domain", "fleet", "operator", "time-over"};
 
+// So many groups may have a guard that holds, an order, or a reprieve at a time.
+inline constexpr std::uint32_t kMostGroupGuards = 256;
+
 struct GuardSettings {
   std::uint32_t share_ppm = 500'000;        // of those watched, in millionths; 0: no guard
   std::uint32_t least_endpoints = 100;      // watched; of fewer, many are quickly most
   Duration window{60'000'000'000};          // who died so lately counts as silent
   Duration release_after{300'000'000'000};  // a hold lasts no longer
+  std::uint32_t group_share_ppm = 0;        // of the members of a group; 0: no guard of its own
+  std::uint32_t group_least = 10;           // members watched
 };
 
 inline constexpr std::uint32_t kWholeShare = 1'000'000;
@@ -82,7 +87,7 @@ struct alignas(64) GuardState {
   std::atomic<std::uint32_t> spent{0};    // it has left by itself, and the share is still high
   std::atomic<std::uint32_t> silent{0};   // suspect, or dead within the window; now
   std::atomic<std::uint32_t> watched{0};  // these, and the living; now
-  std::atomic<std::uint32_t> reserved{0};
+  std::atomic<std::uint32_t> group{0};    // whose; kNoGroup: the fleet's, or nobody's
 };
 
 static_assert(sizeof(GuardState) == 64);

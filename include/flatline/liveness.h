@@ -47,13 +47,14 @@ enum class Reason : std::uint8_t {
   kLeaseGranted = 26,        // nobody had the lease; a greater token than ever
   kLeaseExpired = 27,        // its term ran out, and nothing was heard of its holder's renewing it
   kLeaseReleased = 28,       // its holder gave it back
+  kCorroborated = 30,        // suspect -> dead before the whole confirmation: there is evidence
 };
 
 inline constexpr std::array<std::string_view, 5> kLivenessNames{
     "unknown", "alive", "suspect", "dead", "left"};
 inline constexpr std::array<std::string_view, 4> kHealthNames{
     "unknown", "ready", "degraded", "failing"};
-inline constexpr std::array<std::string_view, 29> kReasonNames{"none",
+inline constexpr std::array<std::string_view, 31> kReasonNames{"none",
                                                                "first-heartbeat",
                                                                "deadline-missed",
                                                                "not-confirmed",
@@ -81,7 +82,9 @@ inline constexpr std::array<std::string_view, 29> kReasonNames{"none",
                                                                "?",
                                                                "lease-granted",
                                                                "lease-expired",
-                                                               "lease-released"};
+                                                               "lease-released",
+                                                               "?",
+                                                               "corroborated"};
 
 template <std::size_t kSize, typename Enum>
 constexpr std::string_view NameIn(const std::array<std::string_view, kSize>& names,

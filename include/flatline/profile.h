@@ -30,10 +30,12 @@ struct Profile {
   Duration interval{};          // between two heartbeats
   Duration timeout{};           // alive -> suspect after this silence; but for fixed: at the latest
   Duration confirmation{};      // suspect -> dead after this much more
-  Duration allowance{};         // phi: acceptable pause; chen: margin
-  Duration least_deviation{};   // phi, and for the level of suspicion: no history is steadier
-  std::uint32_t threshold = 0;  // fixed, learnt: intervals; phi: level of suspicion
-  std::uint32_t deviations = 0;  // chen: of the arrivals, added to the margin
+  Duration least_confirmation{};  // the same, where all evidence speaks for it (confirmation.h);
+                                  // zero: no evidence makes it shorter
+  Duration allowance{};           // phi: acceptable pause; chen: margin
+  Duration least_deviation{};     // phi, and for the level of suspicion: no history is steadier
+  std::uint32_t threshold = 0;    // fixed, learnt: intervals; phi: level of suspicion
+  std::uint32_t deviations = 0;   // chen: of the arrivals, added to the margin
   DetectorKind detector = DetectorKind::kFixed;
   ProbeKind probe = ProbeKind::kOff;
   std::uint8_t probes = 0;  // to one who is suspect, before it is dead
@@ -43,7 +45,7 @@ struct Profile {
   [[nodiscard]] constexpr bool in_use() const noexcept { return name[0] != '\0'; }
 };
 
-static_assert(sizeof(Profile) == 88);
+static_assert(sizeof(Profile) == 96);
 
 inline constexpr Duration kLeastTimeout{1'000'000};
 inline constexpr Duration kMostTimeout{86'400'000'000'000};

@@ -37,6 +37,7 @@ inline constexpr std::uint32_t kHugePage = 2U << 20;
 inline constexpr std::uint32_t kBlockSlots = 64;  // slots share a profile, and a wheel entry, by 64
 inline constexpr std::uint32_t kMostPayloads = 1U << 24;  // of one worker
 inline constexpr std::uint32_t kMostLeases = 1U << 21;    // of one worker
+inline constexpr std::size_t kDeafnesses = 20;  // lengths of blindness that are told apart
 
 // What the offsets derive from. All powers of two where so named.
 struct RegionShape {
@@ -80,6 +81,8 @@ struct RegionHeader {
   std::atomic<std::int64_t> cleared_ns{0};    // HearingInstant up to which every suspicion has been
                                               // counted, and the guard asked; leader
   std::atomic<std::int64_t> deaf_since_ns{0};  // Instant since when a port is deaf; 0: hearing
+  // HearingInstant at which a blindness of at least 2^n ms was last over; 0: never. Leader.
+  std::array<std::atomic<std::int64_t>, kDeafnesses> deaf_until_ns{};
   std::atomic<std::uint32_t> enrolment_closed{0};
   std::atomic<std::uint32_t> default_profile{0};
   std::array<char, 40> boot{};   // boot_id of the kernel: its monotonic clock is what stamps mean
@@ -118,9 +121,13 @@ struct alignas(64) ControlSection {
   std::atomic<std::uint64_t> journal_records_given_up{0};      // that the disk never had
   std::atomic<std::int64_t> journal_sync_failing_since_ns{0};  // Instant; 0: syncs succeed
   std::atomic<std::uint64_t> journal_records_damaged{0};       // found damaged or missing
+  // flapping.h
+  std::atomic<std::uint64_t> flapping{0};            // endpoints whose changes are suppressed, now
+  std::atomic<std::uint64_t> changes_suppressed{0};  // ever, by this control
+  std::atomic<std::uint64_t> flaps_unwatched{0};     // deaths and revivals for which was no room
 };
 
-static_assert(sizeof(ControlSection) == (3 * std::size_t{kMaxWorkers} + 1) * 64);
+static_assert(sizeof(ControlSection) == (3 * std::size_t{kMaxWorkers} + 2) * 64);
 
 // The dataplane's ends of the same rings, and its signs of life.
 struct alignas(64) DataplaneSection {
@@ -129,7 +136,8 @@ struct alignas(64) DataplaneSection {
   std::array<RingHead, kMaxWorkers> result_heads{};
   std::array<WorkerProgress, kMaxWorkers> progress{};
   std::array<PublishedCounters, kMaxWorkers> counters{};
-  GuardState guard;
+  GuardState guard;                                       // of the fleet
+  std::array<GuardState, kMostGroupGuards> group_guards;  // by hash of the group
 };
 
 // Byte offsets of the sections. Derived, so that the two processes cannot disagree.

@@ -3,6 +3,7 @@
 // copyable. Bounds: silence saturates nowhere, it is 64-bit nanoseconds.
 #pragma once
 
+#include <flatline/confirmation.h>
 #include <flatline/endpoint.h>
 #include <flatline/liveness.h>
 #include <flatline/time.h>
@@ -40,6 +41,7 @@ struct alignas(64) Transition {
   Liveness liveness = Liveness::kUnknown;  // after the transition
   std::uint8_t port = 0;                   // kBlind: the port concerned, 0xFF for all
   std::uint32_t life = 0;                  // kLease
+  Evidence evidence = 0;                   // suspect -> dead: what spoke for it beside silence
 };
 
 // Whether it is about one endpoint, whose record it changes.

@@ -48,6 +48,10 @@ TEST(FilterProgram, TellsMarksApart) {
   EXPECT_FALSE(wants("not mark:maintenance", kBoth));
   EXPECT_TRUE(wants("not mark:maintenance", kMarkMassFailure));
   EXPECT_TRUE(wants("mark:none,maintenance", 0));
+  EXPECT_TRUE(wants("mark:none", kMarkFailing | kMarkUnanswered)) << "evidence soothes nobody";
+  EXPECT_FALSE(wants("mark:none", kMarkFailing | kMarkFlapping));
+  EXPECT_TRUE(wants("mark:group-falling", kMarkGroupFalling));
+  EXPECT_FALSE(wants("mark:group-falling", kMarkUnanswered));
   EXPECT_TRUE(
       FilterProgram(*ParseFilter("mark:maintenance"), nullptr).WantsRow(Change(1, Liveness::kDead)))
       << "a row has none";

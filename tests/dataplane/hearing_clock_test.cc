@@ -55,6 +55,20 @@ TEST_F(HearingClockTest, FollowsTheSlowestWorkerAndNotThePresent) {
   EXPECT_EQ(clock_.horizon(), Heard(1040));
 }
 
+TEST_F(HearingClockTest, KnowsWhenABlindnessOfALengthWasLastOver) {
+  EXPECT_EQ(clock_.deaf_until()[0], HearingInstant{});
+  Stall(2000, 2010);
+  EXPECT_EQ(clock_.deaf_until()[3], Heard(2000)) << "8 ms and more, in hearing time";
+  EXPECT_EQ(clock_.deaf_until()[4], HearingInstant{});
+  Stall(2050, 2060);
+  EXPECT_EQ(clock_.deaf_until()[4], Heard(2040)) << "two pieces near each other are 20 ms";
+  Stall(3000, 3010);
+  EXPECT_EQ(clock_.deaf_until()[3], Heard(2980));
+  EXPECT_EQ(clock_.deaf_until()[4], Heard(2040)) << "another one, and shorter";
+  Stall(10'000, 10'000'000);
+  EXPECT_EQ(clock_.deaf_until()[kDeafnesses - 1], Heard(9970)) << "as long as any";
+}
+
 TEST_F(HearingClockTest, StandsStillThroughAStall) {
   Turn(1050, 1050);
   Stall(1050, 3050);

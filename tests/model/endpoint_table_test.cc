@@ -134,7 +134,7 @@ class TableAndModel {
     EXPECT_EQ(record.incarnation.load(), 7U);
     EXPECT_EQ(Heard::Unpack(record.heard.load()).sequence, 12U);
     EXPECT_EQ(Arrival::Unpack(record.arrival.load()).interval, 13.0F);
-    EXPECT_EQ(table_.group(slot).load(), static_cast<Group>(id));
+    EXPECT_EQ(table_.group(slot), static_cast<Group>(id));
     return slot;
   }
 

@@ -123,6 +123,7 @@ Report LiveThrough(std::uint64_t seed, const Climate& climate) {
              .faults = tidings.faults.size(),
              .suspicions = tidings.suspicions,
              .deaths = tidings.deaths,
+             .corroborated = tidings.corroborated,
              .recoveries = tidings.recoveries,
              .answers = tidings.answers,
              .frames = tidings.frames,

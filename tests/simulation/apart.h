@@ -18,6 +18,7 @@ struct Report {
   std::uint64_t faults = 0;  // 0: all was well
   std::uint64_t suspicions = 0;
   std::uint64_t deaths = 0;
+  std::uint64_t corroborated = 0;
   std::uint64_t recoveries = 0;
   std::uint64_t answers = 0;
   std::uint64_t frames = 0;

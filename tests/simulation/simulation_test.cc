@@ -78,6 +78,7 @@ TEST(Simulation, NothingContradictsTheTruthInAnyWorld) {
                        << "./run simulate --seeds 1 --first " << report.seed;
                    all.suspicions += report.suspicions;
                    all.deaths += report.deaths;
+                   all.corroborated += report.corroborated;
                    all.recoveries += report.recoveries;
                    all.answers += report.answers;
                    all.frames += report.frames;
@@ -88,13 +89,15 @@ TEST(Simulation, NothingContradictsTheTruthInAnyWorld) {
                    all.journaled += report.journaled;
                  });
   std::cout << "seeds 1 to " << worlds_wanted << ": " << all.frames << " frames, " << all.suspicions
-            << " suspicions, " << all.deaths << " deaths, " << all.recoveries << " recoveries, "
-            << all.answers << " answers, " << all.adoptions << " adoptions, " << all.control_deaths
+            << " suspicions, " << all.deaths << " deaths (" << all.corroborated
+            << " corroborated), " << all.recoveries << " recoveries, " << all.answers
+            << " answers, " << all.adoptions << " adoptions, " << all.control_deaths
             << " deaths of control, " << all.power_cuts << " power cuts, " << all.journaled
             << " records journaled, " << all.snapshots << " snapshots\n";
   // The worlds must have put the claim to the test.
   EXPECT_GT(all.suspicions, worlds_wanted);
   EXPECT_GT(all.deaths, worlds_wanted);
+  EXPECT_GT(all.corroborated, worlds_wanted / 20);
   EXPECT_GT(all.recoveries, worlds_wanted);
   EXPECT_GT(all.answers, 10 * worlds_wanted);
   EXPECT_GT(all.adoptions, worlds_wanted / 2);

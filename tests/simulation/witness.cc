@@ -1,5 +1,6 @@
 #include "tests/simulation/witness.h"
 
+#include <flatline/confirmation.h>
 #include <flatline/detectors.h>
 #include <flatline/round_trip.h>
 
@@ -73,6 +74,7 @@ void Witness::Take(const Transition& transition, Instant heard, Instant now) {
       CheckSilence(transition, truth, heard);
       break;
     case Reason::kNotConfirmed:
+    case Reason::kCorroborated:
     case Reason::kNeverHeard:
     case Reason::kProbeUnanswered:
       CheckSilence(transition, truth, heard);
@@ -122,10 +124,15 @@ Duration Witness::AllowedLeast(const Transition& transition) const {
   const Duration silence = profile.detector == DetectorKind::kFixed
                                ? profile.timeout
                                : RuleOf(profile).least * kStampUnit;
+  if (transition.reason == Reason::kDeadlineMissed) {
+    return silence;
+  }
   if (transition.reason == Reason::kProbeUnanswered) {  // one space before the end
     return silence + profile.confirmation * profile.probes / (profile.probes + 1);
   }
-  return transition.reason == Reason::kDeadlineMissed ? silence : silence + profile.confirmation;
+  return silence + (transition.reason == Reason::kCorroborated
+                        ? ConfirmationBy(WitnessesIn(transition.evidence), profile)
+                        : profile.confirmation);
 }
 
 Duration Witness::AllowedMost(const Transition& transition) const {
@@ -179,7 +186,12 @@ void Witness::CheckPunctual(const Transition& transition, const Truth& truth, In
   const Duration blind = std::max(Duration{region_.header().blind_total_ns.load()} - blind_then,
                                   blind_->Within(spoke, transition.at)) +
                          pending;
-  const Duration late = (transition.at - spoke) - AllowedMost(transition) - blind;
+  // After a blindness we hear for a whole confirmation first.
+  const Profile& profile = region_.header().profiles[transition.profile];
+  const Duration again = blind != Duration{0} && transition.reason != Reason::kNeverHeard
+                             ? profile.confirmation
+                             : Duration{0};
+  const Duration late = (transition.at - spoke) - AllowedMost(transition) - again - blind;
   if (late > kLate) {
     Fault(transition, "is late by " + InMilliseconds(late));
   }

@@ -17,8 +17,8 @@ constexpr Duration kSettling = Milliseconds(1'200);
 constexpr Duration kSettlingOfADisk = Milliseconds(2'400);
 // Steps in which what has been told reaches everybody, once nothing happens any more.
 constexpr int kStepsToBeHeard = 200'000;
-constexpr ProfileId kProfiles = 4;  // the first of them, and how many
-constexpr ProfileId kProfilesWithProbes = 6;
+constexpr ProfileId kProfiles = 5;  // the first of them, and how many
+constexpr ProfileId kProfilesWithProbes = 7;
 constexpr ProfileId kFirstProfile = kFirstOwnProfile;
 
 }  // namespace
@@ -54,11 +54,14 @@ Config World::ConfigOf(const Climate& climate) {
   chen.allowance = Milliseconds(25);
   chen.deviations = 4;
   chen.timeout = Milliseconds(200);
+  Profile& weighs = config.profiles[kFirstProfile + 4];
+  weighs = MakeProfile("weighs", Milliseconds(20), 4, Milliseconds(100));
+  weighs.least_confirmation = Milliseconds(10);
   config.dataplane.default_profile = kFirstProfile;
   if (climate.probes != 0) {
-    Profile& asked = config.profiles[kFirstProfile + 4];
+    Profile& asked = config.profiles[kFirstProfile + 5];
     asked = MakeProfile("asked", Milliseconds(20), 4, Milliseconds(60));
-    Profile& pulled = config.profiles[kFirstProfile + 5];
+    Profile& pulled = config.profiles[kFirstProfile + 6];
     pulled = MakeProfile("pulled", Milliseconds(30), 3, Milliseconds(60));
     pulled.pull = 1;
     for (Profile* const own : {&asked, &pulled}) {
@@ -157,7 +160,8 @@ Tidings World::Tell() {
       .faults = {},
       .suspicions = witness_.count(Reason::kDeadlineMissed),
       .deaths = witness_.count(Reason::kNotConfirmed) + witness_.count(Reason::kNeverHeard) +
-                witness_.count(Reason::kProbeUnanswered),
+                witness_.count(Reason::kProbeUnanswered) + witness_.count(Reason::kCorroborated),
+      .corroborated = witness_.count(Reason::kCorroborated),
       .recoveries =
           witness_.count(Reason::kHeartbeatResumed) + witness_.count(Reason::kProbeAnswered),
       .answers = answers_,

@@ -42,6 +42,27 @@ TEST(ProbeKeys, ReadsHowAProfileAsks) {
   EXPECT_EQ(ParseConfig("[dataplane]\nprobe_rate = 5\n", "f")->dataplane.probe_rate, 5U);
 }
 
+TEST(LeastConfirmation, IsTheProfilesWordThatEvidenceCounts) {
+  const auto parsed = ParseConfig(
+      WithProfile("confirmation = \"30s\"\nleast_confirmation = \"2s\"\nprobe = \"echo\"\n"), "f");
+  ASSERT_TRUE(parsed) << parsed.error();
+  EXPECT_EQ(parsed->profiles[20].least_confirmation, Milliseconds(2'000));
+  EXPECT_EQ(ExplainProfile(parsed->profiles[20]),
+            "x: fixed, suspect after 3s, dead 30s later (with evidence sooner: 16s, 7810ms, 2s); a "
+            "suspect is asked by echo, 3 times, before it is dead");
+  const auto printed = ParseConfig(PrintConfig(*parsed), "g");
+  ASSERT_TRUE(printed) << printed.error();
+  EXPECT_EQ(printed->profiles[20].least_confirmation, Milliseconds(2'000));
+  EXPECT_EQ(ParseConfig(WithProfile(""), "f")->profiles[20].least_confirmation, Duration{});
+  EXPECT_EQ(
+      ErrorsOf(WithProfile("confirmation = \"2s\"\nleast_confirmation = \"2s\"\n")),
+      "f:1:1: profile.least_confirmation: 2s is no less than the confirmation of 2s; lower it, "
+      "or remove it");
+  EXPECT_EQ(
+      ErrorsOf(WithProfile("least_confirmation = \"10us\"\n")),
+      "f:5:22: profile.least_confirmation: \"10us\" is out of range; write \"1ms\" to \"86400s\"");
+}
+
 TEST(ProbeKeys, RefusesToAskInVain) {
   EXPECT_EQ(ErrorsOf(WithProfile("probe = \"ping\"\n")),
             "f:5:9: profile.probe: \"ping\" is not one of \"off\", \"native\", \"echo\"");
