@@ -147,14 +147,19 @@ std::expected<void, std::string> Engine::MakeShards(HearingInstant now) {
 }
 
 // A verdict is published first and made after, so the last one in each ring may not have been made.
+// One that was must not be made again: a restart, alive before and after it, would take back the
+// sequences heard since, and captured heartbeats would count once more.
 void Engine::ReapplyLastTransitions(HearingInstant now) noexcept {
   for (unsigned number = 0; number < region_.shape().workers; ++number) {
-    const std::uint64_t head =
-        region_.dataplane().transition_heads[number].value.load(std::memory_order_acquire);
+    RingHead& ring = region_.dataplane().transition_heads[number];
+    const std::uint64_t head = ring.value.load(std::memory_order_acquire);
     const std::span<const Transition> entries = region_.transitions(number);
     if (head != 0) {
       const Transition& last = entries[(head - 1) & (entries.size() - 1)];
-      shards_[number]->Reapply(last, now);
+      if (head != ring.made.load(std::memory_order_acquire)) {
+        shards_[number]->Reapply(last, now);
+        ring.made.store(head, std::memory_order_release);
+      }
       if (!leases_.empty()) {
         leases_[number]->Reapply(last, now);
       }

@@ -213,6 +213,7 @@ std::optional<CommandResult> Shard::Execute(const Command& command,
                                             TransitionProducer& ring,
                                             Tally& tally) noexcept {
   Turn turn{moment, ring, tally};
+  turn.ring.Made();
   CommandResult out{.ticket = command.ticket, .slot = kNoSlot, .status = CommandStatus::kDone};
   const std::uint64_t hash = HashOf(command.id);
   if (ShardOf(hash, region_.shape().workers) != number_) {
@@ -284,6 +285,7 @@ bool Shard::Retire(Slot slot, Turn& turn) noexcept {
 Slot Shard::Move(Slot slot, ProfileId profile, Turn& turn) noexcept {
   const EndpointRecord& record = table_.record(slot);
   const RecordView seen = View(record);
+  turn.ring.Made();
   Newcomer newcomer;
   newcomer.id = record.id.load(std::memory_order_relaxed);
   newcomer.incarnation = seen.incarnation;

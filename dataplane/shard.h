@@ -6,7 +6,7 @@
 //
 // Publish, then change: a record changes only after its transition is in the ring; where the ring
 // is full nothing changes, and the visit is made again. So after a kill at most one transition, the
-// last in the ring, may be told and not made: Reapply makes it.
+// last in the ring, may be told and not made: the ring says whether, and Reapply makes it.
 //
 // The wheel holds one entry for each block with somebody to watch (unknown, alive, suspect), due at
 // the earliest deadline in the block and never later than the least timeout of its profile from its
@@ -80,7 +80,8 @@ class Shard {
       HearingInstant now,
       GroupSilence* groups = nullptr);
 
-  // The last transition in this worker's ring, at adoption only: made if it was told and not made.
+  // The last transition in this worker's ring, at adoption only, where the ring does not say that
+  // it was made. Nothing happens where the record says so.
   void Reapply(const Transition& told, HearingInstant now) noexcept;
 
   // A heartbeat or leave that found no record by its handle or by the index, or that Consider says

@@ -116,6 +116,9 @@ void Shard::Reapply(const Transition& told, HearingInstant now) noexcept {
   state.liveness = told.liveness;
   state.health = told.health;
   record.incarnation.store(told.incarnation, std::memory_order_relaxed);
+  if (told.reason == Reason::kFirstHeartbeat || told.reason == Reason::kRestarted) {
+    record.arrival.store(0, std::memory_order_relaxed);
+  }
   if (told.liveness == Liveness::kAlive) {
     // The stamp may not have been stored; we have been deaf since, so now is as good.
     record.heard.store(Heard{StampOf(now), told.sequence}.Pack(), std::memory_order_relaxed);

@@ -189,6 +189,7 @@ std::optional<std::int64_t> Shard::JudgeRecord(Slot slot, Turn& turn) noexcept {
       return std::nullopt;
     }
     table_.SetState(slot, next);
+    turn.ring.Made();
     if (judgement.reason == Reason::kDeadlineMissed && probe_rounds_ != nullptr) {
       BeginRound(slot, seen, turn);
     }

@@ -82,6 +82,7 @@ bool Shard::Condemn(
     return false;
   }
   table_.SetState(slot, next);
+  ring.Made();
   return true;
 }
 

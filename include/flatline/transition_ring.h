@@ -17,9 +17,11 @@
 
 namespace flatline {
 
-// The producer's index; in a section that only the dataplane writes.
+// The producer's index; in a section that only the dataplane writes. Of transitions also, how many
+// of them have been made as well as told: a successor makes the last one where it was not.
 struct alignas(64) RingHead {
   std::atomic<std::uint64_t> value{0};
+  std::atomic<std::uint64_t> made{0};
 };
 
 // The consumer's index; in a section that control may write.
@@ -66,6 +68,9 @@ class TransitionProducer {
   }
 
   void Publish() noexcept { head_->value.store(++next_, std::memory_order_release); }
+
+  // The change that was told last is made. Release: who sees it, after a kill, sees the change.
+  void Made() noexcept { head_->made.store(next_, std::memory_order_release); }
 
   [[nodiscard]] std::uint64_t pushed() const noexcept { return next_; }
 

@@ -50,6 +50,12 @@ class WorkerTest : public testing::Test {
     ports_[0].source.Put(HeartbeatFrame({.id = id, .incarnation = 1, .sequence = ++sequence_}));
   }
 
+  // As if the process had been killed before it had made the last transition of a ring.
+  void UnsayMade(const Transition& last) {
+    const RegionView& view = region_.view();
+    view.dataplane().transition_heads[last.slot / view.shape().slots_per_worker].made -= 1;
+  }
+
   // What was told since the last call, blind intervals apart.
   std::vector<Transition> Told(bool blind = false) {
     std::vector<Transition> out;
@@ -295,6 +301,7 @@ TEST_F(WorkerTest, MakesNoVerdictThatCannotBeAtAdoption) {
   forged = last;
   forged.from = last.to;
   forged.liveness = static_cast<Liveness>(200);
+  UnsayMade(last);
   Start();
   EXPECT_EQ(EndpointState::Unpack(view.records()[last.slot].state.load()).liveness, last.liveness);
 }
@@ -313,11 +320,44 @@ TEST_F(WorkerTest, AVerdictThatWasToldAndNotMadeIsMadeAtAdoptionAndNotToldAgain)
   ASSERT_EQ(state.liveness, Liveness::kSuspect);
   state.liveness = Liveness::kAlive;  // as if killed between the two
   record.state.store(state.Pack());
+  UnsayMade(last);
   Start();
   EXPECT_EQ(EndpointState::Unpack(record.state.load()).liveness, Liveness::kSuspect);
   TurnsUntil(now_ + Milliseconds(110));
   ASSERT_EQ(Told().size(), 1U);
   EXPECT_EQ(Told()[0].reason, Reason::kNotConfirmed);
+}
+
+// A restart is the one change after which a record may look as before. Made once more, it would
+// take back the sequences heard since: a captured heartbeat would count.
+TEST_F(WorkerTest, ARestartThatWasMadeIsNotMadeAgainAtAdoption) {
+  const auto hear = [this](std::uint32_t incarnation, std::uint32_t sequence) {
+    ports_[0].source.Put(
+        HeartbeatFrame({.id = 7, .incarnation = incarnation, .sequence = sequence}));
+    TurnsUntil(now_ + Milliseconds(3));
+  };
+  hear(1, 900);
+  hear(2, 5);
+  const Transition last = Told().back();
+  ASSERT_EQ(last.reason, Reason::kRestarted);
+  hear(2, 6);
+  hear(2, 7);
+  const EndpointRecord& record = region_.view().records()[last.slot];
+  for (const bool was_made : {true, false}) {
+    engine_.reset();
+    if (!was_made) {
+      UnsayMade(last);
+    }
+    Start();
+    EXPECT_EQ(Heard::Unpack(record.heard.load()).sequence, was_made ? 7U : 5U);
+    EXPECT_EQ(record.incarnation.load(), 2U);
+    const std::uint64_t taken = region_.view().dataplane().counters[0][Counter::kHeartbeats] +
+                                region_.view().dataplane().counters[1][Counter::kHeartbeats];
+    hear(2, was_made ? 6 : 5);  // captured
+    EXPECT_EQ(region_.view().dataplane().counters[0][Counter::kHeartbeats] +
+                  region_.view().dataplane().counters[1][Counter::kHeartbeats],
+              taken);
+  }
 }
 
 }  // namespace

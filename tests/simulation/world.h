@@ -135,7 +135,6 @@ class World {
 
   void Start(Instant now);
   void Kill();
-  void RestampRestarted();
   void Forget(Queue& queue);
   void LosePower();
   void LoseOnTheWay();

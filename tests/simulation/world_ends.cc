@@ -26,7 +26,6 @@ void World::Kill() {
   now_ += lots_.ends.Between(Milliseconds(1), Milliseconds(500));
   blind_.Add(killed, now_);
   LoseOnTheWay();
-  RestampRestarted();
   Start(now_);
 }
 
@@ -37,30 +36,6 @@ void World::LoseOnTheWay() {
     return message.first <= now_ || !message.second.answer.empty();
   });
   std::erase_if(heard_once_, [](const Message& message) { return !message.answer.empty(); });
-}
-
-// Adoption cannot see whether a restart that was told last had been made, for the endpoint was
-// alive before and after it, and makes it again: heard now, and nothing since that restart
-// remembered.
-void World::RestampRestarted() {
-  const RegionView& view = region_.view();
-  for (unsigned worker = 0; worker < climate_.workers; ++worker) {
-    const auto entries = view.transitions(worker);
-    const std::uint64_t head = view.dataplane().transition_heads[worker].value.load();
-    const Transition& last = entries[(head - 1) & (entries.size() - 1)];
-    Truth* const truth = head == 0 ? nullptr : TruthOf(last.id);
-    if (truth == nullptr || last.reason != Reason::kRestarted) {
-      continue;
-    }
-    std::erase_if(truth->deliveries, [&](const Delivery& delivery) {
-      return delivery.incarnation == last.incarnation && delivery.sequence > last.sequence;
-    });
-    if (!truth->deliveries.empty()) {
-      truth->deliveries.back().at = now_;
-      truth->deliveries.back().came = now_;
-      truth->deliveries.back().blind_total = BlindTotalBefore();
-    }
-  }
 }
 
 // What lies in it was never heard.
@@ -105,6 +80,7 @@ void World::UndoUnmade() {
   if (record.id.load() == last.id && state.liveness == last.liveness) {
     state.liveness = static_cast<Liveness>(last.from);
     record.state.store(state.Pack());
+    region_.view().dataplane().transition_heads[worker].made.store(head - 1);
   }
 }
 
