@@ -47,6 +47,7 @@ region_directory = "$region"
 region_group = "$group"
 [dataplane]
 endpoints = 1_048_576
+enrolment_time = "1s" # they come all at once
 default_profile = "database"
 [[port]]
 device = "net_memif0,role=server,id=0,socket=$dir/memif.sock,socket-abstract=no,rsize=12"

@@ -121,7 +121,7 @@ std::expected<void, std::string> Engine::MakeShards(HearingInstant now) {
   const auto make = [&] {
     for (unsigned number = next.fetch_add(1); number < workers; number = next.fetch_add(1)) {
       try {
-        made[number] = Shard::Create(region_, number, now, groups_.get());
+        made[number] = Shard::Create(region_, number, now, groups_.get(), options_.enrolment);
       } catch (const std::bad_alloc&) {  // on a thread of its own nobody else would catch it
         made[number] = std::unexpected(
             std::string("engine: needed memory for a shard, found none; free some memory"));

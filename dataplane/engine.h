@@ -10,6 +10,7 @@
 #include "dataplane/authenticator.h"
 #include "dataplane/blindness.h"
 #include "dataplane/endpoint_index.h"
+#include "dataplane/enrolment_limit.h"
 #include "dataplane/group_silence.h"
 #include "dataplane/handoff.h"
 #include "dataplane/lease_desk.h"
@@ -37,6 +38,7 @@ struct EngineOptions {
   SipKey probe_key{};                            // secret, of this process: makes probes ours
   std::uint64_t probe_rate = 100'000;            // probes a second, by all workers
   LeaseTerms leases{};                           // where the region has room for any
+  EnrolmentLimits enrolment{};                   // of each shard
 };
 
 class Engine {

@@ -17,7 +17,8 @@ constexpr std::size_t kReclaimBudget = 256;
 std::expected<std::unique_ptr<Shard>, std::string> Shard::Create(const RegionView& region,
                                                                  unsigned number,
                                                                  HearingInstant now,
-                                                                 GroupSilence* groups) {
+                                                                 GroupSilence* groups,
+                                                                 const EnrolmentLimits& limits) {
   const ShardSlots slots = ShardSlots::Of(region, number);
   auto index =
       EndpointIndex::Create(region.records(), static_cast<std::uint32_t>(slots.records.size()));
@@ -38,6 +39,7 @@ std::expected<std::unique_ptr<Shard>, std::string> Shard::Create(const RegionVie
   }
   std::unique_ptr<Shard> out(new Shard(region,
                                        number,
+                                       limits,
                                        std::move(*index),
                                        std::move(*table),
                                        std::move(*wheel),
@@ -58,6 +60,7 @@ std::expected<std::unique_ptr<Shard>, std::string> Shard::Create(const RegionVie
 
 Shard::Shard(const RegionView& region,
              unsigned number,
+             const EnrolmentLimits& limits,
              EndpointIndex index,
              EndpointTable table,
              TimingWheel wheel,
@@ -67,6 +70,7 @@ Shard::Shard(const RegionView& region,
       number_(number),
       hash_key_(region.header().hash_key),
       enrolment_closed_(region.header().enrolment_closed.load(std::memory_order_relaxed) != 0),
+      enrolment_limit_(limits, hash_key_),
       detector_(
           region.header().profiles,
           static_cast<ProfileId>(region.header().default_profile.load(std::memory_order_relaxed))),
@@ -113,6 +117,10 @@ std::expected<Slot, DropReason> Shard::Admit(const Handoff& heard, Turn& turn) n
   }
   if (heartbeat.profile != kDefaultProfile && !detector_.Knows(heartbeat.profile)) {
     return std::unexpected(DropReason::kUnknownProfile);
+  }
+  const std::uint64_t free = table_.capacity() - table_.size() - table_.quarantined();
+  if (const auto refused = enrolment_limit_.Take(heard.source, free, turn.moment.now)) {
+    return std::unexpected(*refused);
   }
   Newcomer newcomer;
   newcomer.id = heartbeat.id;
@@ -205,6 +213,7 @@ bool Shard::Make(const Change& change,
   }
   table_.SetState(slot, change.next);
   Watch(slot, turn.moment.hearing);
+  turn.ring.Made();
   return true;
 }
 
@@ -213,7 +222,6 @@ std::optional<CommandResult> Shard::Execute(const Command& command,
                                             TransitionProducer& ring,
                                             Tally& tally) noexcept {
   Turn turn{moment, ring, tally};
-  turn.ring.Made();
   CommandResult out{.ticket = command.ticket, .slot = kNoSlot, .status = CommandStatus::kDone};
   const std::uint64_t hash = HashOf(command.id);
   if (ShardOf(hash, region_.shape().workers) != number_) {
@@ -277,6 +285,7 @@ bool Shard::Retire(Slot slot, Turn& turn) noexcept {
     return false;
   }
   Dismiss(slot);
+  turn.ring.Made();
   turn.tally.Add(Counter::kRetired);
   return true;
 }
@@ -285,7 +294,6 @@ bool Shard::Retire(Slot slot, Turn& turn) noexcept {
 Slot Shard::Move(Slot slot, ProfileId profile, Turn& turn) noexcept {
   const EndpointRecord& record = table_.record(slot);
   const RecordView seen = View(record);
-  turn.ring.Made();
   Newcomer newcomer;
   newcomer.id = record.id.load(std::memory_order_relaxed);
   newcomer.incarnation = seen.incarnation;

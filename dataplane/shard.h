@@ -17,6 +17,7 @@
 #include "dataplane/detector.h"
 #include "dataplane/endpoint_index.h"
 #include "dataplane/endpoint_table.h"
+#include "dataplane/enrolment_limit.h"
 #include "dataplane/group_silence.h"
 #include "dataplane/handoff.h"
 #include "dataplane/page_array.h"
@@ -78,7 +79,8 @@ class Shard {
       const RegionView& region,
       unsigned number,
       HearingInstant now,
-      GroupSilence* groups = nullptr);
+      GroupSilence* groups = nullptr,
+      const EnrolmentLimits& limits = {});
 
   // The last transition in this worker's ring, at adoption only, where the ring does not say that
   // it was made. Nothing happens where the record says so.
@@ -171,6 +173,7 @@ class Shard {
 
   Shard(const RegionView& region,
         unsigned number,
+        const EnrolmentLimits& limits,
         EndpointIndex index,
         EndpointTable table,
         TimingWheel wheel,
@@ -258,6 +261,7 @@ class Shard {
   unsigned number_;
   std::uint64_t hash_key_;
   bool enrolment_closed_;
+  EnrolmentLimit enrolment_limit_;
   Detector detector_;
   ProbePlans probe_plans_;
   std::unique_ptr<ProbeRounds> probe_rounds_;  // null where no profile asks

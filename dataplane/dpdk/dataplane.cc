@@ -4,6 +4,7 @@
 #include "dataplane/dpdk/device_string.h"
 #include "dataplane/dpdk/device_watch.h"
 #include "dataplane/dpdk/eal.h"
+#include "dataplane/dpdk/enrolment_watch.h"
 #include "dataplane/dpdk/log.h"
 #include "dataplane/dpdk/memif_relay.h"
 #include "dataplane/dpdk/poll_loop.h"
@@ -154,10 +155,12 @@ void AttachPorts(const Devices& devices, Engine& engine) {
 struct Watches {
   DeviceWatch devices;
   ProcessWatch processes;
+  EnrolmentWatch enrolment;
 
   void Look(Instant now) {
     devices.Look(now);
     processes.Look(now);
+    enrolment.Look(now);
   }
 };
 
@@ -209,19 +212,25 @@ std::expected<void, std::string> RunEngine(const Config& config,
     Log(LogLevel::kWarning, "leases: {}", leases.complaint);
   }
   TscClock clock;
-  auto engine = Engine::Create(region,
-                               {.stall = config.dataplane.stall,
-                                .authenticator = authenticator->get(),
-                                .probe_key = DrawKey(),
-                                .probe_rate = config.dataplane.probe_rate,
-                                .leases = leases.terms},
-                               clock.Now());
+  auto engine =
+      Engine::Create(region,
+                     {.stall = config.dataplane.stall,
+                      .authenticator = authenticator->get(),
+                      .probe_key = DrawKey(),
+                      .probe_rate = config.dataplane.probe_rate,
+                      .leases = leases.terms,
+                      .enrolment = EnrolmentLimits::Of(config.dataplane.endpoints,
+                                                       config.dataplane.workers,
+                                                       config.dataplane.enrolment_time,
+                                                       config.dataplane.enrolment_per_source)},
+                     clock.Now());
   if (!engine) {
     return std::unexpected(engine.error());
   }
   AttachPorts(host.devices, **engine);
   Watches watches{.devices{host.devices.ports, (*engine)->port_watch(), clock.Now()},
-                  .processes{region, supervisor}};
+                  .processes{region, supervisor},
+                  .enrolment = EnrolmentWatch(region)};
   PollLoops loops(**engine, region, config.dataplane.idle);
   if (const auto launched = loops.Launch(host.eal.worker_lcores()); !launched) {
     return launched;
