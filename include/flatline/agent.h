@@ -282,16 +282,21 @@ static inline bool FlatlineIsGenuine(const FlatlineAgent* agent,
 
 // The answer to a probe by which flatline asks whether this agent is there, into `out` (as large as
 // the datagram); returns its size, or 0 where the datagram is no probe of it, or forged. Send it
-// back to where the probe came from. The answer is as long as the question, and repeats what is
-// flatline's own: sequence, clock and handle.
+// back to where the probe came from. The answer is no longer than the question, and repeats what is
+// flatline's own: sequence, clock and handle. An agent without a key looks at no tag, and answers
+// without one: where tags are accepted and not required, that counts.
 static inline size_t FlatlineAnswerProbe(const FlatlineAgent* agent,
                                          const uint8_t* datagram,
                                          size_t size,
                                          uint8_t* out) {
-  const size_t expected = kFlatlineHeartbeatSize + (size_t)agent->tag_size;
-  if (size != expected || FlatlineLoad(datagram, 4) != 0x464C0103 || datagram[4] > 7 ||
-      ((datagram[4] & 4U) != 0) != (agent->tag_size != 0) || datagram[5] > kFlatlineFailing ||
-      FlatlineLoad(datagram + 8, 8) != agent->id || FlatlineLoad(datagram + 36, 4) != 0 ||
+  if (size < kFlatlineHeartbeatSize || FlatlineLoad(datagram, 4) != 0x464C0103 || datagram[4] > 7 ||
+      datagram[5] > kFlatlineFailing || FlatlineLoad(datagram + 8, 8) != agent->id ||
+      FlatlineLoad(datagram + 36, 4) != 0) {
+    return 0;
+  }
+  const size_t tag = size - kFlatlineHeartbeatSize;
+  if (((datagram[4] & 4U) != 0) != (tag != 0) || (tag != 0 && tag != 8 && tag != 16) ||
+      (agent->tag_size != 0 && tag != agent->tag_size) ||
       !FlatlineIsGenuine(agent, datagram, size)) {
     return 0;
   }
@@ -299,11 +304,12 @@ static inline size_t FlatlineAnswerProbe(const FlatlineAgent* agent,
     out[i] = datagram[i];
   }
   out[3] = 4;
+  out[4] = (uint8_t)((datagram[4] & 3U) | (agent->tag_size != 0 ? 4U : 0U));
   out[5] = agent->health;
   FlatlineStore(out + 16, agent->incarnation, 4);
   FlatlineSipHash(
       agent->key, out, kFlatlineHeartbeatSize, agent->tag_size, out + kFlatlineHeartbeatSize);
-  return size;
+  return kFlatlineHeartbeatSize + (size_t)agent->tag_size;
 }
 
 // Keeps the handle for the heartbeats to come, where the acknowledgement is for this life of this

@@ -54,7 +54,11 @@ class AskedHost {
     const std::size_t size = FlatlineAnswerProbe(&agent_, said.data(), said.size(), answer.data());
     return size == 0 ? 0
                      : BuildDatagramReply(
-                           frame, packet, identity_, std::as_bytes(std::span{answer}), room);
+                           frame,
+                           packet,
+                           identity_,
+                           std::as_bytes(std::span{answer}).first(size),
+                           room);
   }
 
   FlatlineAgent agent_;
