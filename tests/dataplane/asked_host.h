@@ -52,13 +52,10 @@ class AskedHost {
       said[i] = std::to_integer<std::uint8_t>(packet.payload[i]);
     }
     const std::size_t size = FlatlineAnswerProbe(&agent_, said.data(), said.size(), answer.data());
-    return size == 0 ? 0
-                     : BuildDatagramReply(
-                           frame,
-                           packet,
-                           identity_,
-                           std::as_bytes(std::span{answer}).first(size),
-                           room);
+    return size == 0
+               ? 0
+               : BuildDatagramReply(
+                     frame, packet, identity_, std::as_bytes(std::span{answer}).first(size), room);
   }
 
   FlatlineAgent agent_;
