@@ -88,6 +88,8 @@ BENCHES = [
     Bench("detection.py", ("detection.",)),
     # the same for those who beat every hundred and every ten milliseconds
     Bench("detection.py", ("judgement.overshoot",), arguments=("fast",)),
+    # what the machine takes from whoever is to be punctual
+    Bench("gap_bench", ("judgement.machine_gaps",)),
     # ten million names with three labels each, from text to a file that is mapped
     Bench("roster_bench", ("delivery.roster",)),
     # a storm of a million records past one filter, on one core
