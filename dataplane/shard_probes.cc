@@ -117,7 +117,9 @@ HearOutcome Shard::HearAnswer(const Handoff& heard, Turn& turn) noexcept {
   const ProbePlan& plan = probe_plans_.Of(seen.state.profile);
   const HearingInstant present = turn.moment.hearing;
   const Duration trip = std::max(SinceProbe(answer.sequence, present), Duration{0});
-  if (!IsAnswerTo(heard, seen, address) || trip > plan.patience) {
+  // By the horizon, which stood still while we did: one that lay here meanwhile came in time.
+  const bool is_late = SinceProbe(answer.sequence, turn.moment.horizon) > plan.patience;
+  if (!IsAnswerTo(heard, seen, address) || is_late) {
     turn.tally.Add(Counter::kProbesUnmatched);
     return {};
   }
@@ -126,7 +128,9 @@ HearOutcome Shard::HearAnswer(const Handoff& heard, Turn& turn) noexcept {
   if (seen.state.liveness != Liveness::kUnknown && StampDifference(stamp, seen.heard.stamp) <= 0) {
     return {};  // nothing new, perhaps the same answer again: it measures nothing either
   }
-  address.round_trip = NextRoundTrip(address.round_trip, trip);
+  if (trip <= plan.patience) {  // else it is ours as well
+    address.round_trip = NextRoundTrip(address.round_trip, trip);
+  }
   Handoff as_heartbeat = heard;
   as_heartbeat.stamp = stamp;
   as_heartbeat.source = address;
