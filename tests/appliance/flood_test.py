@@ -186,7 +186,8 @@ class FloodTest(unittest.TestCase):
             self.assertEqual(dying, len(stream.told(liveness, mine)))
 
     def test_nobody_healthy_is_suspected_whatever_comes(self):
-        with Appliance([MEMIF_PORT, FLOOD_PORT], {"endpoints": 8_000, "memory": "96M"}) as flatline:
+        with Appliance([MEMIF_PORT, FLOOD_PORT], {"endpoints": 8_000, "memory": "96M",
+                                                  "enrolment_time": "10s"}) as flatline:
             self.start(flatline)
             generator = flatline.start_generator("--scenario", scenario(flatline, 75, FLEET, DYING),
                                                  "--judge", flatline.socket, "--slack", "8s")
