@@ -8,7 +8,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <functional>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string>
+#include <sys/socket.h>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -140,6 +145,41 @@ TEST_F(ServerTest, ADisconnectedSubscriberLeavesItsPlace) {
     }));
     ASSERT_EQ(peer.Records()[0].kind, RecordKind::kHello) << round;
   }
+}
+
+// Whose kernel acknowledges nothing for a minute is cut off, whatever waits to be sent: by the
+// kernel, which is told so for each connection over TCP.
+TEST_F(ServerTest, ThePeerThatIsGoneWithoutAWordIsFoundByTheKernel) {
+  Peer peer(port());
+  peer.Ask(RequestKind::kSubscribeNow);
+  ASSERT_TRUE(TurnUntil([&] {
+    peer.Read();
+    return peer.size() != 0;
+  }));
+  int looked_at = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    const int descriptor = std::stoi(entry.path().filename());
+    sockaddr_in ours{};
+    socklen_t size = sizeof(ours);
+    int is_listening = 0;
+    socklen_t int_size = sizeof(is_listening);
+    if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&ours), &size) != 0 ||
+        ours.sin_family != AF_INET || ntohs(ours.sin_port) != port() ||
+        ::getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &int_size) != 0 ||
+        is_listening != 0) {
+      continue;
+    }
+    ++looked_at;
+    const auto option = [&](int level, int name) {
+      int value = 0;
+      EXPECT_EQ(::getsockopt(descriptor, level, name, &value, &int_size), 0);
+      return value;
+    };
+    EXPECT_EQ(option(IPPROTO_TCP, TCP_USER_TIMEOUT), 60'000);
+    EXPECT_EQ(option(SOL_SOCKET, SO_KEEPALIVE), 1);
+    EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPIDLE), 15);
+  }
+  EXPECT_EQ(looked_at, 1);
 }
 
 TEST_F(ServerTest, ListensOnceOnly) {
