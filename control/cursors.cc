@@ -57,6 +57,9 @@ std::string_view Cursors::NameOf(const Entry& entry) noexcept {
 
 namespace {
 
+// Nothing of ours was written so often: the next one must be later.
+constexpr std::uint64_t kMostVersion = std::uint64_t{1} << 63;
+
 template <typename Entry>
 std::uint32_t CrcOf(const Entry& entry) {
   return Crc32c(std::as_bytes(std::span{&entry, 1}).first(offsetof(Entry, crc)));
@@ -67,9 +70,13 @@ std::uint32_t CrcOf(const Entry& entry) {
 void Cursors::Load() {
   for (std::size_t slot = 0; slot < kMost; ++slot) {
     for (const Entry& entry : slots_[slot]) {
-      if (entry.version > entries_[slot].version && entry.crc == CrcOf(entry)) {
+      if (entry.version > entries_[slot].version && entry.version <= kMostVersion &&
+          entry.crc == CrcOf(entry)) {
         entries_[slot] = entry;
       }
+    }
+    if (entries_[slot].has_moved == 0) {
+      entries_[slot].sequence = 0;
     }
   }
 }

@@ -16,10 +16,20 @@ std::uint32_t CrcOf(const MaintenanceEntry& entry) noexcept {
   return Crc32c(std::as_bytes(std::span{&entry, 1}).first(offsetof(MaintenanceEntry, crc)));
 }
 
+namespace {
+
+// Of ours: a later version can follow it, and its times can be reckoned with.
+bool IsPossible(const MaintenanceEntry& entry) noexcept {
+  return entry.version <= std::uint64_t{1} << 63 && entry.begun_ns >= 0 && entry.until_ns >= 0 &&
+         entry.state <= MaintenanceEntry::State::kTold;
+}
+
+}  // namespace
+
 MaintenanceEntry Latest(const MaintenanceSlot& slot) noexcept {
   MaintenanceEntry out;
   for (const MaintenanceEntry& entry : slot) {
-    if (entry.version > out.version && entry.crc == CrcOf(entry)) {
+    if (entry.version > out.version && entry.crc == CrcOf(entry) && IsPossible(entry)) {
       out = entry;
     }
   }
