@@ -16,13 +16,16 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace flatline {
 
 class SmallEngine {
  public:
-  // Null inside where the region cannot be adopted: see refusal().
-  explicit SmallEngine(const RegionView& region, const EngineOptions& options = {})
+  // Null inside where the region cannot be adopted: see refusal(). The ports have these addresses.
+  explicit SmallEngine(const RegionView& region,
+                       const EngineOptions& options = {},
+                       const std::vector<IpAddress>& addresses = {})
       : region_(region) {
     auto made = Engine::Create(region, options, now_);
     if (!made) {
@@ -31,6 +34,7 @@ class SmallEngine {
     }
     engine_ = std::move(*made);
     for (unsigned worker = 0; worker < kWorkers; ++worker) {
+      ports_[worker].identity.addresses = addresses;
       engine_->Attach(worker, ports_[worker].attachment());
     }
   }
@@ -48,12 +52,22 @@ class SmallEngine {
       engine_->worker(worker).Turn(now_);
       FLATLINE_CHECK(head.load() - before <= region_.shape().transition_capacity);
       CheckTold(worker, before, head.load());
-      static_cast<void>(ports_[worker].sink.TakeSent());
+      sent_[worker] = ports_[worker].sink.TakeSent();
     }
   }
 
   void Beat(unsigned worker, const Heartbeat& heartbeat, std::span<const std::byte> elements = {}) {
     ports_[worker % kWorkers].source.Put(testing_frames::HeartbeatFrame(heartbeat, elements));
+  }
+
+  // A frame as it is.
+  void Take(unsigned worker, std::vector<std::byte> frame) {
+    ports_[worker % kWorkers].source.Put(std::move(frame));
+  }
+
+  // The frames that the worker sent in the last turn.
+  [[nodiscard]] const std::vector<std::vector<std::byte>>& sent(unsigned worker) const noexcept {
+    return sent_[worker % kWorkers];
   }
 
   void Hear(unsigned worker, std::span<const std::byte> datagram) {
@@ -80,6 +94,7 @@ class SmallEngine {
   std::string refusal_;
   Instant now_{Milliseconds(10'000)};
   std::array<FakePort, kWorkers> ports_;
+  std::array<std::vector<std::vector<std::byte>>, kWorkers> sent_;
   std::unique_ptr<Engine> engine_;
 };
 
