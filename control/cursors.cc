@@ -1,92 +1,28 @@
 #include "control/cursors.h"
 
-#include <flatline/crc32c.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <span>
-#include <sys/mman.h>
-#include <system_error>
-#include <unistd.h>
+#include <utility>
 
 namespace flatline {
-namespace {
-
-std::unexpected<std::string> Fail(const std::string& path) {
-  return std::unexpected(
-      fmt::format("{}: needed a file for cursors, found: {}; give the journal's directory to the "
-                  "user that runs flatline-control, or make room",
-                  path,
-                  std::generic_category().message(errno)));
-}
-
-}  // namespace
-
 std::expected<std::unique_ptr<Cursors>, std::string> Cursors::Open(const std::string& path,
                                                                    Duration expiry) {
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-  if (descriptor < 0) {
-    return Fail(path);
+  auto file = KeptFile::Open(path, kMost * sizeof(Slot), "cursors");
+  if (!file) {
+    return std::unexpected(file.error());
   }
-  constexpr std::size_t kBytes = kMost * sizeof(Slot);
-  errno = ::posix_fallocate(descriptor, 0, static_cast<off_t>(kBytes));
-  void* const at = errno != 0
-                       ? MAP_FAILED
-                       : ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
-  if (at == MAP_FAILED) {
-    auto out = Fail(path);
-    ::close(descriptor);
-    return out;
-  }
-  std::unique_ptr<Cursors> out(new Cursors(descriptor, static_cast<Slot*>(at), expiry));
-  out->Load();
-  return out;
+  return std::unique_ptr<Cursors>(new Cursors(std::move(*file), expiry));
 }
 
-Cursors::~Cursors() {
-  ::munmap(slots_, kMost * sizeof(Slot));
-  ::close(descriptor_);
+Cursors::Cursors(KeptFile file, Duration expiry)
+    : file_(std::move(file)), slots_(file_.As<Slot>()), expiry_(expiry) {
+  for (std::size_t slot = 0; slot < kMost; ++slot) {
+    entries_[slot] = Latest(slots_[slot]);
+  }
 }
 
 std::string_view Cursors::NameOf(const Entry& entry) noexcept {
   return {entry.name.data(), ::strnlen(entry.name.data(), entry.name.size())};
-}
-
-namespace {
-
-// Nothing of ours was written so often: the next one must be later.
-constexpr std::uint64_t kMostVersion = std::uint64_t{1} << 63;
-
-template <typename Entry>
-std::uint32_t CrcOf(const Entry& entry) {
-  return Crc32c(std::as_bytes(std::span{&entry, 1}).first(offsetof(Entry, crc)));
-}
-
-}  // namespace
-
-void Cursors::Load() {
-  for (std::size_t slot = 0; slot < kMost; ++slot) {
-    for (const Entry& entry : slots_[slot]) {
-      if (entry.version > entries_[slot].version && entry.version <= kMostVersion &&
-          entry.crc == CrcOf(entry)) {
-        entries_[slot] = entry;
-      }
-    }
-    if (entries_[slot].has_moved == 0) {
-      entries_[slot].sequence = 0;
-    }
-  }
-}
-
-// Over the older of the two entries: killed in the middle, the other one still counts.
-void Cursors::Store(std::size_t slot) {
-  Entry& entry = entries_[slot];
-  ++entry.version;
-  entry.crc = CrcOf(entry);
-  slots_[slot][entry.version % 2] = entry;
 }
 
 std::optional<std::size_t> Cursors::RoomFor(WallInstant wall) const {
@@ -122,7 +58,7 @@ std::expected<Cursors::Hold, Refusal> Cursors::Take(std::string_view name, WallI
     entries_[out.slot] = fresh;
   }
   entries_[out.slot].touched_ns = wall.time_since_epoch().count();
-  Store(out.slot);
+  Keep(entries_[out.slot], slots_[out.slot]);
   out.holder = holders_[out.slot] = ++last_holder_;
   return out;
 }
@@ -136,7 +72,7 @@ bool Cursors::Move(const Hold& hold, std::uint64_t sequence, WallInstant wall) {
   entry.sequence = std::max(entry.sequence, sequence);
   entry.has_moved = 1;
   entry.touched_ns = wall.time_since_epoch().count();
-  Store(hold.slot);
+  Keep(entry, slots_[hold.slot]);
   return true;
 }
 

@@ -7,7 +7,9 @@
 //   counts
 #pragma once
 
+#include "control/kept_file.h"
 #include "control/refusal.h"
+#include "control/two_copies.h"
 
 #include <flatline/time.h>
 
@@ -40,7 +42,6 @@ class Cursors {
   [[nodiscard]] static std::expected<std::unique_ptr<Cursors>, std::string> Open(
       const std::string& path, Duration expiry);
 
-  ~Cursors();
   Cursors(const Cursors&) = delete;
   Cursors& operator=(const Cursors&) = delete;
 
@@ -60,21 +61,20 @@ class Cursors {
     std::uint64_t version = 0;    // the later of two
     std::uint32_t has_moved = 0;  // it stands somewhere
     std::uint32_t crc = 0;        // CRC32C of all before
+
+    [[nodiscard]] bool is_possible() const noexcept { return has_moved != 0 || sequence == 0; }
   };
 
   static_assert(sizeof(Entry) == 96);
 
-  using Slot = std::array<Entry, 2>;
+  using Slot = TwoCopies<Entry>;
 
-  Cursors(int descriptor, Slot* slots, Duration expiry) noexcept
-      : descriptor_(descriptor), slots_(slots), expiry_(expiry) {}
+  Cursors(KeptFile file, Duration expiry);
 
-  void Load();
-  void Store(std::size_t slot);
   [[nodiscard]] std::optional<std::size_t> RoomFor(WallInstant wall) const;
   [[nodiscard]] static std::string_view NameOf(const Entry& entry) noexcept;
 
-  int descriptor_;
+  KeptFile file_;
   Slot* slots_;  // mapped, kMost of them
   Duration expiry_;
   mutable std::mutex mutex_;  // of all that follows, and of the file

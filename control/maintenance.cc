@@ -3,27 +3,13 @@
 #include <flatline/guard.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <sys/mman.h>
-#include <system_error>
-#include <unistd.h>
 #include <utility>
 
 namespace flatline {
 namespace {
 
 constexpr Duration kExpiry{100'000'000};  // so often is looked for what is over
-
-std::unexpected<std::string> Fail(const std::string& path) {
-  return std::unexpected(
-      fmt::format("{}: needed a file for maintenance, found: {}; give the journal's directory to "
-                  "the user that runs flatline-control, or make room",
-                  path,
-                  std::generic_category().message(errno)));
-}
 
 // Its begin and its end are told by when it began: another one of the same target is another one.
 bool IsBeginOf(const MaintenanceEntry& entry, const DeliveryRecord& told) {
@@ -34,31 +20,14 @@ bool IsBeginOf(const MaintenanceEntry& entry, const DeliveryRecord& told) {
 
 std::expected<std::unique_ptr<Maintenance>, std::string> Maintenance::Open(
     const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-  if (descriptor < 0) {
-    return Fail(path);
+  auto file = KeptFile::Open(path, kMost * sizeof(Slot), "maintenance");
+  if (!file) {
+    return std::unexpected(file.error());
   }
-  constexpr std::size_t kBytes = kMost * sizeof(Slot);
-  errno = ::posix_fallocate(descriptor, 0, static_cast<off_t>(kBytes));
-  void* const at = errno != 0
-                       ? MAP_FAILED
-                       : ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
-  if (at == MAP_FAILED) {
-    auto out = Fail(path);
-    ::close(descriptor);
-    return out;
-  }
-  std::unique_ptr<Maintenance> out(new Maintenance(descriptor, static_cast<Slot*>(at)));
-  out->Load();
-  return out;
+  return std::unique_ptr<Maintenance>(new Maintenance(std::move(*file)));
 }
 
-Maintenance::~Maintenance() {
-  ::munmap(slots_, kMost * sizeof(Slot));
-  ::close(descriptor_);
-}
-
-void Maintenance::Load() {
+Maintenance::Maintenance(KeptFile file) : file_(std::move(file)), slots_(file_.As<Slot>()) {
   for (std::size_t slot = 0; slot < kMost; ++slot) {
     entries_[slot] = Latest(slots_[slot]);
     const MaintenanceEntry& entry = entries_[slot];
@@ -69,14 +38,6 @@ void Maintenance::Load() {
       Tell(entry, true, true, WallInstant{Duration{entry.begun_ns}});
     }
   }
-}
-
-// Over the older of the two entries: killed in the middle, the other one still counts.
-void Maintenance::Store(std::size_t slot) {
-  MaintenanceEntry& entry = entries_[slot];
-  ++entry.version;
-  entry.crc = CrcOf(entry);
-  slots_[slot][entry.version % 2] = entry;
 }
 
 bool Maintenance::Begin(const MaintenanceTarget& target,
@@ -110,7 +71,7 @@ bool Maintenance::Begin(const MaintenanceTarget& target,
     slots_of_.emplace(target, slot);
     Tell(entry, true, true, now);
   }
-  Store(slot);
+  Keep(entries_[slot], slots_[slot]);
   return true;
 }
 
@@ -121,7 +82,7 @@ bool Maintenance::End(const MaintenanceTarget& target, WallInstant now) {
   }
   MaintenanceEntry& entry = entries_[known->second];
   entry.until_ns = now.time_since_epoch().count();
-  Store(known->second);
+  Keep(entries_[known->second], slots_[known->second]);
   ends_[known->second] = true;
   Tell(entry, false, true, now);
   return true;
@@ -156,7 +117,7 @@ void Maintenance::Take(const DeliveryRecord& record) {
   MaintenanceEntry& entry = entries_[known->second];
   if (IsBeginOf(entry, record)) {
     entry.state = MaintenanceEntry::State::kTold;
-    Store(known->second);
+    Keep(entries_[known->second], slots_[known->second]);
   } else if (record.to == 0 && record.at_ns - record.silence_ns == entry.begun_ns) {
     Free(known->second);
   }
@@ -188,7 +149,7 @@ void Maintenance::Free(std::size_t slot) {
   const std::uint64_t version = entry.version;
   entry = {};
   entry.version = version;
-  Store(slot);
+  Keep(entries_[slot], slots_[slot]);
 }
 
 }  // namespace flatline

@@ -5,6 +5,7 @@
 // where there is any maintenance at all.
 #pragma once
 
+#include "control/kept_file.h"
 #include "control/maintenance_file.h"
 
 #include <flatline/delivery.h>
@@ -29,7 +30,6 @@ class Maintenance {
   [[nodiscard]] static std::expected<std::unique_ptr<Maintenance>, std::string> Open(
       const std::string& path);
 
-  ~Maintenance();
   Maintenance(const Maintenance&) = delete;
   Maintenance& operator=(const Maintenance&) = delete;
 
@@ -70,18 +70,16 @@ class Maintenance {
     }
   };
 
-  Maintenance(int descriptor, Slot* slots) noexcept : descriptor_(descriptor), slots_(slots) {}
+  explicit Maintenance(KeptFile file);
 
   static MaintenanceTarget Key(EndpointId endpoint, Group group) noexcept {
     return {endpoint, group};
   }
 
-  void Load();
-  void Store(std::size_t slot);
   void Tell(const MaintenanceEntry& entry, bool begins, bool by_order, WallInstant now);
   void Free(std::size_t slot);
 
-  int descriptor_;
+  KeptFile file_;
   Slot* slots_;  // mapped, kMost of them
   std::vector<MaintenanceEntry> entries_ = std::vector<MaintenanceEntry>(kMost);
   std::unordered_map<MaintenanceTarget, std::size_t, KeyHash> slots_of_;

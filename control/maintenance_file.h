@@ -6,6 +6,8 @@
 //   counts
 #pragma once
 
+#include "control/two_copies.h"
+
 #include <flatline/endpoint.h>
 
 #include <array>
@@ -43,6 +45,11 @@ struct MaintenanceEntry {
   std::uint32_t reserved = 0;
   std::uint32_t crc = 0;  // CRC32C of all before
 
+  // Its times can be reckoned with.
+  [[nodiscard]] bool is_possible() const noexcept {
+    return begun_ns >= 0 && until_ns >= 0 && state <= State::kTold;
+  }
+
   [[nodiscard]] MaintenanceTarget target() const noexcept { return {endpoint, group}; }
 
   [[nodiscard]] std::string_view reason_text() const noexcept;
@@ -50,12 +57,7 @@ struct MaintenanceEntry {
 
 static_assert(sizeof(MaintenanceEntry) == 128);
 
-using MaintenanceSlot = std::array<MaintenanceEntry, 2>;
-
-[[nodiscard]] std::uint32_t CrcOf(const MaintenanceEntry& entry) noexcept;
-
-// The later one that is whole; one that is free where neither is.
-[[nodiscard]] MaintenanceEntry Latest(const MaintenanceSlot& slot) noexcept;
+using MaintenanceSlot = TwoCopies<MaintenanceEntry>;
 
 // What is in the file now, for the tools; the error is one line.
 [[nodiscard]] std::expected<std::vector<MaintenanceEntry>, std::string> ReadMaintenance(

@@ -1,0 +1,49 @@
+// An entry of a kept file (kept_file.h), written over the older of its two copies: whoever is
+// killed or loses power while he writes one has the other. Used by cursors, maintenance and
+// damping, and by the tools that read their files. Pure. Assumes entries with a `version`, 0 where
+// there is none, a `crc` over all that stands before it, and `is_possible()`, without which one
+// counts as not there, sealed or not. Cost: a checksum of the entry.
+#pragma once
+
+#include <flatline/crc32c.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace flatline {
+
+template <typename Entry>
+using TwoCopies = std::array<Entry, 2>;
+
+template <typename Entry>
+[[nodiscard]] std::uint32_t CrcOf(const Entry& entry) noexcept {
+  return Crc32c(std::as_bytes(std::span{&entry, 1}).first(offsetof(Entry, crc)));
+}
+
+// Nothing of ours was written so often: the next one must be later.
+inline constexpr std::uint64_t kMostVersion = std::uint64_t{1} << 63;
+
+// The later one that is whole and possible; a new one where neither is.
+template <typename Entry>
+[[nodiscard]] Entry Latest(const TwoCopies<Entry>& copies) noexcept {
+  Entry out{};
+  for (const Entry& copy : copies) {
+    if (copy.version > out.version && copy.version <= kMostVersion && copy.crc == CrcOf(copy) &&
+        copy.is_possible()) {
+      out = copy;
+    }
+  }
+  return out;
+}
+
+// Makes it the later one, and seals it.
+template <typename Entry>
+void Keep(Entry& entry, TwoCopies<Entry>& copies) noexcept {
+  ++entry.version;
+  entry.crc = CrcOf(entry);
+  copies[entry.version % 2] = entry;
+}
+
+}  // namespace flatline
