@@ -110,6 +110,22 @@ std::expected<std::unique_ptr<TlsCredentials>, std::string> LoadCredentials(
   return out;
 }
 
+// Where it was on and is off now, too: who is still suppressed is to be told of again.
+std::expected<void, std::string> KeepDamping(const Config& config,
+                                             std::uint64_t newest,
+                                             Service& service) {
+  const std::string path = config.control.journal + "/flapping";
+  if (!config.flapping.damps() && !std::filesystem::exists(path)) {
+    return {};
+  }
+  auto damping = Damping::Open(path, config.flapping, newest);
+  if (!damping) {
+    return std::unexpected(std::move(damping.error()));
+  }
+  service.KeepDamping(std::move(*damping));
+  return {};
+}
+
 std::expected<void, std::string> ConfineAsNeeded(const Config& config) {
   if (!config.confine) {
     spdlog::warn("not confined: system calls are kept, as configured");
@@ -131,13 +147,15 @@ std::expected<void, std::string> RunControl(const Config& config, Wishes& wishes
   if (!journal) {
     return std::unexpected(std::move(journal.error()));
   }
+  const std::uint64_t newest = (*journal)->newest();
   const auto serial = std::chrono::system_clock::now().time_since_epoch().count() >> 10;
   Service service({.bookmark = config.control.bookmark,
                    .subscribers = config.control.subscribers,
                    .first_serial = static_cast<std::uint64_t>(serial),
                    .roster = config.control.roster,
                    .tokens = config.control.tokens,
-                   .mass_failures = SettingsOf(config.mass_failure)},
+                   .mass_failures = SettingsOf(config.mass_failure),
+                   .flapping = config.flapping},
                   std::move(*journal));
   auto cursors = Cursors::Open(config.control.journal + "/cursors", config.control.cursor_expiry);
   if (!cursors) {
@@ -149,6 +167,9 @@ std::expected<void, std::string> RunControl(const Config& config, Wishes& wishes
     return std::unexpected(std::move(maintenance.error()));
   }
   service.KeepMaintenance(std::move(*maintenance));
+  if (auto damped = KeepDamping(config, newest, service); !damped) {
+    return damped;
+  }
   Background background;
   const auto publishers = StartPublishers(config.control.publishers, service, background.run());
   if (!publishers) {

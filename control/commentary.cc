@@ -31,6 +31,9 @@ void Commentary::Turn(const RegionView* region, Instant now, WallInstant wall) {
   if (maintenance_) {
     maintenance_->Expire(wall);
   }
+  if (damping_) {
+    damping_->Turn(wall);
+  }
 }
 
 void Commentary::Mark(DeliveryRecord& record) const {
@@ -40,12 +43,21 @@ void Commentary::Mark(DeliveryRecord& record) const {
   if (mass_failures_.IsPartOf(record)) {
     record.marks |= kMarkMassFailure;
   }
+  if (damping_ && damping_->Suppresses(record)) {
+    record.marks |= kMarkFlapping;
+  }
 }
 
 void Commentary::Take(const DeliveryRecord& record, std::uint8_t port) {
   mass_failures_.Take(record, port, members_);
   if (maintenance_) {
     maintenance_->Take(record);
+  }
+  if (damping_) {
+    damping_->Take(record);
+    if (record.kind == RecordKind::kReset) {
+      std::erase_if(news_, [](const auto& news) { return news.kind == RecordKind::kFlapping; });
+    }
   }
 }
 
@@ -57,15 +69,22 @@ std::span<DeliveryRecord> Commentary::News() {
   if (maintenance_) {
     add(maintenance_->TakeNews());
   }
+  if (damping_) {
+    add(damping_->TakeNews());
+  }
   return news_;
 }
 
 void Commentary::Told(std::size_t count) {
   const auto end = news_.begin() + static_cast<std::ptrdiff_t>(count);
-  if (maintenance_) {
-    std::for_each(
-        news_.begin(), end, [this](const DeliveryRecord& told) { maintenance_->Take(told); });
-  }
+  std::for_each(news_.begin(), end, [this](const DeliveryRecord& told) {
+    if (maintenance_) {
+      maintenance_->Take(told);
+    }
+    if (damping_) {
+      damping_->Take(told);
+    }
+  });
   news_.erase(news_.begin(), end);
 }
 

@@ -1,10 +1,12 @@
-// What control itself has to say between the workers' transitions: mass failures, and maintenance
-// that begins and ends; and the marks that both leave on transitions. One for a journal, asked by
-// the scribe. It learns only from what is in the journal, the tail of which it reads at start: so
-// whenever control is killed, what was journaled is known and is not told again, and what was not
-// is found anew. Called by the control loop. Bounds: kReplayed records at start, a few ns each.
+// What control itself has to say between the workers' transitions: mass failures, maintenance and
+// flapping that begin and end; and the marks that they leave on transitions. One for a journal,
+// asked by the scribe. It learns only from what is in the journal, the tail of which it reads at
+// start: so whenever control is killed, what was journaled is known and is not told again, and what
+// was not is found anew. Called by the control loop. Bounds: kReplayed records at start, a few ns
+// each.
 #pragma once
 
+#include "control/damping.h"
 #include "control/journal.h"
 #include "control/maintenance.h"
 #include "control/mass_failures.h"
@@ -33,10 +35,15 @@ class Commentary {
   // Before anything is replayed.
   void Keep(std::unique_ptr<Maintenance> maintenance) { maintenance_ = std::move(maintenance); }
 
+  void Damp(std::unique_ptr<Damping> damping) { damping_ = std::move(damping); }
+
   void Replay(const Journal& journal);
 
   // Null: none is kept here.
   [[nodiscard]] Maintenance* maintenance() noexcept { return maintenance_.get(); }
+
+  // Null: none is kept here.
+  [[nodiscard]] Damping* damping() noexcept { return damping_.get(); }
 
   // As time passes. Null: there is no region.
   void Turn(const RegionView* region, Instant now, WallInstant wall);
@@ -59,6 +66,7 @@ class Commentary {
   MassFailures mass_failures_;
   Membership members_;
   std::unique_ptr<Maintenance> maintenance_;
+  std::unique_ptr<Damping> damping_;
   std::vector<DeliveryRecord> news_;
 };
 

@@ -37,6 +37,15 @@ void TellOfJournal(const JournalHealth& health, ControlSection& section) {
   section.journal_records_damaged.store(health.records_damaged, kRelaxed);
 }
 
+void TellOfFlapping(const Damping* damping, ControlSection& section) {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  if (damping != nullptr) {
+    section.flapping.store(damping->flapping_count(), kRelaxed);
+    section.changes_suppressed.store(damping->suppressed(), kRelaxed);
+    section.flaps_unwatched.store(damping->unwatched(), kRelaxed);
+  }
+}
+
 }  // namespace
 
 std::expected<void, std::string> ControlLoop::Run(Wishes& wishes) {
@@ -78,6 +87,7 @@ std::expected<bool, std::string> ControlLoop::Turn(Instant now, WallInstant wall
   if (region != nullptr) {
     ControlSection& section = region->view().control();
     section.control_turn_ns.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+    TellOfFlapping(service_->damping(), section);
     TellOfJournal(service_->journal().health(), section);
   }
   LeaveWhenDrained(now);

@@ -19,9 +19,12 @@ class Filter {
  public:
   Filter() = default;
 
-  explicit Filter(const Request& request)
+  // `damps`: changes of those who flap are suppressed, but for who asks for them.
+  explicit Filter(const Request& request, bool damps = false)
       : mask_(request.header.liveness_mask),
         want_health_(request.header.want_health != 0),
+        hides_flapping_(damps && (request.header.options & kWantFlapping) == 0 &&
+                        !(request.filter && request.filter->asks_for_flapping())),
         groups_(request.groups),
         expression_(request.filter) {}
 
@@ -31,8 +34,11 @@ class Filter {
   // True where nothing is left out, so that the journal can be sent as it stands.
   [[nodiscard]] bool everything() const noexcept {
     return (mask_ & kAllLiveness) == kAllLiveness && want_health_ && groups_.empty() &&
-           !expression_;
+           !expression_ && !hides_flapping_;
   }
+
+  // True where suppressed changes are left out, and their sequences with them.
+  [[nodiscard]] bool hides_flapping() const noexcept { return hides_flapping_; }
 
   // As of now: for as many records as are at hand, for the labels may be others later. Not to
   // outlive the filter.
@@ -43,7 +49,12 @@ class Filter {
           program_(filter.expression_ ? filter.expression_->program() : nullptr) {}
 
     [[nodiscard]] bool Wants(const DeliveryRecord& record) const noexcept {
+      if ((record.marks & kMarkFlapping) != 0 && filter_->hides_flapping_) {
+        return false;
+      }
       switch (record.kind) {
+        case RecordKind::kFlapping:
+          return filter_->HasGroup(record.group) && (!program_ || program_->WantsFlapping(record));
         case RecordKind::kLiveness:
           return filter_->HasLiveness(record.to) && Passes(record);
         case RecordKind::kHealth:
@@ -95,6 +106,7 @@ class Filter {
 
   std::uint8_t mask_ = 0xFF;
   bool want_health_ = true;
+  bool hides_flapping_ = false;
   std::vector<Group> groups_;                         // sorted
   std::shared_ptr<const CompiledFilter> expression_;  // one for each text; null: none
 };

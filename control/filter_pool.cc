@@ -1,6 +1,7 @@
 #include "control/filter_pool.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,9 @@ std::string Normalised(std::string_view text) {
   return out;
 }
 
+// Of the mark in a test: "none" is bit 0.
+constexpr auto kFlappingBit = static_cast<unsigned>(std::countr_zero(kMarkFlapping)) + 1U;
+
 }  // namespace
 
 CompiledFilter::CompiledFilter(FilterTree tree, const std::shared_ptr<const Roster>& roster)
@@ -37,6 +41,11 @@ CompiledFilter::CompiledFilter(FilterTree tree, const std::shared_ptr<const Rost
                                              return test.fact == FilterFact::kName ||
                                                     test.fact == FilterFact::kLabel;
                                            })),
+      asks_for_flapping_(std::ranges::any_of(tree_.tests,
+                                             [](const FilterTest& test) {
+                                               return test.fact == FilterFact::kMark &&
+                                                      ((test.mask >> kFlappingBit) & 1U) != 0;
+                                             })),
       program_(std::make_shared<const FilterProgram>(tree_, roster)) {}
 
 std::shared_ptr<const FilterProgram> CompiledFilter::program() const {

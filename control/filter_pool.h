@@ -27,6 +27,9 @@ class CompiledFilter {
   // Whether it will ever be another one.
   [[nodiscard]] bool asks_the_roster() const noexcept { return asks_the_roster_; }
 
+  // Whether a test names the mark of suppressed changes: then they are asked for.
+  [[nodiscard]] bool asks_for_flapping() const noexcept { return asks_for_flapping_; }
+
   [[nodiscard]] bool Wants(const DeliveryRecord& record) const {
     return asks_the_roster_ ? program()->Wants(record) : program_->Wants(record);
   }
@@ -40,6 +43,7 @@ class CompiledFilter {
  private:
   FilterTree tree_;
   bool asks_the_roster_;
+  bool asks_for_flapping_;
   mutable std::mutex mutex_;  // of program_, where it may change
   std::shared_ptr<const FilterProgram> program_;
 };

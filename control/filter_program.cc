@@ -67,8 +67,9 @@ class FilterProgram::Compiler {
     }
   }
 
-  Place Compile(bool is_row) {
-    is_row_ = is_row;
+  // Passes over the tests of which this is true: whichever answer lets the record through.
+  Place Compile(bool (*passes_over)(FilterFact)) {
+    passes_over_ = passes_over;
     return From(static_cast<std::uint32_t>(tree_->nodes.size() - 1), kAccept, kReject, true);
   }
 
@@ -151,8 +152,8 @@ class FilterProgram::Compiler {
 
   Place Emit(std::uint32_t test_place, Place on_true, Place on_false, bool is_positive) {
     const FilterTest& test = tree_->tests[test_place];
-    if (is_row_ && IsOfEvents(test.fact)) {
-      // Whichever answer lets the row through: some change of this endpoint may have it.
+    if (passes_over_(test.fact)) {
+      // Some change of this endpoint may have it.
       return is_positive ? on_true : on_false;
     }
     Instruction out{.fact = test.fact,
@@ -176,14 +177,17 @@ class FilterProgram::Compiler {
   const FilterTree* tree_;
   FilterProgram* out_;
   std::vector<std::uint32_t> operands_;  // by test
-  bool is_row_ = false;
+  bool (*passes_over_)(FilterFact) = nullptr;
 };
 
 FilterProgram::FilterProgram(const FilterTree& tree, std::shared_ptr<const Roster> roster)
     : roster_(std::move(roster)) {
   Compiler compiler(tree, *this);
-  change_ = compiler.Compile(false);
-  row_ = compiler.Compile(true);
+  change_ = compiler.Compile([](FilterFact) { return false; });
+  row_ = compiler.Compile(IsOfEvents);
+  flapping_ = compiler.Compile([](FilterFact fact) {
+    return IsOfEvents(fact) || fact == FilterFact::kLiveness || fact == FilterFact::kHealth;
+  });
 }
 
 FilterProgram::Facts FilterProgram::FactsOf(const DeliveryRecord& record) noexcept {
@@ -237,6 +241,10 @@ bool FilterProgram::Wants(const DeliveryRecord& record) const noexcept {
 
 bool FilterProgram::WantsRow(const DeliveryRecord& row) const noexcept {
   return Run(row_, FactsOf(row));
+}
+
+bool FilterProgram::WantsFlapping(const DeliveryRecord& record) const noexcept {
+  return Run(flapping_, FactsOf(record));
 }
 
 void FilterProgram::Match(std::span<const DeliveryRecord> records,

@@ -56,6 +56,10 @@ class FilterProgram {
   // Of an endpoint as it is: a test of the reason, or of what changed, is passed over.
   [[nodiscard]] bool WantsRow(const DeliveryRecord& row) const noexcept;
 
+  // Of the word that an endpoint's changes are suppressed, or told again: by what it is, however it
+  // fares; what is heard of its changes, and what not, is then known to be so.
+  [[nodiscard]] bool WantsFlapping(const DeliveryRecord& record) const noexcept;
+
   // One for each record, 1 where it is wanted. Faster than one by one where labels are tested.
   void Match(std::span<const DeliveryRecord> records,
              std::span<std::uint8_t> wanted) const noexcept;
@@ -95,6 +99,7 @@ class FilterProgram {
   std::vector<EndpointSet> sets_;
   Place change_ = kAccept;  // where a change is judged from
   Place row_ = kAccept;     // a row
+  Place flapping_ = kAccept;
 };
 
 }  // namespace flatline

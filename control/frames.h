@@ -36,6 +36,7 @@ struct Greeting {
   std::uint64_t oldest = 0;
   std::uint64_t begins_behind = 0;  // where the tail begins
   bool snapshot_first = false;
+  bool hides_flapping = false;
   Duration bookmark{};
 };
 
@@ -44,6 +45,7 @@ inline DeliveryRecord Hello(const Greeting& greeting, WallInstant wall) noexcept
   out.silence_ns = static_cast<std::int64_t>(greeting.oldest);
   out.endpoint = greeting.begins_behind;
   out.to = greeting.snapshot_first ? 1 : 0;
+  out.marks = greeting.hides_flapping ? kMarkFlapping : 0;
   out.incarnation = static_cast<std::uint32_t>(greeting.bookmark.count() / 1'000'000);
   return Seal(out);
 }

@@ -19,6 +19,7 @@ Outlet::Outlet(Service& service, SnapshotJob::Run run, std::shared_ptr<Bell> bel
       publisher_(service.readable(),
                  service.trail(),
                  {.bookmark = service.options().bookmark,
+                  .damps = service.options().flapping.damps(),
                   .run = std::move(run),
                   .wake = [bell = bell_] { bell->Ring(); },
                   .roster = [&service] { return service.filters().roster(); },

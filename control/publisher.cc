@@ -64,7 +64,7 @@ std::expected<Outgoing, Refusal> Publisher::Begin(Subscriber& subscriber,
                                       .due = now,
                                       .look_at = now};
   } else {
-    subscriber.stream = StreamFor(Filter(request), with_names);
+    subscriber.stream = StreamFor(Filter(request, options_.damps), with_names);
   }
   if (request.header.kind == RequestKind::kSubscribeFrom) {
     if (request.header.sequence > newest) {
@@ -79,6 +79,8 @@ std::expected<Outgoing, Refusal> Publisher::Begin(Subscriber& subscriber,
                              .oldest = journal_.oldest(),
                              .begins_behind = subscriber.cursor,
                              .snapshot_first = subscriber.ticket != nullptr,
+                             .hides_flapping = subscriber.stream != nullptr &&
+                                               subscriber.stream->filter()->hides_flapping(),
                              .bookmark = options_.bookmark},
                             wall));
 }

@@ -23,6 +23,7 @@ namespace flatline {
 
 struct PublisherOptions {
   Duration bookmark{1'000'000'000};
+  bool damps = false;  // changes of those who flap are suppressed
   SnapshotJob::Run run = [](const std::function<void()>& task) { task(); };
   std::function<void()> wake = [] {};  // a step of a snapshot is done
   // As of now, from any thread.

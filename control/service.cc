@@ -123,10 +123,13 @@ std::expected<bool, std::string> Service::Turn(Instant now, WallInstant wall) {
 }
 
 // Between two turns of the scribe, when what it has released and what is journaled are the same.
-SnapshotOrigin Service::OriginNow() const {
+SnapshotOrigin Service::OriginNow() {
   // NOLINTNEXTLINE(bugprone-unchecked-optional-access): asked for only where there is a region
   const TransitionReader& reader = scribe_->reader();
-  SnapshotOrigin out{reader.region(), keep_, left_, journal_->newest(), {}};
+  SnapshotOrigin out{reader.region(), keep_, left_, journal_->newest(), {}, {}};
+  if (Damping* const damping = commentary_.damping()) {
+    out.flapping = damping->flapping();
+  }
   for (unsigned worker = 0; worker < reader.workers(); ++worker) {
     if (const auto last = reader.LastReleased(worker)) {
       out.unapplied.push_back(*last);

@@ -43,6 +43,7 @@ struct ServiceOptions {
   std::string roster{};            // its file; empty: there is none
   std::string tokens{};            // file of them; empty: none
   MassFailureSettings mass_failures{};
+  FlapSettings flapping{};
 };
 
 class Service {
@@ -85,6 +86,12 @@ class Service {
   // Before the first region; without it there is no maintenance.
   void KeepMaintenance(std::unique_ptr<Maintenance> maintenance);
 
+  // Likewise; without it nothing is suppressed.
+  void KeepDamping(std::unique_ptr<Damping> damping) { commentary_.Damp(std::move(damping)); }
+
+  // The control loop's; null: there is none.
+  [[nodiscard]] const Damping* damping() noexcept { return commentary_.damping(); }
+
   // For outlets, on any thread.
   [[nodiscard]] Cursors* cursors() noexcept { return cursors_.get(); }
 
@@ -114,7 +121,7 @@ class Service {
   void Exit(const std::shared_ptr<Bell>& bell);
 
  private:
-  [[nodiscard]] SnapshotOrigin OriginNow() const;
+  [[nodiscard]] SnapshotOrigin OriginNow();
   void ReportTrouble(Instant now);
   void GoBy(const RosterWatch::Opened& roster);
 

@@ -25,6 +25,7 @@ Snapshot::Snapshot(const SnapshotOrigin& origin,
     : region_(origin.region),
       sequence_(origin.sequence),
       filter_(std::move(filter)),
+      flapping_(origin.flapping),
       chunk_(kChunk),
       filled_(kChunk / kPiece),
       names_(std::move(names)),
@@ -227,6 +228,7 @@ DeliveryRecord Snapshot::FactsOf(const Row& row) noexcept {
 DeliveryRecord Snapshot::RecordOf(const Row& row, WallInstant wall) const {
   DeliveryRecord out = frames::Make(RecordKind::kSnapshotRow, sequence_, wall);
   out.endpoint = row.id;
+  out.marks = flapping_ && flapping_->contains(row.id) ? kMarkFlapping : 0;
   out.incarnation = row.incarnation;
   out.heartbeat_sequence = row.heard.sequence;
   out.group = row.group;

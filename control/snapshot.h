@@ -107,6 +107,7 @@ class Snapshot {
   RegionView region_;
   std::uint64_t sequence_;
   std::shared_ptr<const Filter> filter_;
+  std::shared_ptr<const std::unordered_set<EndpointId>> flapping_;
   Phase phase_ = Phase::kReading;
   std::size_t read_ = 0;        // slots that have been read
   std::size_t settled_ = 0;     // slots whose rows have been told

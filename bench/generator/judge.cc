@@ -68,6 +68,7 @@ bool Judge::Follow(const DeliveryRecord& record) {
     case RecordKind::kBlind:
     case RecordKind::kReset:
     case RecordKind::kGroup:
+    case RecordKind::kFlapping:
     case RecordKind::kMaintenance:
     case RecordKind::kLease:
       break;

@@ -83,6 +83,9 @@ void ObserveJournal(const ControlSection& control, Instant now, Observation& out
   out.journal_records_in_memory = control.journal_records_in_memory.load(kRelaxed);
   out.journal_records_given_up = control.journal_records_given_up.load(kRelaxed);
   out.journal_records_damaged = control.journal_records_damaged.load(kRelaxed);
+  out.flapping = control.flapping.load(kRelaxed);
+  out.changes_suppressed = control.changes_suppressed.load(kRelaxed);
+  out.flaps_unwatched = control.flaps_unwatched.load(kRelaxed);
 }
 
 void ObserveGuard(const RegionView& region, Instant now, Observation& out) {

@@ -72,6 +72,9 @@ struct Observation {
   std::uint64_t journal_records_in_memory = 0;
   std::uint64_t journal_records_given_up = 0;
   std::uint64_t journal_records_damaged = 0;
+  std::uint64_t flapping = 0;  // endpoints whose changes are suppressed
+  std::uint64_t changes_suppressed = 0;
+  std::uint64_t flaps_unwatched = 0;
   std::vector<WorkerObservation> workers;
   std::array<std::uint64_t, kCounters> counters{};  // counters and gauges summed, maxima the most
   std::array<std::uint64_t, kDropReasons> drops{};

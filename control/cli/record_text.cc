@@ -67,6 +67,45 @@ std::string MaintenanceText(const DeliveryRecord& record, std::string_view name)
                            NameIn(kGroupCauseNames, record.from));
 }
 
+std::string FlappingText(const DeliveryRecord& record, std::string_view name) {
+  const std::string_view now = StateName(RecordKind::kLiveness, record.to);
+  if (record.reason == static_cast<std::uint8_t>(Reason::kFlapping)) {
+    return fmt::format(
+        "{} FLAPPING, {} now, penalty {}: its changes are suppressed until it is "
+        "quiet, for {} at least",
+        EndpointText(record, name),
+        now,
+        record.heartbeat_sequence,
+        ShortDuration(Duration{record.silence_ns}));
+  }
+  return fmt::format("{} is quiet again after {}: {} -> {} ({} changes were suppressed)",
+                     EndpointText(record, name),
+                     ShortDuration(Duration{record.silence_ns}),
+                     StateName(RecordKind::kLiveness, record.from),
+                     now,
+                     record.incarnation);
+}
+
+void AddFlapping(const DeliveryRecord& record, std::string_view name, nlohmann::ordered_json& out) {
+  out["endpoint"] = record.endpoint;
+  if (!name.empty()) {
+    out["name"] = name;
+  }
+  const bool begins = record.reason == static_cast<std::uint8_t>(Reason::kFlapping);
+  out["begins"] = begins;
+  out["from"] = StateName(RecordKind::kLiveness, record.from);
+  out["to"] = StateName(RecordKind::kLiveness, record.to);
+  out["health"] = NameOf(record.health);
+  out["group"] = record.group;
+  out["profile"] = record.profile;
+  out["penalty"] = record.heartbeat_sequence;
+  out["reason"] = NameIn(kReasonNames, record.reason);
+  out["silence_ns"] = record.silence_ns;
+  if (!begins) {
+    out["suppressed"] = record.incarnation;
+  }
+}
+
 std::string GroupText(const DeliveryRecord& record) {
   const std::string of = record.group == kNoGroup ? "fleet" : fmt::format("group {}", record.group);
   const bool begins = record.to != 0;
@@ -114,9 +153,6 @@ void AddEndpoint(const DeliveryRecord& record, std::string_view name, nlohmann::
   out["incarnation"] = record.incarnation;
   out["heartbeat_sequence"] = record.heartbeat_sequence;
   out["worker"] = record.worker;
-  if (!IsChange(record.kind)) {
-    return;
-  }
   out["marks"] = nlohmann::ordered_json::array();
   for (std::size_t i = 0; i < kMarkNames.size(); ++i) {
     if (((record.marks >> i) & 1U) != 0) {
@@ -188,6 +224,8 @@ std::string Body(const DeliveryRecord& record, std::string_view name) {
                          NameIn(kReasonNames, record.reason));
     case RecordKind::kGroup:
       return GroupText(record);
+    case RecordKind::kFlapping:
+      return FlappingText(record, name);
     case RecordKind::kMaintenance:
       return MaintenanceText(record, name);
     case RecordKind::kLease:
@@ -199,12 +237,13 @@ std::string Body(const DeliveryRecord& record, std::string_view name) {
     case RecordKind::kSnapshotBegin:
       return "snapshot begins";
     case RecordKind::kSnapshotRow:
-      return fmt::format("{} is {}, health {}, group {}, incarnation {}",
+      return fmt::format("{} is {}, health {}, group {}, incarnation {}{}",
                          EndpointText(record, name),
                          StateName(RecordKind::kLiveness, record.to),
                          NameOf(record.health),
                          record.group,
-                         record.incarnation);
+                         record.incarnation,
+                         MarksText(record.marks));
     case RecordKind::kSnapshotEnd:
       return fmt::format("snapshot ends after {} rows; what follows is news", record.silence_ns);
     case RecordKind::kSummary:
@@ -228,6 +267,8 @@ std::string_view NameOf(RecordKind kind) noexcept {
       return "reset";
     case RecordKind::kGroup:
       return "group";
+    case RecordKind::kFlapping:
+      return "flapping";
     case RecordKind::kMaintenance:
       return "maintenance";
     case RecordKind::kLease:
@@ -285,6 +326,9 @@ nlohmann::ordered_json RecordJson(const DeliveryRecord& record, std::string_view
   }
   if (record.kind == RecordKind::kGroup) {
     AddGroup(record, out);
+  }
+  if (record.kind == RecordKind::kFlapping) {
+    AddFlapping(record, name, out);
   }
   if (record.kind == RecordKind::kMaintenance) {
     AddMaintenance(record, out);

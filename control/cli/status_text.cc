@@ -143,6 +143,16 @@ std::string JournalSentence(const Observation& seen) {
   return out;
 }
 
+std::string FlappingSentence(const Observation& seen) {
+  std::string out =
+      fmt::format("{} endpoints; {} changes suppressed", seen.flapping, seen.changes_suppressed);
+  if (seen.flaps_unwatched != 0) {
+    out +=
+        fmt::format("; {} DEATHS AND RETURNS NOT WATCHED: too many at once", seen.flaps_unwatched);
+  }
+  return out;
+}
+
 std::string GuardSentence(const Observation& seen) {
   std::string out;
   if (seen.guard_holds != Duration{}) {
@@ -213,6 +223,9 @@ std::string StatusText(const Observation& now, const std::optional<Observation>&
   }
   out += fmt::format("hearing    {}\n", HearingSentence(now));
   out += fmt::format("guard      {}\n", GuardSentence(now));
+  if (now.flapping != 0 || now.changes_suppressed != 0 || now.flaps_unwatched != 0) {
+    out += fmt::format("flapping   {}\n", FlappingSentence(now));
+  }
   out += fmt::format("endpoints  {} of {}, enrolment {}:",
                      Endpoints(now),
                      now.capacity,
@@ -289,6 +302,9 @@ nlohmann::ordered_json StatusJson(const Observation& now,
                   {"silent", now.guard_silent},
                   {"watched", now.guard_watched},
                   {"share", now.guard_share_ppm / 1e6}};
+  out["flapping"] = {{"endpoints", now.flapping},
+                     {"suppressed", now.changes_suppressed},
+                     {"unwatched", now.flaps_unwatched}};
   for (const WorkerObservation& worker : now.workers) {
     out["workers"].push_back({{"turns", worker.turns},
                               {"turn_age_ns", worker.turn_age.count()},

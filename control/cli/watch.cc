@@ -38,6 +38,7 @@ struct Options {
   bool snapshot = false;
   bool no_health = false;
   bool names = false;
+  bool flapping = false;
   std::string summary;  // empty: transitions
   std::vector<std::string> liveness;
   std::vector<Group> groups;
@@ -83,6 +84,7 @@ std::expected<Subscription, std::string> SubscriptionOf(const Options& options,
   out.token = options.token;
   out.trust = options.trust;
   out.want_names = options.names;
+  out.want_flapping = options.flapping;
   if (!options.summary.empty()) {
     const auto interval = ParseDuration(options.summary).value_or(Duration{});
     constexpr std::int64_t kMostMs = SubscriptionText::kMostSummaryMs;
@@ -194,6 +196,7 @@ void AddWatchVerb(CLI::App& app, Invocation& invocation) {
   verb->add_option("--filter", options->filter, "liveness:dead and rack=r7 and not group:12, say")
       ->type_name("EXPRESSION");
   verb->add_flag("--names", options->names, "with the names of the roster");
+  verb->add_flag("--flapping", options->flapping, "with changes that are suppressed for flapping");
   verb->add_option("--summary", options->summary, "counts of each group, so often")
       ->excludes(from)
       ->excludes("--snapshot")

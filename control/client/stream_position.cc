@@ -44,7 +44,7 @@ std::string TextOf(const Subscription& subscription) {
 StreamPosition::StreamPosition(const Subscription& subscription)
     : next_request_(subscription.summary_ms == 0 ? subscription.start : RequestKind::kSubscribeNow),
       // Every liveness has a bit in the low five.
-      takes_everything_((subscription.liveness_mask & 0x1FU) == 0x1FU && subscription.want_health &&
+      wants_everything_((subscription.liveness_mask & 0x1FU) == 0x1FU && subscription.want_health &&
                         subscription.groups.empty() && subscription.filter.empty() &&
                         subscription.token.empty() &&  // it may leave groups out
 
@@ -57,6 +57,7 @@ StreamPosition::StreamPosition(const Subscription& subscription)
       groups_(static_cast<std::uint32_t>(subscription.groups.size())),
       text_bytes_(static_cast<std::uint32_t>(TextOf(subscription).size())),
       options_((subscription.want_names ? kWantNames : 0) |
+               (subscription.want_flapping ? kWantFlapping : 0) |
                (subscription.cursor.empty() ? 0 : kAcknowledges)),
       batch_bytes_(std::min(subscription.batch_bytes, kMostBatchBytes)),
       batch_age_us_(BatchAge(subscription.batch_age)),
@@ -129,6 +130,7 @@ StreamPosition::Verdict StreamPosition::TakeGreeting(const DeliveryRecord& recor
   if (record.kind != RecordKind::kHello) {
     return Verdict::kBroken;
   }
+  takes_everything_ = wants_everything_ && (record.marks & kMarkFlapping) == 0;
   patience_ = std::max(kLeastPatience, Duration{std::int64_t{record.incarnation} * 5'000'000});
   if (next_request_ == RequestKind::kSubscribeSnapshot && (record.to == 1 || !has_cursor_)) {
     stage_ = Stage::kAwaitsSnapshot;
@@ -176,6 +178,7 @@ StreamPosition::Verdict StreamPosition::TakeTail(const DeliveryRecord& record) {
     case RecordKind::kBlind:
     case RecordKind::kReset:
     case RecordKind::kGroup:
+    case RecordKind::kFlapping:
     case RecordKind::kMaintenance:
     case RecordKind::kLease:
       if (record.sequence <= sequence_ || (takes_everything_ && record.sequence != sequence_ + 1)) {

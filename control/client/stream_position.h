@@ -62,8 +62,9 @@ class StreamPosition {
   [[nodiscard]] Verdict TakeError(const DeliveryRecord& record);
 
   Stage stage_ = Stage::kGreeting;
-  RequestKind next_request_;      // kSubscribeFrom as soon as there is a position
-  bool takes_everything_ = true;  // then sequences have no holes
+  RequestKind next_request_;  // kSubscribeFrom as soon as there is a position
+  bool wants_everything_ = true;
+  bool takes_everything_ = true;  // and nothing is left out here: sequences have no holes
   bool resnapshot_ = false;
   bool has_cursor_ = false;
   bool is_summary_ = false;  // always of now: there is nothing to resume

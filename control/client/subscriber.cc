@@ -46,6 +46,7 @@ flatline::Subscription SubscriptionOf(const FlatlineSubscription& from) {
   out.token = TextOrNone(from.token);
   out.want_names = from.want_names != 0;
   out.summary_ms = from.summary_ms;
+  out.want_flapping = from.want_flapping != 0;
   out.trust = {.ca = TextOrNone(from.ca),
                .server_name = TextOrNone(from.server_name),
                .certificate = TextOrNone(from.certificate),

@@ -142,6 +142,20 @@ void CheckProbes(const toml::table& root, const Config& config, Complaints& out)
   }
 }
 
+void CheckFlapping(const toml::table& root, const FlapSettings& flapping, Complaints& out) {
+  if (flapping.reuse >= flapping.suppress) {
+    out.Add(PlaceOfKey(root, "flapping", "reuse"),
+            "flapping.reuse: " + std::to_string(flapping.reuse) + " is no less than suppress, " +
+                std::to_string(flapping.suppress) +
+                "; lower it, or who is told of again is suppressed at once");
+  } else if (FlapCeiling(flapping) <= flapping.suppress) {
+    out.Add(PlaceOfKey(root, "flapping", "longest"),
+            "flapping.longest: nobody who is suppressed above " +
+                std::to_string(flapping.suppress) + " is quiet at " +
+                std::to_string(flapping.reuse) + " so soon; raise it, or shorten half_life");
+  }
+}
+
 void CheckPorts(const toml::table& root, const Config& config, Complaints& out) {
   const toml::array* ports = root.get_as<toml::array>("port");
   if (ports == nullptr) {
@@ -171,6 +185,7 @@ void FindContradictions(const toml::table& root, const Config& config, Complaint
   CheckListeners(root, config.control, complaints);
   CheckAuthentication(root, config, complaints);
   CheckProbes(root, config, complaints);
+  CheckFlapping(root, config.flapping, complaints);
   CheckPorts(root, config, complaints);
 }
 

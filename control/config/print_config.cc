@@ -44,6 +44,7 @@ std::string PrintConfig(const Config& config) {
   PrintSection("[authentication]", AuthenticationKeys(), config.authentication, out);
   PrintSection("[guard]", GuardKeys(), config.guard, out);
   PrintSection("[mass_failure]", MassFailureKeys(), config.mass_failure, out);
+  PrintSection("[flapping]", FlappingKeys(), config.flapping, out);
   for (std::size_t id = 0; id < config.profiles.size(); ++id) {
     const Profile& profile = config.profiles[id];
     if (!profile.in_use()) {

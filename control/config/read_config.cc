@@ -149,6 +149,7 @@ Config ReadRoot(const toml::table& root, Complaints& complaints) {
   ReadTable(root, "authentication", AuthenticationKeys(), config.authentication, complaints);
   ReadTable(root, "guard", GuardKeys(), config.guard, complaints);
   ReadTable(root, "mass_failure", MassFailureKeys(), config.mass_failure, complaints);
+  ReadTable(root, "flapping", FlappingKeys(), config.flapping, complaints);
   ReadTables(root, "port", PortKeys(), complaints, [&](const PortConfig& port, Place) {
     config.ports.push_back(port);
   });

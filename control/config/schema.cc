@@ -303,6 +303,17 @@ Keys<MassFailureConfig> MassFailureKeys() {
           DurationKey("window", &M::window, {100 * kMillisecond, kHour})};
 }
 
+Keys<FlapSettings> FlappingKeys() {
+  using F = FlapSettings;
+  constexpr std::uint64_t kMost = 1'000'000;
+  return {IntegerKey("death_penalty", &F::death_penalty, {0, kMost}),
+          IntegerKey("revival_penalty", &F::revival_penalty, {0, kMost}),
+          IntegerKey("suppress", &F::suppress, {1, kMost}),
+          IntegerKey("reuse", &F::reuse, {1, kMost}),
+          DurationKey("half_life", &F::half_life, {1'000 * kMillisecond, 24 * kHour}),
+          DurationKey("longest", &F::longest, {1'000 * kMillisecond, 7 * 24 * kHour})};
+}
+
 Keys<ProfileEntry> ProfileKeys() {
   using P = ProfileEntry;
   return {Required(IntegerKey("id", &P::id, {kFirstOwnProfile, kMaxProfiles - 1})),

@@ -66,11 +66,18 @@ struct ProfileEntry {
 [[nodiscard]] Keys<AuthenticationConfig> AuthenticationKeys();
 [[nodiscard]] Keys<GuardConfig> GuardKeys();
 [[nodiscard]] Keys<MassFailureConfig> MassFailureKeys();
+[[nodiscard]] Keys<FlapSettings> FlappingKeys();
 [[nodiscard]] Keys<ProfileEntry> ProfileKeys();
 
 // The tables of the file.
-inline constexpr std::array<std::string_view, 7> kTables{
-    "dataplane", "control", "authentication", "guard", "mass_failure", "port", "profile"};
+inline constexpr std::array<std::string_view, 8> kTables{"dataplane",
+                                                         "control",
+                                                         "authentication",
+                                                         "guard",
+                                                         "mass_failure",
+                                                         "flapping",
+                                                         "port",
+                                                         "profile"};
 
 template <typename Section>
 std::vector<std::string_view> NamesOf(const Keys<Section>& keys) {

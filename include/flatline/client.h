@@ -39,6 +39,7 @@ struct Subscription {
   std::uint32_t batch_bytes = 0;
   Duration batch_age{};
   bool want_names = false;         // a kName record before each record of an endpoint that has one
+  bool want_flapping = false;      // changes that are suppressed for flapping as well, marked
   std::string filter{};            // an expression, control/README.md; beside mask and groups
   std::string cursor{};            // where to go on from, kept by control under this name
   bool acknowledge_later = false;  // the cursor moves by Client::Acknowledge alone

@@ -56,6 +56,7 @@ typedef struct FlatlineSubscription {
   const char* server_name;
   const char* certificate;
   const char* key;
+  int want_flapping;  // changes that are suppressed for flapping as well, with their mark
 } FlatlineSubscription;
 
 typedef struct FlatlineSubscriber FlatlineSubscriber;

@@ -229,6 +229,19 @@ TEST_F(RegionVerbs, ListFilters) {
   EXPECT_EQ(Run({"list", "--profile", "none"}).code, 2);
 }
 
+TEST_F(RegionVerbs, StatusTellsOfFlapping) {
+  EXPECT_THAT(Run({"status"}).out, Not(HasSubstr("flapping   ")));
+  disk_.view().control().flapping.store(3);
+  disk_.view().control().changes_suppressed.store(77);
+  EXPECT_THAT(Run({"status"}).out, HasSubstr("flapping   3 endpoints; 77 changes suppressed\n"));
+  disk_.view().control().flaps_unwatched.store(9);
+  EXPECT_THAT(Run({"status"}).out, HasSubstr("; 9 DEATHS AND RETURNS NOT WATCHED"));
+  const json flapping = json::parse(Run({"status", "--json"}).out)["flapping"];
+  EXPECT_EQ(flapping["endpoints"], 3);
+  EXPECT_EQ(flapping["suppressed"], 77);
+  EXPECT_EQ(flapping["unwatched"], 9);
+}
+
 TEST_F(RegionVerbs, StatusSaysHowTheGuardStands) {
   GuardState& guard = disk_.view().dataplane().guard;
   guard.silent.store(600);

@@ -178,6 +178,22 @@ TEST(RecordText, EveryKindOfTheStreamHasItsWords) {
       HasSubstr("#4 fleet: guard: nobody is called dead, 600 of 1000 silent, within 1m00s"));
   EXPECT_EQ(RecordJson(guard)["group"], nullptr);
   EXPECT_EQ(RecordJson(guard)["of"], 1000);
+  DeliveryRecord flapping = Record(RecordKind::kFlapping, 5, 90'000'000'000);
+  flapping.endpoint = 42;
+  flapping.from = flapping.to = static_cast<std::uint8_t>(Liveness::kAlive);
+  flapping.reason = static_cast<std::uint8_t>(Reason::kFlapping);
+  flapping.heartbeat_sequence = 3000;
+  EXPECT_THAT(RecordText(flapping),
+              HasSubstr("#5 endpoint 42 FLAPPING, alive now, penalty 3000: "));
+  EXPECT_THAT(RecordText(flapping), HasSubstr("for 1m30s at least"));
+  EXPECT_EQ(RecordJson(flapping)["begins"], true);
+  flapping.reason = static_cast<std::uint8_t>(Reason::kQuietAgain);
+  flapping.to = static_cast<std::uint8_t>(Liveness::kDead);
+  flapping.incarnation = 7;
+  EXPECT_THAT(RecordText(flapping),
+              HasSubstr("endpoint 42 is quiet again after 1m30s: alive -> dead (7 changes were "
+                        "suppressed)"));
+  EXPECT_EQ(RecordJson(flapping)["suppressed"], 7);
   guard.to = 0;
   EXPECT_THAT(RecordText(guard), HasSubstr("guard leaves"));
   EXPECT_THAT(RecordText(Record(RecordKind::kReset, 1)), HasSubstr("reset"));

@@ -137,6 +137,28 @@ TEST(Client, HoleInTheSequenceBreaksTheConnection) {
   EXPECT_EQ(Hear(client, 3).sequences(), OneTo(3));
 }
 
+TEST(Client, WhereSuppressedChangesAreLeftOutHolesAreNoLoss) {
+  DeliveryRecord hello = Hello(9);
+  hello.marks = kMarkFlapping;
+  const ScriptedServer server(
+      {Script{}
+           .Send({Sealed(hello), Death(1), Death(3), Record(RecordKind::kFlapping, 5)})
+           .Stay()});
+  Client client(From(server, 0));
+  EXPECT_EQ(Hear(client, 3).sequences(), (std::vector<std::uint64_t>{1, 3, 5}));
+  EXPECT_EQ(client.reconnections(), 0U);
+  EXPECT_EQ(server.requests()[0].options & kWantFlapping, 0U);
+}
+
+TEST(Client, WhoAsksForSuppressedChangesSaysSo) {
+  const ScriptedServer server({Script{}.Send({Hello(9), Death(1)}).Stay()});
+  Subscription subscription = From(server, 0);
+  subscription.want_flapping = true;
+  Client client(subscription);
+  EXPECT_EQ(Hear(client, 1).sequences(), OneTo(1));
+  EXPECT_EQ(server.requests()[0].options, kWantFlapping);
+}
+
 TEST(Client, RepeatedRecordIsNotHandedOutTwice) {
   const ScriptedServer server({Script{}.Send({Hello(9), Death(1), Death(2), Death(2)}).Stay(),
                                Script{}.Send({Hello(9), Death(3)}).Stay()});

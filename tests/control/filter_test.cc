@@ -35,6 +35,50 @@ TEST(Filter, KnowsWhenItLeavesNothingOut) {
   EXPECT_FALSE(FilterOf(0xFF, true, {1}).everything());
 }
 
+TEST(Filter, LeavesOutWhatIsSuppressedButForWhoAsks) {
+  DeliveryRecord dead = Record(RecordKind::kLiveness, kDead, 1);
+  dead.marks = kMarkFlapping;
+  Request request;
+  EXPECT_FALSE(Filter(request, true).Wants(dead));
+  EXPECT_FALSE(Filter(request, true).everything()) << "the journal is not sent as it stands";
+  EXPECT_TRUE(Filter(request, true).hides_flapping());
+  EXPECT_TRUE(Filter(request, true).Wants(Record(RecordKind::kLiveness, kDead, 1)));
+  EXPECT_TRUE(Filter(request, false).Wants(dead)) << "nobody is damped any more";
+  EXPECT_TRUE(Filter(request, false).everything());
+  request.header.options = kWantFlapping;
+  EXPECT_TRUE(Filter(request, true).Wants(dead));
+  EXPECT_TRUE(Filter(request, true).everything());
+}
+
+TEST(Filter, AsksForWhatIsSuppressedByATestOfTheMark) {
+  FilterPool pool;
+  DeliveryRecord dead = Record(RecordKind::kLiveness, kDead, 1);
+  Request request;
+  request.filter = pool.Intern("mark:flapping").value();
+  EXPECT_FALSE(Filter(request, true).Wants(dead));
+  dead.marks = kMarkFlapping;
+  EXPECT_TRUE(Filter(request, true).Wants(dead));
+  request.filter = pool.Intern("liveness:dead and not mark:maintenance").value();
+  EXPECT_FALSE(Filter(request, true).Wants(dead)) << "another mark";
+}
+
+// Who hears of an endpoint at all hears that its changes are suppressed, and when they no more are.
+TEST(Filter, PassesTheWordOfFlappingByWhoItIsNotByHowItFares) {
+  FilterPool pool;
+  Request request;
+  request.header.liveness_mask = kOnlyDead;
+  request.groups = {3};
+  DeliveryRecord quiet = Record(RecordKind::kFlapping, kAlive, 3);
+  quiet.endpoint = 42;
+  EXPECT_TRUE(Filter(request, true).Wants(quiet));
+  request.filter = pool.Intern("liveness:dead and reason:not-confirmed and id:42").value();
+  EXPECT_TRUE(Filter(request, true).Wants(quiet));
+  request.filter = pool.Intern("liveness:dead and id:43").value();
+  EXPECT_FALSE(Filter(request, true).Wants(quiet));
+  request.filter = nullptr;
+  EXPECT_FALSE(Filter(request, true).Wants(Record(RecordKind::kFlapping, kAlive, 4)));
+}
+
 TEST(Filter, PassesByLiveness) {
   const Filter filter = FilterOf(kOnlyDead, false, {});
   EXPECT_TRUE(filter.Wants(Record(RecordKind::kLiveness, kDead, 1)));

@@ -124,6 +124,7 @@ Report LiveThrough(std::uint64_t seed, const Climate& climate) {
              .suspicions = tidings.suspicions,
              .deaths = tidings.deaths,
              .corroborated = tidings.corroborated,
+             .suppressed = tidings.suppressed,
              .recoveries = tidings.recoveries,
              .answers = tidings.answers,
              .frames = tidings.frames,

@@ -19,6 +19,7 @@ struct Report {
   std::uint64_t suspicions = 0;
   std::uint64_t deaths = 0;
   std::uint64_t corroborated = 0;
+  std::uint64_t suppressed = 0;
   std::uint64_t recoveries = 0;
   std::uint64_t answers = 0;
   std::uint64_t frames = 0;

@@ -39,6 +39,7 @@ Climate Climate::Draw(Chance& chance) {
   out.most_piece = chance.OneIn(2) ? 100'000 : 1 + chance.Below(1000);
   out.probes = chance.Below(2);
   out.one_way = perhaps(50 + chance.Below(400));
+  out.flaps = chance.OneIn(2) ? 0 : 4 + chance.Below(6);
   return out;
 }
 

@@ -5,6 +5,9 @@
 
 #include "tests/simulation/chance.h"
 
+#include <flatline/flapping.h>
+#include <flatline/time.h>
+
 #include <array>
 #include <cstdint>
 #include <expected>
@@ -12,6 +15,14 @@
 #include <string_view>
 
 namespace flatline {
+
+// Where the climate has flaps: an endpoint that dies twice within a second is suppressed for one.
+inline constexpr FlapSettings kSimulatedFlapping{.death_penalty = 1'000,
+                                                 .revival_penalty = 200,
+                                                 .suppress = 1'300,
+                                                 .reuse = 700,
+                                                 .half_life = Duration{600'000'000},
+                                                 .longest = Duration{2'000'000'000}};
 
 struct Climate {
   std::uint64_t workers = 1;
@@ -30,6 +41,8 @@ struct Climate {
   std::uint64_t kills = 0;        // turns that are the dataplane's last
   std::uint64_t cuts = 0;         // looks that find that a link fails
   std::uint64_t misfortunes = 0;  // beats that are an endpoint's turn of fate
+  std::uint64_t flaps = 0;        // beats of one endpoint in five that are its last for a while, or
+                                  // the first again; and then flapping is damped
   std::uint64_t probes = 0;       // 1: of some profiles the suspect are asked, or all
   std::uint64_t one_way = 0;      // beats from which on none arrives for a while, while answers do
   // Of control and its subscribers:
@@ -71,6 +84,7 @@ inline constexpr std::array kClimateFields{
     ClimateField{"subscriber_kills", &Climate::subscriber_kills, 0},
     ClimateField{"hang_ups", &Climate::hang_ups, 0},
     ClimateField{"misfortunes", &Climate::misfortunes, 0},
+    ClimateField{"flaps", &Climate::flaps, 0},
     ClimateField{"one_way", &Climate::one_way, 0},
     ClimateField{"loss", &Climate::loss, 0},
     ClimateField{"doubling", &Climate::doubling, 0},

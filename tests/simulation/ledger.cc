@@ -2,6 +2,7 @@
 
 #include "control/commentary.h"
 #include "control/scribe.h"
+#include "tests/simulation/climate.h"
 
 #include <flatline/crc32c.h>
 #include <flatline/guard.h>
@@ -37,6 +38,7 @@ void Ledger::BeginRegion() {
   }
   reset_at_ = 0;
   states_.clear();
+  flaps_.clear();
 }
 
 void Ledger::Audit(const Journal& journal) {
@@ -93,12 +95,17 @@ void Ledger::Take(const DeliveryRecord& record) {
           std::to_string(record.ring_position));
   }
   journaled_[record.worker] = position + 1;
+  CheckSuppressed(record);
   CheckChain(record);
 }
 
 // What control says of its own accord: a mass failure begins and is over in turn, as far back as
 // its journal reaches.
 void Ledger::TakeComment(const DeliveryRecord& record) {
+  if (record.kind == RecordKind::kFlapping) {
+    TakeFlapping(record);
+    return;
+  }
   if (record.kind != RecordKind::kGroup || record.incarnation > record.heartbeat_sequence ||
       record.from >= kGroupCauseNames.size()) {
     Fault("record " + std::to_string(record.sequence) + " is nothing that control says");
@@ -118,6 +125,61 @@ void Ledger::TakeComment(const DeliveryRecord& record) {
       break;
     }
   }
+}
+
+// Suppressed are exactly those between the two records of it, but for a retirement. The penalty
+// counts each death and return once, whatever died in between.
+void Ledger::CheckSuppressed(const DeliveryRecord& record) {
+  if (record.kind != RecordKind::kLiveness && record.kind != RecordKind::kHealth) {
+    return;
+  }
+  Flaps& flaps = flaps_[record.endpoint];
+  const bool is_retired = record.reason == static_cast<std::uint8_t>(Reason::kRetired);
+  const bool is_marked = (record.marks & kMarkFlapping) != 0;
+  if (is_marked != (flaps.suppressed && !is_retired)) {
+    Fault("record " + std::to_string(record.sequence) + " of endpoint " +
+          std::to_string(record.endpoint) + " is " + (is_marked ? "" : "not ") + "suppressed");
+  }
+  flaps.count += is_marked ? 1 : 0;
+  suppressed_ += is_marked ? 1 : 0;
+  constexpr auto kDead = static_cast<std::uint8_t>(Liveness::kDead);
+  const bool dies = record.to == kDead && record.from != 0;
+  const bool returns =
+      record.from == kDead && record.to == static_cast<std::uint8_t>(Liveness::kAlive);
+  if (record.kind == RecordKind::kLiveness && (dies || returns)) {
+    const double by = dies ? kSimulatedFlapping.death_penalty : kSimulatedFlapping.revival_penalty;
+    const std::int64_t at_ns = std::max(flaps.at_ns, record.at_ns);
+    flaps.penalty =
+        std::min(Decayed(flaps.penalty, Duration{at_ns - flaps.at_ns}, kSimulatedFlapping) +
+                     Decayed(by, Duration{at_ns - record.at_ns}, kSimulatedFlapping),
+                 FlapCeiling(kSimulatedFlapping));
+    flaps.at_ns = at_ns;
+  }
+  if (is_retired) {
+    flaps.penalty = 0;
+  }
+}
+
+// Begins where the penalty is above the one threshold, ends where it is not above the other, and
+// tells how many were suppressed.
+void Ledger::TakeFlapping(const DeliveryRecord& record) {
+  constexpr double kRounding = 1e-3;
+  Flaps& flaps = flaps_[record.endpoint];
+  const bool begins = record.reason == static_cast<std::uint8_t>(Reason::kFlapping);
+  const double penalty =
+      Decayed(flaps.penalty, Duration{record.at_ns - flaps.at_ns}, kSimulatedFlapping);
+  const bool is_due = begins ? penalty > kSimulatedFlapping.suppress - kRounding
+                             : penalty <= kSimulatedFlapping.reuse + kRounding;
+  const bool is_known = begins || record.incarnation == flaps.count;
+  if (begins == flaps.suppressed || !is_due || !is_known ||
+      record.to != states_[record.endpoint].liveness) {
+    Fault("record " + std::to_string(record.sequence) + " of endpoint " +
+          std::to_string(record.endpoint) + (begins ? ", flapping" : ", quiet again") +
+          ", is not what the others say: penalty " + std::to_string(penalty) + ", " +
+          std::to_string(record.incarnation) + " of " + std::to_string(flaps.count));
+  }
+  flaps.suppressed = begins;
+  flaps.count = 0;
 }
 
 // Each transition of an endpoint begins where the one before it ended.
@@ -209,6 +271,21 @@ void Ledger::CheckComplete() {
             " transitions of " + std::to_string(rings_[worker].size()) + " were journaled");
     }
   }
+}
+
+std::set<EndpointId> Ledger::FlappingAt(std::uint64_t sequence) const {
+  std::set<EndpointId> out;
+  for (std::uint64_t i = std::max<std::uint64_t>(reset_at_, 1); i <= sequence; ++i) {
+    const DeliveryRecord& at = record(i);
+    if (at.kind == RecordKind::kFlapping) {
+      if (at.reason == static_cast<std::uint8_t>(Reason::kFlapping)) {
+        out.insert(at.endpoint);
+      } else {
+        out.erase(at.endpoint);
+      }
+    }
+  }
+  return out;
 }
 
 std::map<EndpointId, Liveness> Ledger::LivenessAt(std::uint64_t sequence) const {

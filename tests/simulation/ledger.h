@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -73,6 +74,12 @@ class Ledger {
   // Who was what by the journal up to `sequence`; unknown ones left out.
   [[nodiscard]] std::map<EndpointId, Liveness> LivenessAt(std::uint64_t sequence) const;
 
+  // Whose changes were suppressed then.
+  [[nodiscard]] std::set<EndpointId> FlappingAt(std::uint64_t sequence) const;
+
+  // Records of changes that were suppressed.
+  [[nodiscard]] std::uint64_t suppressed() const { return suppressed_; }
+
   // Whether `sequence` is behind the reset of the region that there is.
   [[nodiscard]] bool IsOfThisRegion(std::uint64_t sequence) const {
     return reset_at_ != 0 && sequence >= reset_at_;
@@ -86,9 +93,19 @@ class Ledger {
     std::uint8_t health = 0;
   };
 
+  // What damping must know of an endpoint, by the records alone.
+  struct Flaps {
+    double penalty = 0;
+    std::int64_t at_ns = 0;
+    bool suppressed = false;
+    std::uint32_t count = 0;
+  };
+
   void Take(const DeliveryRecord& record);
   void CheckChain(const DeliveryRecord& record);
   void TakeComment(const DeliveryRecord& record);
+  void TakeFlapping(const DeliveryRecord& record);
+  void CheckSuppressed(const DeliveryRecord& record);
   void Fault(const std::string& sentence);
 
   RegionView region_;
@@ -100,6 +117,8 @@ class Ledger {
   std::uint64_t oldest_ = 1;
   std::uint64_t reset_at_ = 0;  // 0: not yet
   std::unordered_map<EndpointId, State> states_;
+  std::unordered_map<EndpointId, Flaps> flaps_;
+  std::uint64_t suppressed_ = 0;
   std::vector<std::string> faults_;
 };
 

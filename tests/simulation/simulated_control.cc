@@ -111,14 +111,19 @@ void SimulatedControl::Start(Instant now) {
   }
   auto cursors = Cursors::Open(CursorsPath(), Milliseconds(1'000'000));
   FLATLINE_CHECK(cursors.has_value());
-  service_ = std::make_unique<Service>(
-      ServiceOptions{
-          .bookmark = Milliseconds(100), .subscribers = 64, .first_serial = ++serials_ << 20},
-      std::move(*journal));
+  const std::uint64_t newest = (*journal)->newest();
+  service_ = std::make_unique<Service>(ServiceOptions{.bookmark = Milliseconds(100),
+                                                      .subscribers = 64,
+                                                      .first_serial = ++serials_ << 20,
+                                                      .flapping = flapping()},
+                                       std::move(*journal));
   service_->KeepCursors(std::move(*cursors));
   auto maintenance = Maintenance::Open(CursorsPath() + "-maintenance");
   FLATLINE_CHECK(maintenance.has_value());
   service_->KeepMaintenance(std::move(*maintenance));
+  auto damping = Damping::Open(CursorsPath() + "-flapping", flapping(), newest);
+  FLATLINE_CHECK(damping.has_value());
+  service_->KeepDamping(std::move(*damping));
   outlet_ = std::make_unique<Outlet>(
       *service_, [](const std::function<void()>& task) { task(); }, std::make_shared<Bell>([this] {
         is_asleep_ = false;

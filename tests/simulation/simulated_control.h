@@ -76,6 +76,10 @@ class SimulatedControl {
 
   [[nodiscard]] std::string CursorsPath() const { return directory_ + "/cursors"; }
 
+  [[nodiscard]] FlapSettings flapping() const {
+    return climate_.flaps != 0 ? kSimulatedFlapping : FlapSettings{};
+  }
+
   [[nodiscard]] int Allocate(int descriptor, std::uint64_t bytes);
   void Die(Instant now);
   void Drop();

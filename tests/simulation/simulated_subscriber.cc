@@ -37,6 +37,7 @@ Subscription SimulatedSubscriber::SubscriptionNow() const {
   out.start = nature_ == Nature::kSnapshot && !kept_ ? RequestKind::kSubscribeSnapshot
                                                      : RequestKind::kSubscribeFrom;
   out.sequence = kept_.value_or(0);
+  out.want_flapping = wants_flapping();
   out.resnapshot = nature_ == Nature::kSnapshot;
   if (nature_ == Nature::kFiltered) {
     out.liveness_mask = kOnlyBad;
@@ -70,8 +71,12 @@ void SimulatedSubscriber::BeginAnew() {
 }
 
 bool SimulatedSubscriber::Wants(const DeliveryRecord& record) const {
+  if ((record.marks & kMarkFlapping) != 0 && !wants_flapping()) {
+    return false;
+  }
   if (nature_ != Nature::kFiltered || record.kind == RecordKind::kBlind ||
-      record.kind == RecordKind::kReset || record.kind == RecordKind::kGroup) {
+      record.kind == RecordKind::kReset || record.kind == RecordKind::kGroup ||
+      record.kind == RecordKind::kFlapping) {
     return true;
   }
   return record.kind == RecordKind::kLiveness && (kOnlyBad >> record.to & 1U) != 0;
@@ -179,6 +184,7 @@ bool SimulatedSubscriber::Take(const DeliveryRecord& record) {
     case RecordKind::kBlind:
     case RecordKind::kReset:
     case RecordKind::kGroup:
+    case RecordKind::kFlapping:
       TakeFromJournal(record);
       break;
     case RecordKind::kSnapshotBegin:
@@ -235,6 +241,7 @@ void SimulatedSubscriber::TakeFromJournal(const DeliveryRecord& record) {
 void SimulatedSubscriber::TakeSnapshot(const DeliveryRecord& record) {
   if (record.kind == RecordKind::kSnapshotBegin) {
     rows_.clear();
+    flapping_.clear();
     return;
   }
   const auto liveness = static_cast<Liveness>(record.to);
@@ -242,12 +249,21 @@ void SimulatedSubscriber::TakeSnapshot(const DeliveryRecord& record) {
     if (!rows_.emplace(record.endpoint, liveness).second) {
       Fault("has two rows of endpoint " + std::to_string(record.endpoint));
     }
+    if ((record.marks & kMarkFlapping) != 0) {
+      flapping_.insert(record.endpoint);
+    }
     return;
   }
   ++snapshots_;
   kept_ = record.sequence;
   if (!ledger_->IsOfThisRegion(record.sequence)) {
     return;
+  }
+  auto flapping = ledger_->FlappingAt(record.sequence);
+  std::erase_if(flapping, [this](EndpointId id) { return !rows_.contains(id); });
+  if (flapping_ != flapping) {
+    Fault("has a snapshot as of " + std::to_string(record.sequence) +
+          " that says of others that they flap than the journal");
   }
   std::erase_if(rows_, [](const auto& row) { return row.second == Liveness::kUnknown; });
   if (rows_ != ledger_->LivenessAt(record.sequence)) {

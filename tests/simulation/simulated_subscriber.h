@@ -17,6 +17,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,10 @@ class SimulatedSubscriber {
   void Account(std::uint64_t upto);
   void Acknowledge();
   [[nodiscard]] bool Wants(const DeliveryRecord& record) const;
+
+  // Whether it asks for what is suppressed.
+  [[nodiscard]] bool wants_flapping() const { return number_ % 2 == 1; }
+
   void Fault(const std::string& sentence);
 
   [[nodiscard]] bool Strikes(std::uint64_t one_in) {
@@ -84,6 +89,7 @@ class SimulatedSubscriber {
 
   bool knows_place_ = false;  // on this connection it has been told where it stands
   std::map<EndpointId, Liveness> rows_;
+  std::set<EndpointId> flapping_;  // among the rows
   std::uint64_t heard_ = 0;
   std::uint64_t snapshots_ = 0;
   bool healed_ = false;

@@ -79,6 +79,7 @@ TEST(Simulation, NothingContradictsTheTruthInAnyWorld) {
                    all.suspicions += report.suspicions;
                    all.deaths += report.deaths;
                    all.corroborated += report.corroborated;
+                   all.suppressed += report.suppressed;
                    all.recoveries += report.recoveries;
                    all.answers += report.answers;
                    all.frames += report.frames;
@@ -93,11 +94,13 @@ TEST(Simulation, NothingContradictsTheTruthInAnyWorld) {
             << " corroborated), " << all.recoveries << " recoveries, " << all.answers
             << " answers, " << all.adoptions << " adoptions, " << all.control_deaths
             << " deaths of control, " << all.power_cuts << " power cuts, " << all.journaled
-            << " records journaled, " << all.snapshots << " snapshots\n";
+            << " records journaled (" << all.suppressed << " suppressed), " << all.snapshots
+            << " snapshots\n";
   // The worlds must have put the claim to the test.
   EXPECT_GT(all.suspicions, worlds_wanted);
   EXPECT_GT(all.deaths, worlds_wanted);
   EXPECT_GT(all.corroborated, worlds_wanted / 20);
+  EXPECT_GT(all.suppressed, worlds_wanted);
   EXPECT_GT(all.recoveries, worlds_wanted);
   EXPECT_GT(all.answers, 10 * worlds_wanted);
   EXPECT_GT(all.adoptions, worlds_wanted / 2);

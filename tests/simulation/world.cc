@@ -162,6 +162,7 @@ Tidings World::Tell() {
       .deaths = witness_.count(Reason::kNotConfirmed) + witness_.count(Reason::kNeverHeard) +
                 witness_.count(Reason::kProbeUnanswered) + witness_.count(Reason::kCorroborated),
       .corroborated = witness_.count(Reason::kCorroborated),
+      .suppressed = ledger_.suppressed(),
       .recoveries =
           witness_.count(Reason::kHeartbeatResumed) + witness_.count(Reason::kProbeAnswered),
       .answers = answers_,

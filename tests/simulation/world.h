@@ -43,6 +43,7 @@ struct Tidings {
   std::uint64_t suspicions = 0;
   std::uint64_t deaths = 0;
   std::uint64_t corroborated = 0;  // of these, by evidence
+  std::uint64_t suppressed = 0;    // changes of those who flap
   std::uint64_t recoveries = 0;
   std::uint64_t answers = 0;  // to probes
   std::uint64_t frames = 0;

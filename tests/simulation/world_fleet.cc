@@ -45,6 +45,9 @@ void World::Beat(Truth& truth, std::size_t endpoint) {
   if (Strikes(lots_.fleet, climate_.misfortunes)) {
     TurnOfFate(truth);
   }
+  if (endpoint % 5 == 0 && !truth.left && Strikes(lots_.fleet, climate_.flaps)) {
+    truth.beats = !truth.beats;
+  }
   const bool leaves_now = truth.left && truth.beats;
   if (!truth.beats) {
     return;

@@ -51,5 +51,29 @@ TEST(MassFailureConfig, HasSharesOfAGroupAndOfTheFleet) {
   EXPECT_THAT(ErrorsOf("mass_failure = 1"), HasSubstr("write [mass_failure]"));
 }
 
+TEST(FlappingConfig, HasPenaltiesAndThresholds) {
+  const auto parsed = ParseConfig(
+      "[flapping]\ndeath_penalty = 1000\nrevival_penalty = 500\nsuppress = 2000\nreuse = 750\n"
+      "half_life = \"15m\"\nlongest = \"1h\"",
+      "f");
+  ASSERT_TRUE(parsed) << parsed.error();
+  EXPECT_EQ(parsed->flapping,
+            (FlapSettings{.death_penalty = 1'000,
+                          .revival_penalty = 500,
+                          .suppress = 2'000,
+                          .reuse = 750,
+                          .half_life = Milliseconds(900'000),
+                          .longest = Milliseconds(3'600'000)}));
+  EXPECT_EQ(ParseConfig(PrintConfig(*parsed), "g")->flapping, parsed->flapping);
+  EXPECT_FALSE(ParseConfig("", "f")->flapping.damps()) << "off, unless it is asked for";
+  EXPECT_THAT(ErrorsOf("[flapping]\nsuppress = 500"),
+              HasSubstr("flapping.reuse: 1000 is no less than suppress, 500; lower it"));
+  EXPECT_THAT(ErrorsOf("[flapping]\nlongest = \"1m\""),
+              HasSubstr("flapping.longest: nobody who is suppressed above 2500"));
+  EXPECT_THAT(ErrorsOf("[flapping]\ndeath_penalty = -1"), HasSubstr("out of range"));
+  EXPECT_THAT(ErrorsOf("[flapping]\nhalf_life = \"1ms\""), HasSubstr("out of range"));
+  EXPECT_THAT(ErrorsOf("[flapping]\npenalty = 1"), HasSubstr("unknown key flapping.penalty"));
+}
+
 }  // namespace
 }  // namespace flatline
