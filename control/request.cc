@@ -85,8 +85,8 @@ bool IsSound(const AdminEntry& entry) {
     case CommandKind::kLocateLast:
       return entry.id != kNoEndpoint && entry.reserved == 0;
     case CommandKind::kGuard:
-      return GuardOrder::Unpack(entry.id, order) && entry.group == kNoGroup &&
-             entry.profile == kDefaultProfile && entry.reserved == 0;
+      return GuardOrder::Unpack(entry.id, order) && entry.profile == kDefaultProfile &&
+             entry.reserved == 0;
     case CommandKind::kMaintain:
     case CommandKind::kEndMaintenance:
       return (entry.id == kNoEndpoint) != (entry.group == kNoGroup) &&

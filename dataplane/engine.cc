@@ -182,6 +182,10 @@ void Engine::MakeLeases(HearingInstant now) {
 
 void Engine::MakeWorkers(Instant now, HearingInstant hearing) {
   const unsigned workers = region_.shape().workers;
+  group_guards_ = std::make_unique<GroupGuards>(region_, groups_.get());
+  for (const auto& shard : shards_) {
+    shard->GuardGroupsBy(group_guards_.get());
+  }
   if (shards_[0]->probe_plans().any()) {
     neighbours_ = std::make_unique<Neighbours>(options_.probe_key);
   }
@@ -217,7 +221,8 @@ void Engine::MakeWorkers(Instant now, HearingInstant hearing) {
                         .authenticator = options_.authenticator,
                         .neighbours = neighbours_.get(),
                         .probe_key = options_.probe_key,
-                        .probes_per_second = std::max<std::uint64_t>(rate, 1)};
+                        .probes_per_second = std::max<std::uint64_t>(rate, 1),
+                        .group_guards = group_guards_.get()};
     for (unsigned other = 0; other < workers; ++other) {
       wiring.outgoing.push_back(handoffs_[PairOf(number, other)].get());
       wiring.incoming.push_back(handoffs_[PairOf(other, number)].get());

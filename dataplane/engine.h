@@ -90,7 +90,8 @@ class Engine {
   EngineOptions options_;
   PortWatch port_watch_;
   std::unique_ptr<Neighbours> neighbours_;  // where a profile asks
-  std::unique_ptr<GroupSilence> groups_;    // where somebody asks for groups
+  std::unique_ptr<GroupGuards> group_guards_;
+  std::unique_ptr<GroupSilence> groups_;  // where somebody asks for groups
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<const EndpointIndex*> indices_;
   std::vector<std::unique_ptr<BlindReports>> reports_;  // by worker

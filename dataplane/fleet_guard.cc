@@ -45,13 +45,13 @@ void FleetGuard::Judge(const SilenceCounts& counts, Instant now, HearingInstant 
   if (is_low) {
     state_->spent.store(0, kRelaxed);
   }
-  const GuardMode mode = ModeAt(now);
+  const GuardMode mode = OrderedMode(settings_, *state_, now);
   if (!holds()) {
     if (mode == GuardMode::kHold) {
       Begin(GroupCause::kOperator, counts, now);
     } else if (mode == GuardMode::kAuto && guards && reached >= share &&
                state_->spent.load(kRelaxed) == 0) {
-      Begin(GroupCause::kFleet, counts, now);
+      Begin(CauseOfShare(), counts, now);
     }
     return;
   }
@@ -61,7 +61,7 @@ void FleetGuard::Judge(const SilenceCounts& counts, Instant now, HearingInstant 
     End(GroupCause::kOperator, counts, now);
   } else if (mode == GuardMode::kAuto && is_low) {
     state_->eased_ns.store(horizon.time_since_epoch().count(), kRelaxed);
-    End(GroupCause::kFleet, counts, now);
+    End(CauseOfShare(), counts, now);
   } else if (mode == GuardMode::kAuto && now - since >= settings_.release_after) {
     state_->eased_ns.store(0, kRelaxed);
     state_->spent.store(1, kRelaxed);
@@ -69,15 +69,16 @@ void FleetGuard::Judge(const SilenceCounts& counts, Instant now, HearingInstant 
   }
 }
 
-// What was ordered, for as long as it was.
-GuardMode FleetGuard::ModeAt(Instant now) const noexcept {
-  const Instant from{Duration{state_->order_ns.load(std::memory_order_acquire)}};
+GuardMode FleetGuard::OrderedMode(const GuardSettings& settings,
+                                  const GuardState& state,
+                                  Instant now) noexcept {
+  const Instant from{Duration{state.order_ns.load(std::memory_order_acquire)}};
   GuardOrder order;
-  if (!GuardOrder::Unpack(state_->order.load(kRelaxed), order)) {
+  if (!GuardOrder::Unpack(state.order.load(kRelaxed), order)) {
     return GuardMode::kAuto;
   }
   const bool is_for_ever = order.mode == GuardMode::kRelease && order.seconds == 0;
-  const Duration length = order.seconds != 0 ? Seconds(order.seconds) : settings_.release_after;
+  const Duration length = order.seconds != 0 ? Seconds(order.seconds) : settings.release_after;
   return is_for_ever || now - from < length ? order.mode : GuardMode::kAuto;
 }
 
@@ -97,6 +98,7 @@ void FleetGuard::Announce(const Transition& transition) noexcept {
     untold_.reset();  // the opposite: together they are nothing
   } else {
     untold_ = transition;
+    untold_->group = group();
   }
 }
 

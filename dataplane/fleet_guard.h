@@ -1,8 +1,8 @@
-// The guard over the whole fleet (flatline/guard.h): begins to hold verdicts back when the share of
-// the silent is too large, leaves when it is low again, when its time is over, or on an order.
-// Called by the leader once a turn, which publishes what it says before it clears another instant
-// for verdicts. Pure, with `now` as an argument; its state is in the region, so that a successor
-// goes on with it. Cost: a few comparisons.
+// The guard over the whole fleet, or over a group (flatline/guard.h): begins to hold verdicts back
+// when the share of the silent is too large, leaves when it is low again, when its time is over, or
+// on an order. Called by the leader once a turn, which publishes what it says before it clears
+// another instant for verdicts. Pure, with `now` as an argument; its state is in the region, so
+// that a successor goes on with it. Cost: a few comparisons.
 //
 //            share reached, or an order              share low: the rest is given a reprieve
 //   passes ------------------------------> holds ---------------------------------> passes
@@ -39,8 +39,20 @@ class FleetGuard {
 
   void PopAnnouncement() noexcept { untold_.reset(); }
 
+  // What was ordered, for as long as it was.
+  [[nodiscard]] static GuardMode OrderedMode(const GuardSettings& settings,
+                                             const GuardState& state,
+                                             Instant now) noexcept;
+
  private:
-  [[nodiscard]] GuardMode ModeAt(Instant now) const noexcept;
+  [[nodiscard]] Group group() const noexcept {
+    return state_->group.load(std::memory_order_relaxed);
+  }
+
+  [[nodiscard]] GroupCause CauseOfShare() const noexcept {
+    return group() == kNoGroup ? GroupCause::kFleet : GroupCause::kSharedDomain;
+  }
+
   void Begin(GroupCause cause, const SilenceCounts& counts, Instant now) noexcept;
   void End(GroupCause cause, const SilenceCounts& counts, Instant now) noexcept;
   void Announce(const Transition& transition) noexcept;

@@ -2,7 +2,9 @@
 
 namespace flatline {
 
-Housekeeping::Housekeeping(const RegionView& region, unsigned worker) noexcept
+Housekeeping::Housekeeping(const RegionView& region,
+                           unsigned worker,
+                           GroupGuards* group_guards) noexcept
     : published_(&region.dataplane().counters[worker]),
       commands_(region.control().command_heads[worker],
                 region.dataplane().command_tails[worker],
@@ -10,7 +12,8 @@ Housekeeping::Housekeeping(const RegionView& region, unsigned worker) noexcept
       results_(region.dataplane().result_heads[worker],
                region.control().result_tails[worker],
                region.results(worker)),
-      guard_(worker == 0 ? &region.dataplane().guard : nullptr) {}
+      guard_(worker == 0 ? &region.dataplane().guard : nullptr),
+      group_guards_(worker == 0 ? group_guards : nullptr) {}
 
 bool Housekeeping::IsDue(Instant now) noexcept {
   if (++turns_ < kHousekeepingTurns && now - last_ < kHousekeepingPeriod) {
@@ -42,6 +45,10 @@ std::optional<CommandResult> Housekeeping::NoteOrder(const Command& command, Ins
     out.status = CommandStatus::kNotOwner;
   } else if (!GuardOrder::Unpack(command.id, order)) {
     out.status = CommandStatus::kNoSuchOrder;
+  } else if (command.group != kNoGroup) {
+    const bool is_noted =
+        group_guards_ != nullptr && group_guards_->Order(command.group, command.id, now);
+    out.status = is_noted ? CommandStatus::kDone : CommandStatus::kTableFull;
   } else {
     guard_->order.store(command.id, std::memory_order_relaxed);
     guard_->order_ns.store(now.time_since_epoch().count(), std::memory_order_release);

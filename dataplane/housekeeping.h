@@ -4,6 +4,7 @@
 // kill in between carries it out again, which changes nothing. Cost: bounded by kCommandsAtOnce.
 #pragma once
 
+#include "dataplane/group_guards.h"
 #include "dataplane/shard.h"
 #include "dataplane/tally.h"
 
@@ -24,7 +25,10 @@ inline constexpr std::size_t kCommandsAtOnce = 1024;
 
 class Housekeeping {
  public:
-  Housekeeping(const RegionView& region, unsigned worker) noexcept;
+  // `group_guards` null: nobody guards groups.
+  Housekeeping(const RegionView& region,
+               unsigned worker,
+               GroupGuards* group_guards = nullptr) noexcept;
 
   // Counts the turn, and says whether the house is to be kept in this one: after so many turns, or
   // so much time, whichever comes first.
@@ -46,6 +50,7 @@ class Housekeeping {
   SharedRing<Command> commands_;
   SharedRing<CommandResult> results_;
   GuardState* guard_;                    // of the leader alone: it takes orders
+  GroupGuards* group_guards_;            // likewise
   std::optional<CommandResult> unsent_;  // of the command that is still at the front
   Instant last_{};
   std::uint64_t turns_ = 0;

@@ -14,13 +14,15 @@ Leader::Leader(const RegionView& region,
                std::vector<BlindReports*> reports,
                PortWatch& ports,
                TransitionProducer& ring,
-               const HearingClock& clock) noexcept
+               const HearingClock& clock,
+               GroupGuards* group_guards) noexcept
     : region_(region),
       reports_(std::move(reports)),
       ports_(&ports),
       ring_(&ring),
       clock_(clock),
-      guard_(region.header().guard, region.dataplane().guard) {
+      guard_(region.header().guard, region.dataplane().guard),
+      group_guards_(group_guards) {
   Publish();
 }
 
@@ -100,6 +102,9 @@ void Leader::Guard(Instant now, Tally& tally) noexcept {
   const bool held = guard_.holds();
   guard_.Judge(counts, now, clock_.horizon());
   tally.Add(Counter::kGuardHolds, guard_.holds() && !held ? 1 : 0);
+  if (group_guards_ != nullptr) {
+    group_guards_->Turn(now, clock_.horizon(), *ring_, tally);
+  }
   region_.header().cleared_ns.store(expired_ns, std::memory_order_release);
 }
 

@@ -8,6 +8,7 @@
 
 #include "dataplane/blindness.h"
 #include "dataplane/fleet_guard.h"
+#include "dataplane/group_guards.h"
 #include "dataplane/hearing_clock.h"
 #include "dataplane/port_watch.h"
 #include "dataplane/tally.h"
@@ -28,7 +29,8 @@ class Leader {
          std::vector<BlindReports*> reports,
          PortWatch& ports,
          TransitionProducer& ring,
-         const HearingClock& clock) noexcept;
+         const HearingClock& clock,
+         GroupGuards* group_guards = nullptr) noexcept;
 
   void Turn(Instant now, Tally& tally) noexcept;
 
@@ -46,6 +48,7 @@ class Leader {
   HearingClock clock_;
   Duration remembered_{-1};  // the blind total of the deafnesses in the header
   FleetGuard guard_;
+  GroupGuards* group_guards_;  // null: there are none
 };
 
 }  // namespace flatline

@@ -18,6 +18,7 @@
 #include "dataplane/endpoint_index.h"
 #include "dataplane/endpoint_table.h"
 #include "dataplane/enrolment_limit.h"
+#include "dataplane/group_guards.h"
 #include "dataplane/group_silence.h"
 #include "dataplane/handoff.h"
 #include "dataplane/page_array.h"
@@ -142,6 +143,9 @@ class Shard {
 
   [[nodiscard]] const ProbePlans& probe_plans() const noexcept { return probe_plans_; }
 
+  // Before the first turn: who guards groups.
+  void GuardGroupsBy(GroupGuards* guards) noexcept { group_guards_ = guards; }
+
   // Of suspects to be asked; null where no profile asks.
   [[nodiscard]] ProbeRounds* probe_rounds() noexcept { return probe_rounds_.get(); }
 
@@ -253,6 +257,9 @@ class Shard {
                                        Slot slot,
                                        const RecordView& seen,
                                        const Moment& moment) const noexcept;
+  [[nodiscard]] std::int64_t GroupWait(Slot slot,
+                                       const RecordView& seen,
+                                       const Moment& moment) const noexcept;
   static bool PullBack(EndpointRecord& record,
                        const RecordView& seen,
                        HearingInstant hearing) noexcept;
@@ -271,6 +278,7 @@ class Shard {
   PayloadPool payloads_;
   RecentCount died_;      // after they had been heard
   GroupSilence* groups_;  // null where nobody asks for groups
+  GroupGuards* group_guards_ = nullptr;
   // Suspects all of whose probes went unanswered, a bit for each slot; empty where nobody weighs
   // that. Meaningless of whoever is not suspect.
   PageArray<std::uint64_t> unanswered_;

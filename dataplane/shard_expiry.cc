@@ -215,9 +215,37 @@ std::int64_t Shard::GuardWait(const Judgement& due,
   }
   const std::int64_t back = std::min(moment.uncleared, kMostUncleared) - timing.slack;
   if (back <= 0) [[likely]] {
+    return GroupWait(slot, seen, moment);
+  }
+  return JudgeAsOf(moment, back, slot, seen).liveness == Liveness::kDead
+             ? GroupWait(slot, seen, moment)
+             : 1;
+}
+
+// The same by the guard of its group. The guard of the fleet has been asked: the suspicions of its
+// time have been counted, those of the group among them.
+std::int64_t Shard::GroupWait(Slot slot,
+                              const RecordView& seen,
+                              const Moment& moment) const noexcept {
+  const Group group = table_.group(slot);
+  if (group_guards_ == nullptr || !group_guards_->watches() || group == kNoGroup) [[likely]] {
     return 0;
   }
-  return JudgeAsOf(moment, back, slot, seen).liveness == Liveness::kDead ? 0 : 1;
+  const Timing& timing = detector_.TimingOf(seen.state.profile);
+  const GroupStance stance = group_guards_->StanceOf(group);
+  if (stance.holds) {
+    return std::min(std::int64_t{timing.silence.least}, kHoldRecheck);
+  }
+  if (stance.passes) {
+    return 0;
+  }
+  if (stance.eased) {
+    const std::int64_t ago = (moment.horizon - *stance.eased) / kStampUnit;
+    if (ago < timing.reprieve) {
+      return std::min(timing.reprieve - ago, kHoldRecheck);
+    }
+  }
+  return group_guards_->MustAsk(number_, group, moment.now) ? 1 : 0;
 }
 
 // A stamp from before blind time was known would hide a death until hearing time has caught up.

@@ -70,6 +70,9 @@ bool Shard::Condemn(
   if (moment.holds || moment.eased < timing.reprieve || moment.uncleared > timing.slack) {
     return true;  // the guard has not looked, or holds: silence will decide
   }
+  if (GroupWait(slot, seen, moment) != 0) {
+    return true;  // likewise that of its group
+  }
   EndpointState next = seen.state;
   next.liveness = Liveness::kDead;
   if (!Publish({.slot = slot,

@@ -10,6 +10,7 @@ namespace flatline {
 Worker::Worker(const WorkerWiring& wiring)
     : region_(wiring.region),
       number_(wiring.number),
+      group_guards_(wiring.group_guards),
       stall_(wiring.stall),
       tag_(wiring.authenticator != nullptr ? wiring.authenticator->tag_size() : TagSize::kNone),
       progress_(&region_.dataplane().progress[number_]),
@@ -41,7 +42,7 @@ Worker::Worker(const WorkerWiring& wiring)
                .neighbours = wiring.neighbours,
                .probe_key = wiring.probe_key,
                .leases = leases_.get()}),
-      housekeeping_(region_, number_),
+      housekeeping_(region_, number_, wiring.group_guards),
       moment_{.now = wiring.began, .hearing = wiring.hearing, .horizon = wiring.hearing},
       blind_total_(wiring.began.time_since_epoch() - wiring.hearing.time_since_epoch()) {
   tally_.Resume(region_.dataplane().counters[number_]);
@@ -60,7 +61,8 @@ Worker::Worker(const WorkerWiring& wiring)
 }
 
 void Worker::Lead(std::vector<BlindReports*> reports, PortWatch& ports, const HearingClock& clock) {
-  leader_ = std::make_unique<Leader>(region_, std::move(reports), ports, ring_, clock);
+  leader_ =
+      std::make_unique<Leader>(region_, std::move(reports), ports, ring_, clock, group_guards_);
 }
 
 void Worker::Receive() noexcept {

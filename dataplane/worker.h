@@ -63,6 +63,7 @@ struct WorkerWiring {
   Neighbours* neighbours = nullptr;              // null: no profile asks its endpoints
   SipKey probe_key{};
   std::uint64_t probes_per_second = 0;
+  GroupGuards* group_guards = nullptr;  // null: nobody guards groups
 };
 
 class Worker {
@@ -117,6 +118,7 @@ class Worker {
 
   RegionView region_;
   unsigned number_;
+  GroupGuards* group_guards_;
   Duration stall_;
   TagSize tag_;               // of plain heartbeats, where tags are looked at
   WorkerProgress* progress_;  // in the region; this worker writes

@@ -22,6 +22,7 @@ constexpr std::int64_t kSecond = 1'000'000'000;
 struct Options {
   GuardMode mode = GuardMode::kAuto;
   std::string length;  // empty: as the mode has it
+  Group group = kNoGroup;
   AdminOptions admin;
 };
 
@@ -53,6 +54,7 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
     return invocation.Fail(address.error());
   }
   const AdminEntry entry{.id = order->Pack(),
+                         .group = options.group,
                          .command = static_cast<std::uint8_t>(CommandKind::kGuard)};
   CommandStatus status = CommandStatus::kDone;
   const auto done = Administer(*address,
@@ -70,8 +72,11 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
         "guard " + mode + ": refused as " + std::string(NameIn(kCommandStatusNames, status)));
   }
   if (invocation.json) {
-    invocation.out << nlohmann::ordered_json{{"guard", mode}, {"seconds", order->seconds}}.dump()
-                   << "\n";
+    nlohmann::ordered_json told{{"guard", mode}, {"seconds", order->seconds}};
+    if (options.group != kNoGroup) {
+      told["group"] = options.group;
+    }
+    invocation.out << told.dump() << "\n";
   } else {
     invocation.out << "guard: " << mode << "\n";
   }
@@ -90,6 +95,9 @@ void AddMode(CLI::App& guard, Invocation& invocation, GuardMode mode, const char
         ->type_name("DURATION")
         ->check(FaultInDuration);
   }
+  verb->add_option("--group", options->group, "of this group alone; of the fleet if left out")
+      ->check(CLI::PositiveNumber)
+      ->type_name("GROUP");
   AddAdminOptions(*verb, options->admin);
   verb->callback([options, &invocation] {
     invocation.run = [options, &invocation] { return Run(*options, invocation); };

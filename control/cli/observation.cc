@@ -98,6 +98,17 @@ void ObserveGuard(const RegionView& region, Instant now, Observation& out) {
   out.guard_share_ppm = region.header().guard.share_ppm;
   out.guard_order = guard.order.load(kRelaxed);
   out.guard_ordered = Since(guard.order_ns.load(kRelaxed), now);
+  out.group_share_ppm = region.header().guard.group_share_ppm;
+  for (const GuardState& of : region.dataplane().group_guards) {
+    const GroupGuardObservation seen{.group = of.group.load(std::memory_order_acquire),
+                                     .holds = Since(of.holds_since_ns.load(kRelaxed), now),
+                                     .silent = of.silent.load(kRelaxed),
+                                     .watched = of.watched.load(kRelaxed),
+                                     .order = of.order.load(kRelaxed)};
+    if (seen.group != kNoGroup && (seen.holds != Duration{} || seen.order != 0)) {
+      out.group_guards.push_back(seen);
+    }
+  }
 }
 
 // False also where it cannot be known: of a process that is gone, or in another namespace.

@@ -35,6 +35,15 @@ struct WorkerObservation {
   bool hangs = false;
 };
 
+// The guard of one group.
+struct GroupGuardObservation {
+  Group group = kNoGroup;
+  Duration holds{};  // zero: it does not
+  std::uint32_t silent = 0;
+  std::uint32_t watched = 0;
+  std::uint64_t order = 0;
+};
+
 struct Observation {
   Instant at{};
   std::string path;
@@ -59,6 +68,8 @@ struct Observation {
   std::uint32_t guard_share_ppm = 0;
   std::uint64_t guard_order = 0;
   Duration guard_ordered{};
+  std::uint32_t group_share_ppm = 0;
+  std::vector<GroupGuardObservation> group_guards{};  // that hold, or have an order
   std::uint32_t control_pid = 0;
   Duration control_age{};  // since control's last turn
   bool control_runs = false;

@@ -176,6 +176,19 @@ std::string GuardSentence(const Observation& seen) {
   return out;
 }
 
+std::string GroupGuardLine(const GroupGuardObservation& seen) {
+  std::string out = fmt::format("guard      group {}: ", seen.group);
+  if (seen.holds != Duration{}) {
+    out += fmt::format("HOLDS since {}: none of it is called dead; ", ShortDuration(seen.holds));
+  }
+  out += fmt::format("{} of {} silent", seen.silent, seen.watched);
+  GuardOrder order;
+  if (GuardOrder::Unpack(seen.order, order)) {
+    out += fmt::format("; ordered to {}", NameIn(kGuardModeNames, order.mode));
+  }
+  return out + "\n";
+}
+
 std::string CounterLine(const Observation& now,
                         const std::optional<Observation>& before,
                         std::size_t index) {
@@ -223,6 +236,9 @@ std::string StatusText(const Observation& now, const std::optional<Observation>&
   }
   out += fmt::format("hearing    {}\n", HearingSentence(now));
   out += fmt::format("guard      {}\n", GuardSentence(now));
+  for (const GroupGuardObservation& of : now.group_guards) {
+    out += GroupGuardLine(of);
+  }
   if (now.flapping != 0 || now.changes_suppressed != 0 || now.flaps_unwatched != 0) {
     out += fmt::format("flapping   {}\n", FlappingSentence(now));
   }
@@ -301,7 +317,15 @@ nlohmann::ordered_json StatusJson(const Observation& now,
                   {"spent", now.guard_spent},
                   {"silent", now.guard_silent},
                   {"watched", now.guard_watched},
-                  {"share", now.guard_share_ppm / 1e6}};
+                  {"share", now.guard_share_ppm / 1e6},
+                  {"group_share", now.group_share_ppm / 1e6},
+                  {"groups", nlohmann::ordered_json::array()}};
+  for (const GroupGuardObservation& of : now.group_guards) {
+    out["guard"]["groups"].push_back({{"group", of.group},
+                                      {"holds_ns", of.holds.count()},
+                                      {"silent", of.silent},
+                                      {"watched", of.watched}});
+  }
   out["flapping"] = {{"endpoints", now.flapping},
                      {"suppressed", now.changes_suppressed},
                      {"unwatched", now.flaps_unwatched}};

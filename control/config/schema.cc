@@ -292,7 +292,9 @@ Keys<GuardConfig> GuardKeys() {
   return {ShareKey("fleet_share", &G::fleet_share_ppm),
           IntegerKey("least_endpoints", &G::least_endpoints, {2, 2'000'000'000}),
           DurationKey("window", &G::window, {kMillisecond, 24 * kHour}),
-          DurationKey("release_after", &G::release_after, {kMillisecond, 24 * kHour})};
+          DurationKey("release_after", &G::release_after, {kMillisecond, 24 * kHour}),
+          ShareKey("group_share", &G::group_share_ppm),
+          IntegerKey("group_least_endpoints", &G::group_least_endpoints, {2, 2'000'000'000})};
 }
 
 Keys<MassFailureConfig> MassFailureKeys() {

@@ -36,6 +36,17 @@ TEST(GuardConfig, HasAShareOfTheFleet) {
   EXPECT_THAT(ErrorsOf("[guard]\nfleet_shar = 0.5"), HasSubstr("did you mean guard.fleet_share?"));
 }
 
+TEST(GuardConfig, HasAShareOfGroupsThatIsOff) {
+  EXPECT_EQ(ParseConfig("", "f")->guard.group_share_ppm, 0U);
+  const auto parsed = ParseConfig("[guard]\ngroup_share = 0.6\ngroup_least_endpoints = 4", "f");
+  ASSERT_TRUE(parsed) << parsed.error();
+  EXPECT_EQ(parsed->guard.group_share_ppm, 600'000U);
+  EXPECT_EQ(parsed->guard.group_least_endpoints, 4U);
+  EXPECT_EQ(ParseConfig(PrintConfig(*parsed), "g")->guard.group_share_ppm, 600'000U);
+  EXPECT_THAT(ErrorsOf("[guard]\ngroup_share = 2"), HasSubstr("write 0.0 to 1.0"));
+  EXPECT_THAT(ErrorsOf("[guard]\ngroup_least_endpoints = 1"), HasSubstr("out of range"));
+}
+
 TEST(MassFailureConfig, HasSharesOfAGroupAndOfTheFleet) {
   const auto parsed = ParseConfig(
       "[mass_failure]\ngroup_share = 0.25\nfleet_share = 0\nleast_endpoints = 3\nwindow = \"1s\"",
