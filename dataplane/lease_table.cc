@@ -213,7 +213,6 @@ std::optional<LeaseMessage> LeaseTable::Grant(const LeaseRequest& request, Turn&
   free_.pop_back();
   Enter(index, lease);
   turn.tally.Add(Counter::kLeasesGranted);
-  turn.tally.Set(Counter::kLeasesHeld, held());
   LeaseMessage out = Name(lease, LeaseAnswer::kGranted, turn.moment.horizon);
   out.term_ms = lease.term_ms;
   return out;
@@ -248,7 +247,6 @@ std::optional<LeaseMessage> LeaseTable::Release(Index index,
   }
   Leave(index);
   turn.tally.Add(Counter::kLeasesReleased);
-  turn.tally.Set(Counter::kLeasesHeld, held());
   return out;
 }
 
@@ -258,6 +256,7 @@ bool LeaseTable::Expire(const Moment& moment,
                         Tally& tally) noexcept {
   Turn turn{moment, ring, tally};
   const std::int64_t horizon = CountOf(moment.horizon);
+  tally.Set(Counter::kLeasesHeld, held());  // as of the end of the turn before
   while (!deadlines_.empty() && deadlines_.first_due() <= horizon) {
     if (budget-- == 0) {
       return true;
@@ -273,7 +272,6 @@ bool LeaseTable::Expire(const Moment& moment,
     }
     Leave(index);
     tally.Add(Counter::kLeasesExpired);
-    tally.Set(Counter::kLeasesHeld, held());
   }
   return false;
 }

@@ -42,15 +42,15 @@ enum {
 // Space, number and term are the caller's; the rest begins as zero, `answer` best as
 // kFlatlineLeaseNothing.
 typedef struct FlatlineLease {
-  uint64_t number;      // of the name, of the endpoint itself, or of its group
-  uint32_t term_ms;     // asked for; flatline may grant less
-  uint8_t space;        // kFlatlineLeaseName, …
-  uint8_t answer;       // the last one
-  uint32_t granted_ms;  // the last term granted
-  uint32_t wait_ms;     // where refused: no use to ask before so long, if that is known; else 0
-  uint64_t token;       // of this tenure; where refused as held: of the one that holds it
-  uint64_t holder;      // where refused as held: by whom
-  uint64_t until_ns;    // may act before this instant
+  uint64_t number;       // of the name, of the endpoint itself, or of its group
+  uint32_t term_ms;      // asked for; flatline may grant less
+  uint8_t space;         // kFlatlineLeaseName, …
+  uint8_t answer;        // the last one
+  uint32_t granted_ms;   // the last term granted
+  uint32_t wait_ms;      // where refused: no use to ask before so long, if that is known; else 0
+  uint64_t token;        // of this tenure; where refused as held: of the one that holds it
+  uint64_t holder;       // where refused as held: by whom
+  uint64_t until_ns;     // may act before this instant
   uint64_t given_up_ns;  // grants that were asked for up to this instant do not count
   uint64_t asked_ns;     // the last request
   uint64_t refused_ns;   // the last refusal; 0: it was none
@@ -89,7 +89,7 @@ static inline size_t FlatlineEncodeLease(const FlatlineAgent* agent,
                                          uint64_t now_ns,
                                          uint8_t* out) {
   uint8_t* const at = out + kFlatlineHeartbeatSize;
-  const size_t size = kFlatlineHeartbeatSize + kFlatlineLeaseElement;
+  const size_t size = (size_t)kFlatlineHeartbeatSize + kFlatlineLeaseElement;
   FlatlineStore(out, 0x464C01, 3);  // "FL", version 1
   out[3] = 5;
   out[4] = (uint8_t)((agent->has_handle ? 2 : 0) | (agent->tag_size != 0 ? 4 : 0));

@@ -29,6 +29,7 @@ class RegionOnDisk {
     shape.transition_capacity = 64;
     shape.command_capacity = 64;
     shape.payloads_per_worker = 8;
+    shape.leases_per_worker = 8;
     const std::uint64_t bytes = RegionLayout::Of(shape).bytes;
     std::string directory = "/tmp/flatline-region-XXXXXX";
     FLATLINE_CHECK(::mkdtemp(directory.data()) != nullptr);

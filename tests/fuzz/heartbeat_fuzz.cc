@@ -1,9 +1,10 @@
 // Any bytes as a datagram: refused, or a heartbeat that encodes to the same bytes again, with a
-// payload whose elements lie within it.
+// payload whose elements lie within it; and a request for a lease, or its answer, likewise.
 #include "dataplane/payload_elements.h"
 
 #include <flatline/check.h>
 #include <flatline/heartbeat.h>
+#include <flatline/lease_message.h>
 
 #include <algorithm>
 #include <array>
@@ -41,6 +42,16 @@ void CheckHeartbeat(const Heartbeat& heartbeat, std::span<const std::byte> datag
                  (datagram[4] & std::byte{kFlagAuthenticated}) != std::byte{0});
 }
 
+void CheckLease(std::span<const std::byte> payload) {
+  for (const std::uint8_t type : {kElementLeaseRequest, kElementLeaseGrant}) {
+    if (const auto message = DecodeLease(payload, type)) {
+      std::array<std::byte, kLeasePayload> encoded{};
+      EncodeLease(*message, type, encoded);
+      FLATLINE_CHECK(std::ranges::equal(encoded, payload));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace flatline
 
@@ -48,6 +59,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto datagram = std::as_bytes(std::span{data, size});
   if (const auto heartbeat = flatline::DecodeHeartbeat(datagram)) {
     flatline::CheckHeartbeat(*heartbeat, datagram);
+    flatline::CheckLease(datagram.subspan(flatline::kHeartbeatSize, heartbeat->payload_length));
   }
   return 0;
 }

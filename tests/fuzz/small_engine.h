@@ -83,10 +83,15 @@ class SmallEngine {
       const Transition& told = entries[from & (entries.size() - 1)];
       FLATLINE_CHECK(static_cast<std::size_t>(told.liveness) < kLivenessNames.size());
       FLATLINE_CHECK(static_cast<std::size_t>(told.reason) < kReasonNames.size());
+      FLATLINE_CHECK(told.at <= now_);
+      if (told.kind == TransitionKind::kLease) {
+        FLATLINE_CHECK(told.id != kNoEndpoint && told.from < kLeaseSpaceNames.size());
+        continue;
+      }
       FLATLINE_CHECK((told.id == kNoEndpoint) == (told.kind == TransitionKind::kBlind));
       FLATLINE_CHECK(told.id == kNoEndpoint ||
                      told.slot / region_.shape().slots_per_worker == worker);
-      FLATLINE_CHECK(told.silence >= Duration{} && told.at <= now_);
+      FLATLINE_CHECK(told.silence >= Duration{});
     }
   }
 
