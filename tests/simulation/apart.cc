@@ -133,6 +133,7 @@ Report LiveThrough(std::uint64_t seed, const Climate& climate) {
              .control_deaths = tidings.control_deaths,
              .power_cuts = tidings.power_cuts,
              .snapshots = tidings.snapshots,
+             .tenures = tidings.tenures,
              .digest = tidings.digest};
   if (!tidings.faults.empty()) {
     tidings.faults.front().copy(out.fault.data(), out.fault.size() - 1);

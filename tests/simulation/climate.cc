@@ -40,6 +40,7 @@ Climate Climate::Draw(Chance& chance) {
   out.probes = chance.Below(2);
   out.one_way = perhaps(50 + chance.Below(400));
   out.flaps = chance.OneIn(2) ? 0 : 4 + chance.Below(6);
+  out.leases = perhaps(1 + chance.Below(10));
   return out;
 }
 

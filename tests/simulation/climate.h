@@ -45,6 +45,7 @@ struct Climate {
                                   // the first again; and then flapping is damped
   std::uint64_t probes = 0;       // 1: of some profiles the suspect are asked, or all
   std::uint64_t one_way = 0;      // beats from which on none arrives for a while, while answers do
+  std::uint64_t leases = 0;       // beats after which an endpoint asks for a lease
   // Of control and its subscribers:
   std::uint64_t subscribers = 2;
   std::uint64_t segment_records = 63;
@@ -86,6 +87,7 @@ inline constexpr std::array kClimateFields{
     ClimateField{"misfortunes", &Climate::misfortunes, 0},
     ClimateField{"flaps", &Climate::flaps, 0},
     ClimateField{"one_way", &Climate::one_way, 0},
+    ClimateField{"leases", &Climate::leases, 0},
     ClimateField{"loss", &Climate::loss, 0},
     ClimateField{"doubling", &Climate::doubling, 0},
     ClimateField{"replays", &Climate::replays, 0},

@@ -1,12 +1,13 @@
 // A port of a simulated world: frames that the world puts in; of what the worker answers the
-// handles, which its endpoints learn; and what it asks. Takes no memory in a worker's turn. One
-// thread.
+// handles, which its endpoints learn, and what it says of leases; and what it asks. Takes no memory
+// in a worker's turn. One thread.
 #pragma once
 
 #include "tests/dataplane/fake_port.h"
 
 #include <flatline/endpoint.h>
 #include <flatline/heartbeat.h>
+#include <flatline/lease_message.h>
 
 #include <algorithm>
 #include <array>
@@ -30,7 +31,9 @@ class ReplySink final : public FrameSink {
   void Commit(std::uint32_t length) noexcept override {
     constexpr std::size_t kHeaders = 14 + 20 + 8;
     const auto reply = DecodeHeartbeat(std::span(room_).first(length).subspan(kHeaders));
-    if (!reply || reply->kind != HeartbeatKind::kAcknowledgement) {
+    if (reply && reply->kind == HeartbeatKind::kLeaseGrant) {
+      KeepGrant(reply->id, std::span(room_).first(length).subspan(kHeaders).first<kGrant>());
+    } else if (!reply || reply->kind != HeartbeatKind::kAcknowledgement) {
       Keep(length);
     } else if (count_ < handles_.size()) {
       handles_[count_++] = {.id = reply->id, .slot = reply->handle};
@@ -38,6 +41,20 @@ class ReplySink final : public FrameSink {
   }
 
   std::size_t Flush() noexcept override { return 0; }
+
+  static constexpr std::size_t kGrant = kHeartbeatSize + kLeasePayload;
+
+  struct Grant {
+    EndpointId id = kNoEndpoint;
+    std::array<std::byte, kGrant> bytes{};
+  };
+
+  // What was answered to requests for leases since, and is no longer kept; likewise.
+  [[nodiscard]] std::span<const Grant> TakeGrants() {
+    const std::size_t count = grants_count_;
+    grants_count_ = 0;
+    return std::span(grants_).first(count);
+  }
 
   // What was learnt since, and no longer kept; valid until the next Commit.
   [[nodiscard]] std::span<const Handle> TakeHandles() {
@@ -55,6 +72,14 @@ class ReplySink final : public FrameSink {
   }
 
  private:
+  void KeepGrant(EndpointId id, std::span<const std::byte, kGrant> bytes) noexcept {
+    if (grants_count_ < grants_.size()) {
+      Grant& grant = grants_[grants_count_++];
+      grant.id = id;
+      std::ranges::copy(bytes, grant.bytes.begin());
+    }
+  }
+
   static constexpr std::size_t kMostQuestions = 512;
   static constexpr std::size_t kLongestQuestion = 128;
 
@@ -71,6 +96,8 @@ class ReplySink final : public FrameSink {
   std::array<std::array<std::byte, kLongestQuestion>, kMostQuestions> questions_{};
   std::array<std::uint32_t, kMostQuestions> lengths_{};
   std::size_t asked_ = 0;
+  std::array<Grant, kBurst> grants_{};
+  std::size_t grants_count_ = 0;
 };
 
 struct SimulatedPort {

@@ -76,7 +76,7 @@ bool SimulatedSubscriber::Wants(const DeliveryRecord& record) const {
   }
   if (nature_ != Nature::kFiltered || record.kind == RecordKind::kBlind ||
       record.kind == RecordKind::kReset || record.kind == RecordKind::kGroup ||
-      record.kind == RecordKind::kFlapping) {
+      record.kind == RecordKind::kFlapping || record.kind == RecordKind::kLease) {
     return true;
   }
   return record.kind == RecordKind::kLiveness && (kOnlyBad >> record.to & 1U) != 0;
@@ -185,6 +185,7 @@ bool SimulatedSubscriber::Take(const DeliveryRecord& record) {
     case RecordKind::kReset:
     case RecordKind::kGroup:
     case RecordKind::kFlapping:
+    case RecordKind::kLease:
       TakeFromJournal(record);
       break;
     case RecordKind::kSnapshotBegin:

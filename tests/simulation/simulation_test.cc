@@ -88,6 +88,7 @@ TEST(Simulation, NothingContradictsTheTruthInAnyWorld) {
                    all.power_cuts += report.power_cuts;
                    all.snapshots += report.snapshots;
                    all.journaled += report.journaled;
+                   all.tenures += report.tenures;
                  });
   std::cout << "seeds 1 to " << worlds_wanted << ": " << all.frames << " frames, " << all.suspicions
             << " suspicions, " << all.deaths << " deaths (" << all.corroborated
@@ -95,7 +96,7 @@ TEST(Simulation, NothingContradictsTheTruthInAnyWorld) {
             << " answers, " << all.adoptions << " adoptions, " << all.control_deaths
             << " deaths of control, " << all.power_cuts << " power cuts, " << all.journaled
             << " records journaled (" << all.suppressed << " suppressed), " << all.snapshots
-            << " snapshots\n";
+            << " snapshots, " << all.tenures << " tenures of leases\n";
   // The worlds must have put the claim to the test.
   EXPECT_GT(all.suspicions, worlds_wanted);
   EXPECT_GT(all.deaths, worlds_wanted);
@@ -107,6 +108,7 @@ TEST(Simulation, NothingContradictsTheTruthInAnyWorld) {
   EXPECT_GT(all.control_deaths, worlds_wanted);
   EXPECT_GT(all.power_cuts, worlds_wanted / 10);
   EXPECT_GT(all.snapshots, worlds_wanted / 10);
+  EXPECT_GT(all.tenures, worlds_wanted);
 }
 
 }  // namespace

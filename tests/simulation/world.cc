@@ -30,7 +30,8 @@ World::Lots::Lots(std::uint64_t seed)
       stalls(seed * 8 + 4),
       ends(seed * 8 + 5),
       ports(seed * 8 + 6),
-      audience(seed * 8 + 7) {}
+      audience(seed * 8 + 7),
+      leases(~seed) {}
 
 Climate World::ClimateOf(std::uint64_t seed) {
   Chance chance(seed * 8);
@@ -41,6 +42,8 @@ Config World::ConfigOf(const Climate& climate) {
   Config config = SmallConfig(4 * climate.endpoints, static_cast<std::uint32_t>(climate.workers));
   config.dataplane.transition_ring = static_cast<std::uint32_t>(climate.transition_ring);
   config.dataplane.enrolment = climate.closed != 0 ? Enrolment::kClosed : Enrolment::kOpen;
+  // Fewer than are asked for: each endpoint has its own besides the two that all want.
+  config.dataplane.leases = climate.leases != 0 ? 6 : 0;
   config.profiles[kFirstProfile] = MakeProfile("quick", Milliseconds(20), 4, Milliseconds(40));
   config.profiles[kFirstProfile + 1] = MakeProfile("slow", Milliseconds(50), 3, Milliseconds(60));
   Profile& phi = config.profiles[kFirstProfile + 2];
@@ -92,6 +95,7 @@ World::World(std::uint64_t seed, const Climate& climate)
       workers_(climate_.workers),
       links_(climate_.ports),
       ledger_(region_.view(), kWall, digest_),
+      holders_(climate_.endpoints, seed, kLongestTerm),
       control_(region_.view(), climate_, seed * 8 + 1, ledger_),
       administrator_(seed * 8 + 2) {
   for (unsigned i = 0; i < climate_.ports * climate_.workers; ++i) {
@@ -154,6 +158,7 @@ Tidings World::Tell() {
   };
   add(witness_.faults());
   add(ledger_.faults());
+  add(holders_.faults());
   add(control_.faults());
   add(administrator_.faults());
   Tidings out{
@@ -169,7 +174,8 @@ Tidings World::Tell() {
       .adoptions = adoptions_,
       .journaled = ledger_.newest(),
       .control_deaths = control_.deaths(),
-      .power_cuts = power_cuts_};
+      .power_cuts = power_cuts_,
+      .tenures = holders_.tenures()};
   for (const auto& subscriber : subscribers_) {
     add(subscriber->faults());
     out.snapshots += subscriber->snapshots();
@@ -187,10 +193,12 @@ Tidings World::Tell() {
 
 // A process begins to hear: at first, or in the place of one that was killed.
 void World::Start(Instant now) {
-  auto engine =
-      Engine::Create(region_.view(),
-                     {.stall = config_.dataplane.stall, .probe_key = {seed_, adoptions_ + 1}},
-                     now);
+  auto engine = Engine::Create(
+      region_.view(),
+      {.stall = config_.dataplane.stall,
+       .probe_key = {seed_, adoptions_ + 1},
+       .leases = {.epoch = lease_epoch_, .longest = kLongestTerm, .wait = lease_wait_}},
+      now);
   engine_ = std::move(engine.value());
   for (unsigned w = 0; w < climate_.workers; ++w) {
     for (unsigned p = 0; p < climate_.ports; ++p) {
@@ -282,9 +290,11 @@ void World::TurnOf(unsigned worker) {
   }
   witness_.Read(worker, heard_, now_);
   ledger_.ReadRing(worker);
+  holders_.ReadRing(region_.view(), worker);
   TakeResults(worker, now);
   LearnHandles(worker);
   AnswerQuestions(worker, now);
+  TakeGrants(worker);
   digest_.Add(static_cast<std::uint64_t>(now_.time_since_epoch().count()) + worker);
   if (region_.view().dataplane().transition_heads[worker].value.load() != told_before) {
     last_told_worker_ = worker;

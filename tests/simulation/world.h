@@ -16,6 +16,7 @@
 #include "tests/simulation/digest.h"
 #include "tests/simulation/ledger.h"
 #include "tests/simulation/simulated_control.h"
+#include "tests/simulation/simulated_holders.h"
 #include "tests/simulation/simulated_port.h"
 #include "tests/simulation/simulated_subscriber.h"
 #include "tests/simulation/true_blindness.h"
@@ -53,7 +54,8 @@ struct Tidings {
   std::uint64_t control_deaths = 0;
   std::uint64_t power_cuts = 0;
   std::uint64_t snapshots = 0;
-  std::uint64_t digest = 0;  // of all that happened
+  std::uint64_t tenures = 0;  // of leases
+  std::uint64_t digest = 0;   // of all that happened
 };
 
 class World {
@@ -75,6 +77,13 @@ class World {
     std::vector<std::byte> answer{};
     Instant asked{};
     bool is_again = false;
+    std::vector<std::byte> lease{};  // likewise, what it asks: for a lease
+  };
+
+  // To an endpoint that asked for a lease.
+  struct LeaseWord {
+    std::size_t endpoint = 0;
+    std::vector<std::byte> bytes;
   };
 
   // What lies in one queue, oldest first: which delivery each frame is, if it was news.
@@ -113,6 +122,7 @@ class World {
     Chance ends;  // of processes and of power
     Chance ports;
     Chance audience;
+    Chance leases;
   };
 
   [[nodiscard]] static Config ConfigOf(const Climate& climate);
@@ -148,6 +158,10 @@ class World {
   void DrawNextTurn(WorkerLife& life);
   void ForgetReceived(unsigned worker);
   void Beat(Truth& truth, std::size_t endpoint);
+  void AskForLease(const Truth& truth, std::size_t endpoint);
+  void TakeGrants(unsigned worker);
+  void DeliverGrants();
+  void UndoLease(unsigned worker, const Transition& last);
   void TurnOfFate(Truth& truth);
   void Send(std::size_t endpoint, const Heartbeat& heartbeat);
   void DeliverDue();
@@ -174,6 +188,7 @@ class World {
 
   // The wall clock less the monotonic one.
   static constexpr Duration kWall{1'790'000'000'000'000'000};
+  static constexpr Duration kLongestTerm = Milliseconds(200);
 
   Instant now_{Milliseconds(10'000)};
   std::uint64_t seed_;
@@ -189,7 +204,8 @@ class World {
   std::vector<WorkerLife> workers_;
   std::vector<LinkLife> links_;
   std::multimap<Instant, Message> in_flight_;
-  Instant heard_{};  // least drained, as the leader last saw it
+  std::multimap<Instant, LeaseWord> granted_;  // likewise, to the fleet
+  Instant heard_{};                            // least drained, as the leader last saw it
   Instant next_look_{};
   Instant last_look_{};
   std::deque<std::pair<Instant, Duration>> blind_totals_;  // of the last looks
@@ -200,10 +216,13 @@ class World {
   std::uint64_t adoptions_ = 0;
   std::uint64_t power_cuts_ = 0;
   std::uint64_t last_told_worker_ = 0;
+  std::uint64_t lease_epoch_ = 1;  // the file of it outlives everything
+  Duration lease_wait_{};
   bool healed_ = false;
 
   Digest digest_;
   Ledger ledger_;
+  SimulatedHolders holders_;
   SimulatedControl control_;
   Administrator administrator_;
   std::vector<std::unique_ptr<SimulatedSubscriber>> subscribers_;

@@ -71,6 +71,9 @@ void World::UndoUnmade() {
   }
   const auto entries = region_.view().transitions(worker);
   const Transition& last = entries[(head - 1) & (entries.size() - 1)];
+  if (last.kind == TransitionKind::kLease) {
+    UndoLease(worker, last);
+  }
   if (last.reason != Reason::kDeadlineMissed && last.reason != Reason::kNotConfirmed &&
       last.reason != Reason::kNeverHeard && last.reason != Reason::kHeartbeatResumed) {
     return;
@@ -105,6 +108,9 @@ void World::LosePower() {
   FormatRegion(view.base(), view.shape(), config_, Wall(), HashKey());
   witness_.BeginRegion();
   ledger_.BeginRegion();
+  holders_.BeginRegion();
+  ++lease_epoch_;
+  lease_wait_ = kLongestTerm;
   blind_totals_.clear();
   results_seen_ = {};
   for (Truth& truth : fleet_) {

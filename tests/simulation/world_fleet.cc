@@ -65,6 +65,9 @@ void World::Beat(Truth& truth, std::size_t endpoint) {
         .kind = leaves_now ? HeartbeatKind::kLeave : HeartbeatKind::kHeartbeat,
         .health = truth.health,
         .wants_acknowledgement = lots_.fleet.OneIn(4)});
+  if (climate_.leases != 0 && !leaves_now && lots_.leases.OneIn(climate_.leases)) {
+    AskForLease(truth, endpoint);
+  }
 }
 
 void World::TurnOfFate(Truth& truth) {
@@ -129,6 +132,7 @@ void World::DeliverDue() {
     Deliver(message);
     Replay(message);
   }
+  DeliverGrants();
 }
 
 bool World::IsInTable(EndpointId id) const {
@@ -149,6 +153,11 @@ void World::Deliver(const Message& message) {
   }
   if (queue.waiting.size() >= kQueueRoom) {
     links_[port].missed = true;
+    return;
+  }
+  if (!message.lease.empty()) {
+    queue.waiting.push_back({.endpoint = message.endpoint});
+    queue.port.source.Put(testing_frames::UdpFrame(message.lease, RouteOf(message.endpoint)));
     return;
   }
   const bool is_answer = !message.answer.empty();
