@@ -68,6 +68,8 @@ BENCHES = [
     Bench("memif_bench", ("memif.",)),
     # a million silent in one tick, under a worker that hears others; a restart over them
     Bench("expiry_bench", ("wheel.", "adoption."), core=1),
+    # leases kept by a hundred thousand endpoints, and all of them run out at once
+    Bench("lease_bench", ("lease.",), core=1),
     # our index beside hash tables, same ids in the same order
     Bench("peers/peer_tables_bench", ("table.",), core=1),
     # a heartbeat with its timer, ours beside other timers
