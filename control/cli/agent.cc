@@ -1,37 +1,27 @@
 #include "control/cli/agent.h"
 
-#include "control/cli/agent_fleet.h"
+#include "control/cli/agent_run.h"
 #include "control/cli/agent_socket.h"
-#include "control/cli/beat_schedule.h"
+#include "control/cli/lease_text.h"
 
 #include <flatline/liveness.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <array>
 #include <cmath>
-#include <csignal>
-#include <ctime>
 #include <fmt/ostream.h>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <ostream>
-#include <poll.h>
-#include <pthread.h>
 #include <random>
 #include <string>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 namespace flatline::cli {
 namespace {
 
-constexpr Duration kReport{1'000'000'000};
-constexpr Duration kLinger{250'000'000};  // for the last acknowledgements
-constexpr int kLeaves = 3;                // each: UDP may lose one
 constexpr std::size_t kMostAgents = 1'000'000;
+constexpr std::size_t kMostKeepers = 1'000;  // agents that ask for leases
 
 struct Options {
   std::string to;
@@ -49,205 +39,14 @@ struct Options {
   std::optional<double> memory;
   std::optional<std::string> text;
   std::string duration;
+  std::string lease;  // empty: none
+  std::string term = "10s";
   std::string keys;
   unsigned tag_bits = 64;
   bool acknowledge = false;
   bool leave = false;
   bool answer_only = false;
   std::uint16_t bind_port = 0;
-};
-
-// What the options come to. `first.text` is that of the options.
-struct Plan {
-  FlatlineAgent first{};
-  BeatTiming timing;
-  Duration duration{};  // 0: until a signal
-  bool answer_only = false;
-};
-
-std::int64_t ReadClock(clockid_t clock) {
-  timespec now{};
-  ::clock_gettime(clock, &now);
-  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
-
-Instant Now() {
-  return Instant{Duration{ReadClock(CLOCK_MONOTONIC)}};
-}
-
-std::uint64_t WallNanoseconds() {
-  return static_cast<std::uint64_t>(ReadClock(CLOCK_REALTIME));
-}
-
-// SIGINT and SIGTERM as something to poll, while this lives.
-class StopSignals {
- public:
-  StopSignals() {
-    sigset_t stop;
-    sigemptyset(&stop);
-    sigaddset(&stop, SIGINT);
-    sigaddset(&stop, SIGTERM);
-    ::pthread_sigmask(SIG_BLOCK, &stop, &before_);
-    descriptor_ = ::signalfd(-1, &stop, SFD_NONBLOCK | SFD_CLOEXEC);
-  }
-
-  StopSignals(const StopSignals&) = delete;
-  StopSignals& operator=(const StopSignals&) = delete;
-
-  ~StopSignals() {
-    signalfd_siginfo taken{};  // else it would end us when it is unblocked
-    while (::read(descriptor_, &taken, sizeof taken) > 0) {
-    }
-    ::close(descriptor_);
-    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-
-  [[nodiscard]] int descriptor() const { return descriptor_; }
-
- private:
-  sigset_t before_{};
-  int descriptor_ = -1;
-};
-
-// The agents at work on one socket.
-class AgentRun {
- public:
-  AgentRun(const Plan& plan, std::size_t count, AgentSocket& socket, const Invocation& invocation)
-      : plan_(plan),
-        fleet_(plan.first, count),
-        schedule_(count, plan.timing, Now()),
-        socket_(socket),
-        invocation_(invocation) {}
-
-  // Lines of `flatline key derive`: for which of ours there is none.
-  [[nodiscard]] std::expected<void, std::string> ReadKeys(const std::string& path,
-                                                          unsigned tag_bits) {
-    std::ifstream file(path);
-    std::size_t given = 0;
-    EndpointId id = kNoEndpoint;
-    std::string text;
-    while (file >> id >> text) {
-      std::array<std::uint8_t, 16> key{};
-      if (!FlatlineReadKey(text.c_str(), key.data())) {
-        break;
-      }
-      given += fleet_.GiveKey(id, key, static_cast<std::uint8_t>(tag_bits / 8)) ? 1U : 0U;
-    }
-    if (!file.eof() || given < fleet_.size()) {
-      return std::unexpected(
-          fmt::format("{}: needed a line `id key` for each of {} agents, as `flatline key derive` "
-                      "prints them, found {} of them",
-                      path,
-                      fleet_.size(),
-                      given));
-    }
-    return {};
-  }
-
-  void Beat() {
-    const Instant start = Now();
-    Instant report = start + kReport;
-    for (Instant now = start; !stopped_ && !IsOver(start, now); now = Now()) {
-      while (const auto agent = schedule_.TakeDue(now)) {
-        if (!plan_.answer_only) {
-          Send(*agent, Message::kHeartbeat);
-        }
-      }
-      if (now >= report) {
-        Report("running");
-        report = now + kReport;
-      }
-      Instant until = std::min(schedule_.next(), report);
-      if (plan_.duration > Duration{}) {
-        until = std::min(until, start + plan_.duration);
-      }
-      WaitUntil(until);
-    }
-  }
-
-  void Leave() {
-    for (int round = 0; round < kLeaves; ++round) {
-      for (std::size_t agent = 0; agent < fleet_.size(); ++agent) {
-        Send(agent, Message::kLeave);
-      }
-    }
-  }
-
-  void Linger() {
-    stopped_ = false;
-    const Instant until = Now() + kLinger;
-    while (!stopped_ && Now() < until && totals().acknowledged < totals().sent) {
-      WaitUntil(until);
-    }
-  }
-
-  void Report(std::string_view event) const {
-    const AgentTotals& sums = totals();
-    const RoundTrips& trips = sums.round_trips;
-    if (invocation_.json) {
-      const nlohmann::ordered_json line{{"event", event},
-                                        {"sent", sums.sent},
-                                        {"failed", sums.failed},
-                                        {"acknowledged", sums.acknowledged},
-                                        {"answered", sums.answered},
-                                        {"strange", sums.strange},
-                                        {"round_trip_min_ns", trips.least_ns},
-                                        {"round_trip_mean_ns", trips.mean_ns()},
-                                        {"round_trip_max_ns", trips.most_ns}};
-      invocation_.out << line.dump() << "\n" << std::flush;
-      return;
-    }
-    fmt::print(invocation_.out,
-               "{}: sent {} ({} failed), acknowledged {}, answered {}, strange {}, round trip "
-               "min/mean/max "
-               "{:.1f}/{:.1f}/{:.1f} us\n",
-               event,
-               sums.sent,
-               sums.failed,
-               sums.acknowledged,
-               sums.answered,
-               sums.strange,
-               static_cast<double>(trips.least_ns) / 1e3,
-               static_cast<double>(trips.mean_ns()) / 1e3,
-               static_cast<double>(trips.most_ns) / 1e3);
-    invocation_.out.flush();
-  }
-
-  [[nodiscard]] const AgentTotals& totals() const { return fleet_.totals(); }
-
- private:
-  [[nodiscard]] bool IsOver(Instant start, Instant now) const {
-    return plan_.duration > Duration{} && now - start >= plan_.duration;
-  }
-
-  void Send(std::size_t agent, Message message) {
-    fleet_.CountSent(socket_.Send(fleet_.Encode(agent, message, WallNanoseconds())));
-  }
-
-  void WaitUntil(Instant until) {
-    const Duration left = std::max(Duration{}, until - Now());
-    const timespec timeout{.tv_sec = left.count() / 1'000'000'000,
-                           .tv_nsec = left.count() % 1'000'000'000};
-    std::array<pollfd, 2> waiting{{{.fd = socket_.descriptor(), .events = POLLIN, .revents = 0},
-                                   {.fd = signals_.descriptor(), .events = POLLIN, .revents = 0}}};
-    ::ppoll(waiting.data(), waiting.size(), &timeout, nullptr);
-    stopped_ = waiting[1].revents != 0;
-    std::array<std::uint8_t, 2048> datagram{};
-    while (const auto size = socket_.Receive(datagram)) {
-      const auto answer = fleet_.Receive(std::span{datagram}.first(*size), WallNanoseconds());
-      if (!answer.empty()) {
-        static_cast<void>(socket_.Send(answer));  // lost, it is as if the network had lost it
-      }
-    }
-  }
-
-  const Plan& plan_;
-  AgentFleet fleet_;
-  BeatSchedule schedule_;
-  AgentSocket& socket_;
-  const Invocation& invocation_;
-  StopSignals signals_;
-  bool stopped_ = false;
 };
 
 std::expected<ProfileId, std::string> FindProfile(const std::string& name,
@@ -287,12 +86,41 @@ void Say(const Options& options, FlatlineAgent& agent) {
   agent.text = options.text ? options.text->c_str() : nullptr;
 }
 
-std::expected<Plan, std::string> MakePlan(const Options& options, const Invocation& invocation) {
+// The lease that the options ask for, where they do: of the group, or of each agent itself, it need
+// not be said of which.
+std::expected<void, std::string> PlanLease(const Options& options, AgentPlan& plan) {
+  if (options.lease.empty()) {
+    return {};
+  }
+  if (options.lease == "own") {
+    plan.lease = LeaseName{.space = LeaseSpace::kOwn, .number = 0};
+  } else if (options.lease == "leader") {
+    plan.lease = LeaseName{.space = LeaseSpace::kLeader, .number = options.group};
+  } else {
+    const auto name = ParseLeaseName(options.lease);
+    if (!name) {
+      return std::unexpected("--lease: " + name.error());
+    }
+    plan.lease = *name;
+  }
+  const std::int64_t ms = ParseDuration(options.term).value_or(Duration{}).count() / 1'000'000;
+  if (ms < 1 || ms > 86'400'000) {
+    return std::unexpected("--term: needed 1ms to 24h, found " + options.term);
+  }
+  if (options.count > kMostKeepers || options.answer_only) {
+    return std::unexpected("--lease: needed at most 1000 agents that beat; lower --count");
+  }
+  plan.term_ms = static_cast<std::uint32_t>(ms);
+  return {};
+}
+
+std::expected<AgentPlan, std::string> MakePlan(const Options& options,
+                                               const Invocation& invocation) {
   const auto profile = FindProfile(options.profile, invocation);
   if (!profile) {
     return std::unexpected(profile.error());
   }
-  Plan plan;
+  AgentPlan plan;
   plan.first.id = options.id;
   plan.first.incarnation = options.incarnation;
   plan.first.group = options.group;
@@ -307,6 +135,9 @@ std::expected<Plan, std::string> MakePlan(const Options& options, const Invocati
                  .seed = options.seed};
   if (!options.duration.empty()) {
     plan.duration = ParseDuration(options.duration).value();
+  }
+  if (const auto lease = PlanLease(options, plan); !lease) {
+    return std::unexpected(lease.error());
   }
   if (plan.timing.interval <= Duration{}) {
     return std::unexpected("needed an interval above 0, found " + options.interval);
@@ -356,6 +187,7 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
     }
   }
   run.Beat();
+  run.GiveUpLeases();
   if (options.leave) {
     run.Leave();
   }
@@ -380,6 +212,12 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
 void AddTiming(CLI::App& verb, Options& options) {
   const auto duration = CLI::Validator(
       [](const std::string& text) { return FaultInDuration(text); }, "DURATION", "duration");
+  verb.add_option("--lease",
+                  options.lease,
+                  "to take and to keep: name:42, or leader (of --group), or own; prints when one "
+                  "may act and when not")
+      ->type_name("LEASE");
+  verb.add_option("--term", options.term, "of the lease")->check(duration)->capture_default_str();
   verb.add_option("--interval", options.interval, "between two heartbeats")
       ->check(duration)
       ->capture_default_str();

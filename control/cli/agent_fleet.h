@@ -57,6 +57,8 @@ class AgentFleet {
 
   [[nodiscard]] std::size_t size() const { return agents_.size(); }
 
+  [[nodiscard]] const FlatlineAgent& agent(std::size_t which) const { return agents_[which]; }
+
   [[nodiscard]] const AgentTotals& totals() const { return totals_; }
 
  private:

@@ -7,6 +7,7 @@
 #include "control/cli/get.h"
 #include "control/cli/guard.h"
 #include "control/cli/key.h"
+#include "control/cli/lease.h"
 #include "control/cli/list.h"
 #include "control/cli/maintain.h"
 #include "control/cli/roster.h"
@@ -45,6 +46,7 @@ void AddVerbs(CLI::App& app, Invocation& invocation) {
   AddRetireVerb(app, invocation);
   AddGuardVerb(app, invocation);
   AddMaintainVerb(app, invocation);
+  AddLeaseVerb(app, invocation);
   AddRosterVerb(app, invocation);
   AddAgentVerb(app, invocation);
   AddKeyVerb(app, invocation);

@@ -39,7 +39,7 @@ LeaseName LeaseNameOf(const DeliveryRecord& record) noexcept {
           .number = static_cast<std::uint64_t>(record.silence_ns)};
 }
 
-FencingToken TokenOf(const DeliveryRecord& record) noexcept {
+FencingToken TokenIn(const DeliveryRecord& record) noexcept {
   return (FencingToken{record.incarnation} << 32) | record.heartbeat_sequence;
 }
 
@@ -49,7 +49,7 @@ std::string LeaseText(const DeliveryRecord& record, const std::string& holder) {
                      record.to != 0 ? "is held by" : "is no more held by",
                      holder,
                      NameIn(kReasonNames, record.reason),
-                     TokenOf(record),
+                     TokenIn(record),
                      record.group);
 }
 
@@ -58,7 +58,7 @@ void AddLease(const DeliveryRecord& record, nlohmann::ordered_json& out) {
   out["holder"] = record.endpoint;
   out["held"] = record.to != 0;
   out["reason"] = NameIn(kReasonNames, record.reason);
-  out["token"] = TokenOf(record);
+  out["token"] = TokenIn(record);
   out["group"] = record.group;
   out["worker"] = record.worker;
 }

@@ -20,7 +20,7 @@ namespace flatline::cli {
 
 // Of a record of kind kLease.
 [[nodiscard]] LeaseName LeaseNameOf(const DeliveryRecord& record) noexcept;
-[[nodiscard]] FencingToken TokenOf(const DeliveryRecord& record) noexcept;
+[[nodiscard]] FencingToken TokenIn(const DeliveryRecord& record) noexcept;
 
 // `holder`: how the endpoint is called.
 [[nodiscard]] std::string LeaseText(const DeliveryRecord& record, const std::string& holder);

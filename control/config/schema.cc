@@ -242,7 +242,10 @@ Keys<DataplaneConfig> DataplaneKeys(const Profiles& profiles) {
           DurationKey("stall", &D::stall, {kMillisecond, kMinute}),
           IntegerKey("transition_ring", &D::transition_ring, {64, 1U << 24}),
           IntegerKey("probe_rate", &D::probe_rate, {1, 100'000'000}),
-          IntegerKey("payloads", &D::payloads, {0, 1U << 24})};
+          IntegerKey("payloads", &D::payloads, {0, 1U << 24}),
+          IntegerKey("leases", &D::leases, {0, 1U << 20}),
+          DurationKey("lease_term_most", &D::lease_term_most, {100 * kMillisecond, 24 * kHour}),
+          TextKey("lease_epoch", &D::lease_epoch, FaultInDirectory)};
 }
 
 Keys<PortConfig> PortKeys() {

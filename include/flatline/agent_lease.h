@@ -75,7 +75,7 @@ static inline uint64_t FlatlineLeaseAskAt(const FlatlineLease* lease) {
     const uint64_t again = lease->asked_ns + (uint64_t)lease->granted_ms * 100000;
     return base > again ? base : again;
   }
-  if (lease->refused_ns != 0 && lease->wait_ms != 0) {
+  if (lease->wait_ms != 0 && lease->asked_ns <= lease->refused_ns) {  // not asked since
     const uint64_t told = lease->refused_ns + (uint64_t)lease->wait_ms * 1000000;
     const uint64_t soon = lease->asked_ns + often;
     return told < soon ? told : soon;  // its holder may give it up before

@@ -176,6 +176,8 @@ TEST_P(AgentLease, AsksAgainAtAThirdOfItsTermOrAsItWasTold) {
   EXPECT_TRUE(Hear(AnswerTo(Ask(3000 * kMs), LeaseAnswer::kHeld, 200, 80, 9), 3001 * kMs));
   EXPECT_EQ(LeaseAskAtInC(&lease_), 3201 * kMs);
   EXPECT_EQ(lease_.holder, 9U);
+  static_cast<void>(Ask(3201 * kMs));
+  EXPECT_EQ(LeaseAskAtInC(&lease_), 3701 * kMs) << "once, not until it is answered";
 }
 
 INSTANTIATE_TEST_SUITE_P(Tags, AgentLease, testing::Values(0, 8, 16));
