@@ -1,5 +1,6 @@
 // What the verbs that speak to control over TCP take as options, for TLS: whom to believe, and who
-// we are. Added by watch, enrol and retire. The files are looked at when the connection is made.
+// we are. Added by watch, enrol, retire and flatline-sink. The files are looked at when the
+// connection is made.
 #pragma once
 
 #include <flatline/tls_trust.h>

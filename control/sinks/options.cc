@@ -1,5 +1,6 @@
 #include "control/sinks/options.h"
 
+#include "control/cli/trust_options.h"
 #include "control/sinks/signature.h"
 
 #include <flatline/config.h>
@@ -33,6 +34,7 @@ void AddSource(CLI::App& app, SinkOptions& out, Written& written) {
   app.add_option("--filter", out.subscription.filter, "what it wants to hear; see the manual");
   app.add_flag("--names", out.subscription.want_names, "lines tell the names of the roster");
   app.add_option("--token-file", written.token_file, "file with the token to show");
+  cli::AddTrustOptions(app, out.subscription.trust);
   app.add_option("--cursor", out.subscription.cursor, "where control remembers how far it has come")
       ->required();
   app.add_option("--position", out.position, "file that remembers which batch was being offered")
@@ -59,7 +61,8 @@ void AddPlaces(CLI::App& app, SinkOptions& out, Written& written) {
   app.add_option("--secret-file", written.secret_file, "the webhook's batches are signed with it");
   app.add_option("--subject", out.nats.subject, "of NATS")->capture_default_str();
   app.add_option("--credentials", out.nats.credentials, "of NATS, a .creds file");
-  app.add_option("--ca-file", out.webhook.ca_file, "certificates that the other end is judged by");
+  app.add_option(
+      "--ca-file", out.webhook.ca_file, "who may have signed the place's certificate (PEM)");
 }
 
 // What does not go together, or nothing.

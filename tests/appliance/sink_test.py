@@ -12,9 +12,11 @@ import json
 import os
 import pathlib
 import random
+import select
 import shutil
 import socket
 import socketserver
+import ssl
 import struct
 import tempfile
 import threading
@@ -24,6 +26,7 @@ import unittest
 import case
 import delivery
 from appliance import BUILD
+from authority import Authority
 from process import Process, wait_for
 
 SINK = BUILD / "control/sinks/flatline-sink"
@@ -86,6 +89,46 @@ class InventedControl:
     def close(self):
         self._server.shutdown()
         self._server.server_close()
+
+
+class TlsFront:
+    """Speaks TLS before a Unix socket: a thread for each connection, which alone uses its sockets."""
+
+    def __init__(self, certificate, key, path):
+        self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self._context.load_cert_chain(certificate, key)
+        self._path = str(path)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"tls:127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self):
+        while True:
+            try:
+                plain, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._carry, args=(plain,), daemon=True).start()
+
+    def _carry(self, plain):
+        try:
+            with self._context.wrap_socket(plain, server_side=True) as outside, \
+                    socket.socket(socket.AF_UNIX) as inside:
+                inside.connect(self._path)
+                while True:
+                    ready = ([outside] if outside.pending()
+                             else select.select([outside, inside], [], [])[0])
+                    for one in ready:
+                        data = one.recv(1 << 16)
+                        if not data:
+                            return
+                        (inside if one is outside else outside).sendall(data)
+        except OSError:  # whoever is killed amid it, or trusts somebody else
+            pass
 
 
 class Webhook:
@@ -244,6 +287,23 @@ class SinkTest(unittest.TestCase):
         files = sorted((path for path in heard.iterdir() if path.name[0] != "."),
                        key=lambda path: int(path.name.split("-")[1]))
         self.assertEqual(list(range(1, RECORDS + 1)), sequences(path.read_text() for path in files))
+
+    def test_control_over_tls(self):
+        authority, stranger = (Authority(self.directory, name) for name in ("first", "second"))
+        certificate, key = self.directory / "tls.pem", self.directory / "tls.key"
+        authority.issue(certificate, key, "control.test")
+        front = TlsFront(certificate, key, self.directory / "control.sock")
+        self.addCleanup(front.close)
+        self.control.address = front.address
+        heard = self.directory / "heard"
+        command = self.to_command(f"cat >> {heard}")
+        for trust in ((), ("--ca", stranger.ca)):
+            distrustful = self.start(*command, *trust)
+            self.assertEqual(1, distrustful.wait(20), distrustful.output)
+            self.assertIn("certificate", distrustful.output)
+        self.assertFalse(heard.exists())
+        self.run_to_the_end(0, *command, "--ca", authority.ca)
+        self.assertEqual(list(range(1, RECORDS + 1)), sequences([heard.read_text()]))
 
     def test_an_unknown_key_is_refused(self):
         config = self.directory / "sink.toml"
