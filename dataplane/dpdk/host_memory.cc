@@ -1,39 +1,16 @@
 #include "dataplane/dpdk/eal.h"
+#include "dataplane/region_file.h"
 
 #include <fmt/format.h>
 #include <fstream>
-#include <memory>
-#include <mntent.h>
 #include <sched.h>
-#include <string_view>
-#include <sys/vfs.h>
-#include <unistd.h>
+#include <string>
+#include <vector>
 
 namespace flatline::dpdk {
 namespace {
 
 constexpr std::uint64_t kPage = std::uint64_t{2} << 20;  // the size that every machine has
-
-struct CloseMounts {
-  void operator()(FILE* file) const { endmntent(file); }
-};
-
-// The first mount of hugetlbfs with pages of kPage that we may write to.
-std::string FindHugetlbfs() {
-  const std::unique_ptr<FILE, CloseMounts> mounts(setmntent("/proc/mounts", "r"));
-  mntent entry{};
-  std::array<char, 4096> strings{};
-  while (mounts != nullptr &&
-         getmntent_r(mounts.get(), &entry, strings.data(), static_cast<int>(strings.size())) !=
-             nullptr) {
-    struct statfs about{};
-    if (std::string_view(entry.mnt_type) == "hugetlbfs" && statfs(entry.mnt_dir, &about) == 0 &&
-        static_cast<std::uint64_t>(about.f_bsize) == kPage && access(entry.mnt_dir, W_OK) == 0) {
-      return entry.mnt_dir;
-    }
-  }
-  return {};
-}
 
 std::uint64_t FreePages() {
   std::uint64_t free = 0;
@@ -62,7 +39,8 @@ std::string AllowedCpus() {
 }  // namespace
 
 HostMemory LookAtHost() {
-  return {.hugetlbfs = FindHugetlbfs(),
+  const std::vector<std::string> mounts = HugepageDirectories();
+  return {.hugetlbfs = mounts.empty() ? std::string() : mounts.front(),
           .page = kPage,
           .free = FreePages() * kPage,
           .cpus = AllowedCpus()};
