@@ -26,7 +26,7 @@ constexpr unsigned kPoolCache = 256;  // several batches: the next is made in bu
 constexpr std::uint16_t kDescriptors = 1024;
 constexpr unsigned kMemoryMib = 64;
 constexpr std::uint16_t kQueue = 0;
-constexpr Duration kLookAtLink{100'000'000};
+constexpr Duration kLookAtLink{500'000'000};
 
 using Pool = std::unique_ptr<rte_mempool, decltype(&rte_mempool_free)>;
 
@@ -210,12 +210,15 @@ class DpdkSender : public Sender {
   }
 
  private:
-  // A client of memif whose server is gone connects to the next one when it is asked for its link.
+  // A client of memif whose server is gone connects to the next one when it is started anew.
   void LookAtLink(Elapsed now) noexcept {
     if (now - looked_ >= kLookAtLink) {
       looked_ = now;
       rte_eth_link link{};
-      static_cast<void>(rte_eth_link_get_nowait(port_, &link));
+      if (rte_eth_link_get_nowait(port_, &link) == 0 && link.link_status != RTE_ETH_LINK_UP) {
+        static_cast<void>(rte_eth_dev_stop(port_));
+        static_cast<void>(rte_eth_dev_start(port_));  // refused: nobody is there yet
+      }
     }
   }
 

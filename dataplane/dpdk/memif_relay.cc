@@ -127,7 +127,7 @@ void MemifRelay::Run() {
     while (session.peer.valid() && session.driver.valid() && Attend(session)) {
     }
     gate_.Close();
-    session.driver = Descriptor();  // the driver tears down, and nobody is inside
+    Dismiss(std::move(session.driver));  // the driver tears down, and nobody is inside
     AwaitLinkDown();
     if (session.open) {
       Log(LogLevel::kNotice, "memif {}: the peer is gone", outside_.path);
@@ -211,6 +211,24 @@ bool MemifRelay::Pass(Session& session, bool from_peer) {
   }
   session.connected = session.connected || message->kind() == MemifKind::kConnected;
   return message->Send(from_peer ? session.driver : session.peer);
+}
+
+// Says no more and listens until the driver has closed its end. Were ours closed first, whatever it
+// is about to send would fail, and then it closes a descriptor that EAL's interrupt thread is yet
+// to add, who panics; the next session likewise must not begin amid the end of this one.
+void MemifRelay::Dismiss(Descriptor driver) {
+  if (!driver.valid()) {
+    return;
+  }
+  (void)shutdown(driver.get(), SHUT_WR);
+  pollfd ends{.fd = driver.get(), .events = POLLIN, .revents = 0};
+  const Instant until = Now() + kHandshake;
+  while (Now() < until && poll(&ends, 1, kRetryMilliseconds) >= 0) {
+    if (ends.revents != 0 && !MemifMessage::Receive(driver)) {
+      return;
+    }
+  }
+  Log(LogLevel::kError, "memif {}: the driver keeps a session that has ended", outside_.path);
 }
 
 void MemifRelay::AwaitLinkDown() {

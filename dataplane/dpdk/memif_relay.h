@@ -69,6 +69,7 @@ class MemifRelay {
   [[nodiscard]] bool OpensInTime(Session& session);
   // Passes one message on; false ends the session.
   [[nodiscard]] bool Pass(Session& session, bool from_peer);
+  void Dismiss(Descriptor driver);
   void AwaitLinkDown();
   // Whether to stop, after waiting so long for being told.
   [[nodiscard]] bool StopsWithin(int milliseconds) const;
