@@ -263,6 +263,31 @@ INSTANTIATE_TEST_SUITE_P(
                 Bytes({1, 3, 0, 0, 1}),
                 DropReason::kBadPayload}));
 
+TEST_F(IngestTest, AnswersWhoAsksForOurAddressWhereThereIsRoom) {
+  std::vector<std::byte> asked(60);
+  constexpr std::array<std::uint8_t, 42> kRequest{
+      0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 2, 0,  0, 0, 0, 2, 8, 6, 0, 1, 8, 0,  6, 4, 0,
+      1,    2,    0,    0,    0,    0,    2, 10, 0, 0, 2, 0, 0, 0, 0, 0, 0, 10, 0, 0, 1};
+  std::ranges::transform(
+      kRequest, asked.begin(), [](std::uint8_t byte) { return static_cast<std::byte>(byte); });
+  ports_[0].identity.addresses = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 10, 0, 0, 1}};
+  ports_[0].source.Put(asked);
+  Turn();
+  const auto answers = ports_[0].sink.TakeSent();
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(answers[0][21], std::byte{2}) << "an ARP reply";
+  ports_[0].sink.set_has_room(false);
+  ports_[0].source.Put(asked);
+  Turn();
+  ports_[0].source.Put(asked);
+  ports_[0].identity.addresses.clear();  // not ours any more
+  Turn();
+  Turn();
+  EXPECT_TRUE(ports_[0].sink.TakeSent().empty());
+  EXPECT_EQ(Count(Counter::kResponses), 1U);
+  EXPECT_EQ(Count(Counter::kReplyDropped), 1U);
+}
+
 TEST(PayloadElements, SkipsTypesThatItDoesNotKnow) {
   std::vector<std::byte> payload = Bytes({200, 2, 1, 1});
   const auto group = GroupElement(9);

@@ -408,6 +408,15 @@ TEST_F(ShardTest, ASuccessorKnowsWhatItsPredecessorKnew) {
   EXPECT_EQ(Told().size(), 150U) << "those of `database` are silent for 3 s now";
 }
 
+TEST_F(ShardTest, CommandsThatCannotBeAreRefusedByName) {
+  EXPECT_EQ(Do(CommandKind::kRetire, kId).status, CommandStatus::kUnknownEndpoint);
+  EXPECT_EQ(Do(CommandKind::kLocateLast, kId).status, CommandStatus::kUnknownEndpoint);
+  EXPECT_EQ(Do(CommandKind::kEnrol, kNoEndpoint).status, CommandStatus::kUnknownEndpoint);
+  EXPECT_EQ(Do(CommandKind::kMaintain, kId).status, CommandStatus::kNoSuchOrder);
+  EXPECT_EQ(Do(static_cast<CommandKind>(200), kId).status, CommandStatus::kNoSuchOrder);
+  EXPECT_EQ(shard_->table().size(), 0U);
+}
+
 TEST_F(ShardTest, WhatWasToldAndNotMadeIsMadeByTheSuccessor) {
   Beat(kId, 1);
   Pass(kTimeout + kLateness);

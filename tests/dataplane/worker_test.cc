@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -326,6 +327,28 @@ TEST_F(WorkerTest, AVerdictThatWasToldAndNotMadeIsMadeAtAdoptionAndNotToldAgain)
   TurnsUntil(now_ + Milliseconds(110));
   ASSERT_EQ(Told().size(), 1U);
   EXPECT_EQ(Told()[0].reason, Reason::kNotConfirmed);
+}
+
+TEST_F(WorkerTest, RefusesCommandsForAnotherWorker) {
+  const RegionView& view = region_.view();
+  const unsigned owner = ShardOf(HashEndpoint(7, view.header().hash_key), 2);
+  for (const auto& [worker, command] :
+       {std::pair{1 - owner, flatline::Command{.id = 7, .ticket = 1, .kind = CommandKind::kRetire}},
+        std::pair{1U, flatline::Command{.id = 0, .ticket = 2, .kind = CommandKind::kGuard}}}) {
+    SharedRing<flatline::Command> commands(view.control().command_heads[worker],
+                                           view.dataplane().command_tails[worker],
+                                           view.commands(worker));
+    ASSERT_TRUE(commands.TryPush(command));
+    TurnsUntil(now_ + Milliseconds(3));
+    SharedRing<CommandResult> results(view.dataplane().result_heads[worker],
+                                      view.control().result_tails[worker],
+                                      view.results(worker));
+    const CommandResult* const result = results.Front();
+    ASSERT_NE(result, nullptr);
+    EXPECT_EQ(result->ticket, command.ticket);
+    EXPECT_EQ(result->status, CommandStatus::kNotOwner);
+    results.PopFront();
+  }
 }
 
 // A restart is the one change after which a record may look as before. Made once more, it would
