@@ -26,7 +26,8 @@ constexpr unsigned kPoolCache = 256;  // several batches: the next is made in bu
 constexpr std::uint16_t kDescriptors = 1024;
 constexpr unsigned kMemoryMib = 64;
 constexpr std::uint16_t kQueue = 0;
-constexpr Duration kLookAtLink{500'000'000};
+// Longer than a session takes to begin: the driver does not survive its being broken off.
+constexpr Duration kLookAtLink{3'000'000'000};
 
 using Pool = std::unique_ptr<rte_mempool, decltype(&rte_mempool_free)>;
 
