@@ -23,7 +23,7 @@ struct SnapshotOrigin {
   std::uint64_t sequence = 0;         // the journal's newest
   std::vector<Transition> unapplied;  // the last one of each worker: perhaps not in its record yet
   // Whose changes are suppressed, as of the sequence; null: nobody's.
-  std::shared_ptr<const std::unordered_set<EndpointId>> flapping;
+  std::shared_ptr<const std::unordered_set<EndpointId>> flapping{};
 };
 
 // A place in the queue for one. `origin` is there, for good, once is_granted.

@@ -143,14 +143,18 @@ std::string JournalSentence(const Observation& seen) {
   return out;
 }
 
-std::string FlappingSentence(const Observation& seen) {
-  std::string out =
-      fmt::format("{} endpoints; {} changes suppressed", seen.flapping, seen.changes_suppressed);
+// Nothing where nobody ever flapped.
+std::string FlappingLine(const Observation& seen) {
+  if (seen.flapping == 0 && seen.changes_suppressed == 0 && seen.flaps_unwatched == 0) {
+    return {};
+  }
+  std::string out = fmt::format(
+      "flapping   {} endpoints; {} changes suppressed", seen.flapping, seen.changes_suppressed);
   if (seen.flaps_unwatched != 0) {
     out +=
         fmt::format("; {} DEATHS AND RETURNS NOT WATCHED: too many at once", seen.flaps_unwatched);
   }
-  return out;
+  return out + "\n";
 }
 
 std::string GuardSentence(const Observation& seen) {
@@ -187,6 +191,14 @@ std::string GroupGuardLine(const GroupGuardObservation& seen) {
     out += fmt::format("; ordered to {}", NameIn(kGuardModeNames, order.mode));
   }
   return out + "\n";
+}
+
+std::string GuardLines(const Observation& seen) {
+  std::string out = fmt::format("guard      {}\n", GuardSentence(seen));
+  for (const GroupGuardObservation& of : seen.group_guards) {
+    out += GroupGuardLine(of);
+  }
+  return out;
 }
 
 std::string CounterLine(const Observation& now,
@@ -235,13 +247,8 @@ std::string StatusText(const Observation& now, const std::optional<Observation>&
                        UnconfinedOnes(now));
   }
   out += fmt::format("hearing    {}\n", HearingSentence(now));
-  out += fmt::format("guard      {}\n", GuardSentence(now));
-  for (const GroupGuardObservation& of : now.group_guards) {
-    out += GroupGuardLine(of);
-  }
-  if (now.flapping != 0 || now.changes_suppressed != 0 || now.flaps_unwatched != 0) {
-    out += fmt::format("flapping   {}\n", FlappingSentence(now));
-  }
+  out += GuardLines(now);
+  out += FlappingLine(now);
   out += fmt::format("endpoints  {} of {}, enrolment {}:",
                      Endpoints(now),
                      now.capacity,

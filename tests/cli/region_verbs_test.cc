@@ -253,6 +253,14 @@ TEST_F(RegionVerbs, StatusSaysHowTheGuardStands) {
   EXPECT_THAT(Run({"status"}).out, HasSubstr("guard      HOLDS since 5."));
   EXPECT_THAT(Run({"status"}).out, HasSubstr("; ordered to hold 5."));
   EXPECT_THAT(Run({"status", "--json"}).out, HasSubstr(R"("silent":600)"));
+  GuardState& of_group = disk_.view().dataplane().group_guards[9];
+  of_group.group.store(7);
+  of_group.silent.store(12);
+  of_group.watched.store(20);
+  of_group.holds_since_ns.store(guard.holds_since_ns.load());
+  EXPECT_THAT(Run({"status"}).out, HasSubstr("guard      group 7: HOLDS since 5."));
+  EXPECT_THAT(Run({"status"}).out, HasSubstr("none of it is called dead; 12 of 20 silent\n"));
+  EXPECT_EQ(json::parse(Run({"status", "--json"}).out)["guard"]["groups"][0]["group"], 7);
 }
 
 TEST_F(RegionVerbs, NoRegionIsAbsent) {

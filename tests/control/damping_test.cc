@@ -43,7 +43,7 @@ class DampingTest : public testing::Test {
     }
   }
 
-  WallInstant Wall() const { return WallInstant{Duration{now_}}; }
+  [[nodiscard]] WallInstant Wall() const { return WallInstant{Duration{now_}}; }
 
   // As the scribe does.
   void Journal(DeliveryRecord record) {

@@ -108,7 +108,7 @@ TEST(ParseRequest, AnOrderToTheGuardIsOneThatThereIs) {
   EXPECT_TRUE(is_taken({.id = hold, .command = 3}));
   EXPECT_FALSE(is_taken({.id = 0, .command = 3}));
   EXPECT_FALSE(is_taken({.id = 9, .command = 3}));
-  EXPECT_FALSE(is_taken({.id = hold, .group = 1, .command = 3}));
+  EXPECT_TRUE(is_taken({.id = hold, .group = 1, .command = 3})) << "of that group alone";
   EXPECT_FALSE(is_taken({.id = hold, .profile = 1, .command = 3}));
   EXPECT_FALSE(is_taken({.id = hold, .command = 0}));
   EXPECT_FALSE(is_taken({.id = hold, .command = 200}));
