@@ -1,44 +1,13 @@
 #include "control/damping.h"
 
-#include <flatline/crc32c.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cmath>
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <span>
-#include <sys/mman.h>
-#include <system_error>
-#include <unistd.h>
+#include <utility>
 
 namespace flatline {
 namespace {
 
 // So many are looked at for one that may go.
 constexpr std::size_t kLooks = 8;
-
-std::unexpected<std::string> Fail(const std::string& path) {
-  return std::unexpected(
-      fmt::format("{}: needed a file for flapping, found: {}; give the journal's directory to the "
-                  "user that runs flatline-control, or make room",
-                  path,
-                  std::generic_category().message(errno)));
-}
-
-std::uint32_t CrcOf(const DampingEntry& entry) {
-  return Crc32c(std::as_bytes(std::span{&entry, 1}).first(offsetof(DampingEntry, crc)));
-}
-
-DampingEntry Latest(const std::array<DampingEntry, 2>& copies) {
-  DampingEntry out;
-  for (const DampingEntry& copy : copies) {
-    if (copy.version > out.version && copy.crc == CrcOf(copy) && std::isfinite(copy.penalty)) {
-      out = copy;
-    }
-  }
-  return out;
-}
 
 bool IsChange(const DeliveryRecord& record) {
   return record.kind == RecordKind::kLiveness || record.kind == RecordKind::kHealth;
@@ -53,35 +22,16 @@ bool IsRetirement(const DeliveryRecord& record) {
 std::expected<std::unique_ptr<Damping>, std::string> Damping::Open(const std::string& path,
                                                                    const FlapSettings& settings,
                                                                    std::uint64_t newest) {
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-  if (descriptor < 0) {
-    return Fail(path);
+  auto file = KeptFile::Open(path, sizeof(DampingFile), "flapping");
+  if (!file) {
+    return std::unexpected(file.error());
   }
-  errno = ::posix_fallocate(descriptor, 0, sizeof(DampingFile));
-  void* const at =
-      errno != 0
-          ? MAP_FAILED
-          : ::mmap(nullptr, sizeof(DampingFile), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
-  if (at == MAP_FAILED) {
-    auto out = Fail(path);
-    ::close(descriptor);
-    return out;
-  }
-  return std::unique_ptr<Damping>(
-      new Damping(descriptor, static_cast<DampingFile*>(at), settings, newest));
+  return std::unique_ptr<Damping>(new Damping(std::move(*file), settings, newest));
 }
 
-Damping::Damping(int descriptor,
-                 DampingFile* file,
-                 const FlapSettings& settings,
-                 std::uint64_t newest)
-    : descriptor_(descriptor), file_(file), settings_(settings) {
+Damping::Damping(KeptFile kept, const FlapSettings& settings, std::uint64_t newest)
+    : kept_(std::move(kept)), file_(kept_.As<DampingFile>()), settings_(settings) {
   Load(newest);
-}
-
-Damping::~Damping() {
-  ::munmap(file_, sizeof(DampingFile));
-  ::close(descriptor_);
 }
 
 // Numbers beyond the journal's newest were lost with the disk's power: they will be others.
@@ -109,14 +59,6 @@ void Damping::Load(std::uint64_t newest) {
   }
 }
 
-// Over the older of the two copies: killed in the middle, the other one still counts.
-void Damping::Store(Slot slot) {
-  DampingEntry& entry = entries_[slot];
-  ++entry.version;
-  entry.crc = CrcOf(entry);
-  file_->slots[slot][entry.version % 2] = entry;
-}
-
 void Damping::Free(Slot slot) {
   DampingEntry& entry = entries_[slot];
   Unsuppress(slot);
@@ -126,7 +68,7 @@ void Damping::Free(Slot slot) {
   entry.version = version;
   pending_[slot] = Pending::kNothing;
   free_.push_back(slot);
-  Store(slot);
+  Keep(entries_[slot], file_->slots[slot]);
 }
 
 void Damping::Clear() {
@@ -235,7 +177,7 @@ void Damping::TakeChange(const DeliveryRecord& record) {
   } else if (by != 0) {
     Raise(*slot, by, record.at_ns);
   }
-  Store(*slot);
+  Keep(entries_[*slot], file_->slots[*slot]);
 }
 
 void Damping::Raise(Slot slot, std::uint32_t by, std::int64_t at_ns) {
@@ -312,7 +254,7 @@ void Damping::TakeOwn(const DeliveryRecord& record) {
       entry.suppressed = 0;
       Suppress(slot);
     }
-    Store(slot);
+    Keep(entries_[slot], file_->slots[slot]);
     return;
   }
   Unsuppress(slot);
@@ -322,7 +264,7 @@ void Damping::TakeOwn(const DeliveryRecord& record) {
   if (entry.liveness == Liveness::kUnknown || !settings_.damps()) {
     Free(slot);
   } else {
-    Store(slot);
+    Keep(entries_[slot], file_->slots[slot]);
   }
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "control/damping_file.h"
+#include "control/kept_file.h"
 
 #include <flatline/delivery.h>
 #include <flatline/flapping.h>
@@ -37,7 +38,6 @@ class Damping {
   [[nodiscard]] static std::expected<std::unique_ptr<Damping>, std::string> Open(
       const std::string& path, const FlapSettings& settings, std::uint64_t newest);
 
-  ~Damping();
   Damping(const Damping&) = delete;
   Damping& operator=(const Damping&) = delete;
 
@@ -72,7 +72,7 @@ class Damping {
   // What of a slot is on its way into the journal.
   enum class Pending : std::uint8_t { kNothing, kBegin, kEnd };
 
-  Damping(int descriptor, DampingFile* file, const FlapSettings& settings, std::uint64_t newest);
+  Damping(KeptFile kept, const FlapSettings& settings, std::uint64_t newest);
 
   void Load(std::uint64_t newest);
   void TakeChange(const DeliveryRecord& record);
@@ -87,11 +87,10 @@ class Damping {
   void Suppress(Slot slot);
   void Unsuppress(Slot slot);
   void Free(Slot slot);
-  void Store(Slot slot);
   void Clear();
 
-  int descriptor_;
-  DampingFile* file_;  // mapped
+  KeptFile kept_;
+  DampingFile* file_;  // in it
   FlapSettings settings_;
   std::uint64_t upto_ = 0;
   std::vector<DampingEntry> entries_ = std::vector<DampingEntry>(kMostDamped);

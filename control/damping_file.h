@@ -7,10 +7,13 @@
 //   counts
 #pragma once
 
+#include "control/two_copies.h"
+
 #include <flatline/endpoint.h>
 #include <flatline/liveness.h>
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -33,6 +36,8 @@ struct DampingEntry {
   Health health = Health::kUnknown;
   std::uint8_t profile = 0;
   std::uint32_t crc = 0;  // CRC32C of all before
+
+  [[nodiscard]] bool is_possible() const noexcept { return std::isfinite(penalty); }
 };
 
 static_assert(sizeof(DampingEntry) == 64);
@@ -41,7 +46,7 @@ struct DampingFile {
   std::uint64_t magic = 0;
   std::uint64_t upto = 0;  // every record up to here is in the entries
   std::array<std::uint64_t, 510> reserved{};
-  std::array<std::array<DampingEntry, 2>, kMostDamped> slots{};
+  std::array<TwoCopies<DampingEntry>, kMostDamped> slots{};
 };
 
 static_assert(sizeof(DampingFile) == 4'096 + 128 * kMostDamped);
