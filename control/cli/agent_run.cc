@@ -110,7 +110,7 @@ void AgentRun::Beat() {
     }
     Instant until = std::min(schedule_.next(), report);
     if (leases_) {
-      until = std::min(until, KeepLeases(now));
+      until = std::min(until, KeepLeases(*leases_, now));
     }
     if (plan_.duration > Duration{}) {
       until = std::min(until, start + plan_.duration);
@@ -185,9 +185,9 @@ void AgentRun::Send(std::size_t agent, Message message) {
 }
 
 // Asks for what is due, and says what has changed; when to come again.
-Instant AgentRun::KeepLeases(Instant now) {
+Instant AgentRun::KeepLeases(LeaseKeeper& leases, Instant now) {
   for (;;) {
-    const auto datagram = leases_->TakeDue(LeaseNanoseconds());
+    const auto datagram = leases.TakeDue(LeaseNanoseconds());
     if (datagram.empty()) {
       break;
     }
@@ -195,7 +195,7 @@ Instant AgentRun::KeepLeases(Instant now) {
   }
   TellOfLeases();
   const std::uint64_t clock = LeaseNanoseconds();
-  const std::uint64_t next = leases_->next();
+  const std::uint64_t next = leases.next();
   const std::uint64_t wait = next <= clock ? 0 : next - clock;
   constexpr auto kMost = static_cast<std::uint64_t>(kReport.count());
   return now + Duration{static_cast<std::int64_t>(std::min(wait, kMost))};

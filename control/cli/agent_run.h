@@ -80,7 +80,7 @@ class AgentRun {
  private:
   [[nodiscard]] bool IsOver(Instant start, Instant now) const;
   void Send(std::size_t agent, Message message);
-  [[nodiscard]] Instant KeepLeases(Instant now);
+  [[nodiscard]] Instant KeepLeases(LeaseKeeper& leases, Instant now);
   void TellOfLeases();
   void WaitUntil(Instant until);
 
