@@ -65,7 +65,9 @@ class ReplySink final : public FrameSink {
   // Probes, and requests for the way of one; likewise.
   [[nodiscard]] std::vector<std::vector<std::byte>> TakeQuestions() {
     std::vector<std::vector<std::byte>> out;
-    for (std::size_t i = 0; i < std::exchange(asked_, 0); ++i) {
+    const std::size_t count = std::exchange(asked_, 0);
+    out.reserve(count);
+    for (std::size_t i = 0; i < count; ++i) {
       out.emplace_back(questions_[i].begin(), questions_[i].begin() + lengths_[i]);
     }
     return out;
