@@ -26,8 +26,6 @@ constexpr unsigned kPoolCache = 256;  // several batches: the next is made in bu
 constexpr std::uint16_t kDescriptors = 1024;
 constexpr unsigned kMemoryMib = 64;
 constexpr std::uint16_t kQueue = 0;
-// Longer than a session takes to begin: the driver does not survive its being broken off.
-constexpr Duration kLookAtLink{3'000'000'000};
 
 using Pool = std::unique_ptr<rte_mempool, decltype(&rte_mempool_free)>;
 
@@ -185,16 +183,13 @@ class DpdkSender : public Sender {
 
   [[nodiscard]] std::size_t Send(std::size_t count,
                                  std::uint32_t length,
-                                 Elapsed now) noexcept override {
+                                 Elapsed /*now*/) noexcept override {
     for (std::size_t i = 0; i < count; ++i) {
       claimed_[i]->data_len = static_cast<std::uint16_t>(length);
       claimed_[i]->pkt_len = length;
     }
     const std::uint16_t sent =
         rte_eth_tx_burst(port_, kQueue, claimed_.data(), static_cast<std::uint16_t>(count));
-    if (sent == 0) {
-      LookAtLink(now);
-    }
     // What was not taken is still ours, and will be written anew.
     std::copy(claimed_.begin() + sent, claimed_.begin() + claimed_count_, claimed_.begin());
     claimed_count_ -= sent;
@@ -211,18 +206,6 @@ class DpdkSender : public Sender {
   }
 
  private:
-  // A client of memif whose server is gone connects to the next one when it is started anew.
-  void LookAtLink(Elapsed now) noexcept {
-    if (now - looked_ >= kLookAtLink) {
-      looked_ = now;
-      rte_eth_link link{};
-      if (rte_eth_link_get_nowait(port_, &link) == 0 && link.link_status != RTE_ETH_LINK_UP) {
-        static_cast<void>(rte_eth_dev_stop(port_));
-        static_cast<void>(rte_eth_dev_start(port_));  // refused: nobody is there yet
-      }
-    }
-  }
-
   void FreeReceived() noexcept {
     rte_pktmbuf_free_bulk(received_.data(), received_count_);
     received_count_ = 0;
@@ -230,7 +213,6 @@ class DpdkSender : public Sender {
 
   std::uint16_t port_;
   Pool pool_;
-  Elapsed looked_{};
   std::array<rte_mbuf*, kBatch> claimed_{};
   unsigned claimed_count_ = 0;
   std::array<std::byte*, kBatch> rooms_{};
