@@ -154,10 +154,10 @@ RegionShape ShapeFor(const DataplaneConfig& config, std::uint32_t page) noexcept
   shape.transition_capacity = config.transition_ring;
   shape.payloads_per_worker = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(MostOfAShard(config.payloads, config.workers), kMostPayloads));
-  shape.leases_per_worker =
-      config.leases == 0 ? 0
-                         : static_cast<std::uint32_t>(std::min<std::uint64_t>(
-                               MostOfAShard(config.leases, config.workers), kMostLeases));
+  shape.leases_per_worker = config.leases == 0
+                                ? 0
+                                : static_cast<std::uint32_t>(std::min<std::uint64_t>(
+                                      MostOfAShard(config.leases, config.workers), kMostLeases));
   shape.page = page;
   return shape;
 }
