@@ -38,9 +38,10 @@ enum class RecordKind : std::uint8_t {
   kMaintenance =
       7,  // of `endpoint`, or of all of `group`: silence is expected from here on (`to` 1)
           // for `silence_ns`, or no more (0), after so long
-  kLease = 8,  // of a lease (lease.h): `endpoint`, of `group`, holds it from here on (`to` 1), or no
-               // more (0); `from` is its LeaseSpace, `silence_ns` its number; `incarnation` and
-               // `heartbeat_sequence` are the high and the low half of the fencing token
+  kLease =
+      8,  // of a lease (lease.h): `endpoint`, of `group`, holds it from here on (`to` 1), or no
+          // more (0); `from` is its LeaseSpace, `silence_ns` its number; `incarnation` and
+          // `heartbeat_sequence` are the high and the low half of the fencing token
   // Only on the connection; `sequence` is that of the last record accounted for:
   kHello = 16,          // first of all: `sequence` is the newest, `silence_ns` the oldest retained,
                         // `endpoint` the one behind which the tail begins; `to`: 1 where a
