@@ -80,6 +80,7 @@ int main(int argc, char** argv) {
   std::vector<Gaps> found(cores.size());
   {
     std::vector<std::jthread> threads;
+    threads.reserve(cores.size());
     for (std::size_t i = 0; i < cores.size(); ++i) {
       threads.emplace_back([&, i] { found[i] = LookOn(cores[i], seconds); });
     }

@@ -38,6 +38,12 @@ bool HasPossibleTimes(const RegionHeader& header, Instant now) noexcept {
          is_possible(header.accounted_ns, Duration{});
 }
 
+// A worker has no ring to itself, and none of what nobody sends.
+template <typename Ring>
+std::unique_ptr<Ring> RingIf(bool is_wanted, std::size_t entries) {
+  return is_wanted ? std::make_unique<Ring>(entries) : nullptr;
+}
+
 }  // namespace
 
 std::expected<std::unique_ptr<Engine>, std::string> Engine::Create(const RegionView& region,
@@ -175,7 +181,7 @@ void Engine::MakeLeases(HearingInstant now) {
   for (unsigned number = 0; number < workers; ++number) {
     leases_.push_back(std::make_unique<LeaseTable>(region_, number, options_.leases, now));
     for (unsigned to = 0; to < workers; ++to) {
-      errands_.push_back(number == to ? nullptr : std::make_unique<LeaseRing>(kLeaseErrands));
+      errands_.push_back(RingIf<LeaseRing>(number != to, kLeaseErrands));
     }
   }
 }
@@ -193,10 +199,8 @@ void Engine::MakeWorkers(Instant now, HearingInstant hearing) {
   for (unsigned from = 0; from < workers; ++from) {
     reports_.push_back(std::make_unique<BlindReports>(kBlindReports));
     for (unsigned to = 0; to < workers; ++to) {
-      handoffs_.push_back(from == to ? nullptr : std::make_unique<HandoffRing>(kHandoffs));
-      payloads_.push_back(from == to || !keeps_payloads
-                              ? nullptr
-                              : std::make_unique<PayloadRing>(kPayloadsOnTheirWay));
+      handoffs_.push_back(RingIf<HandoffRing>(from != to, kHandoffs));
+      payloads_.push_back(RingIf<PayloadRing>(keeps_payloads && from != to, kPayloadsOnTheirWay));
     }
   }
   const IndexSet index{

@@ -10,6 +10,7 @@
 
 namespace flatline {
 
+// NOLINTNEXTLINE(readability-function-size): whom it leads and whom it tells, each by itself
 Leader::Leader(const RegionView& region,
                std::vector<BlindReports*> reports,
                PortWatch& ports,

@@ -58,6 +58,7 @@ std::expected<std::unique_ptr<Shard>, std::string> Shard::Create(const RegionVie
   return out;
 }
 
+// NOLINTNEXTLINE(readability-function-size): parts that Create made, each of which may have failed
 Shard::Shard(const RegionView& region,
              unsigned number,
              const EnrolmentLimits& limits,
@@ -397,7 +398,8 @@ void Shard::CountTransition(const Transition& told, Turn& turn) noexcept {
     tally.Add(Counter::kSuspicions);
   } else if (told.liveness == Liveness::kDead) {
     tally.Add(Counter::kDeaths);
-    tally.Add(Counter::kCorroborations, told.reason == Reason::kCorroborated ? 1 : 0);
+    tally.Add(Counter::kCorroborations,
+              static_cast<std::uint64_t>(told.reason == Reason::kCorroborated));
     if (told.reason != Reason::kNeverHeard) {
       died_.Add(told.at);
       if (groups_ != nullptr) {
@@ -407,7 +409,8 @@ void Shard::CountTransition(const Transition& told, Turn& turn) noexcept {
   } else if (told.liveness == Liveness::kAlive &&
              (from == Liveness::kSuspect || from == Liveness::kDead)) {
     tally.Add(Counter::kRecoveries);
-    tally.Add(Counter::kLateRecoveries, told.reason == Reason::kHeartbeatLate ? 1 : 0);
+    tally.Add(Counter::kLateRecoveries,
+              static_cast<std::uint64_t>(told.reason == Reason::kHeartbeatLate));
     if (from == Liveness::kDead) {
       died_.TakeBack(DiedAbout(told, turn.moment), told.at);
     }

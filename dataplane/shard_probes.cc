@@ -18,6 +18,24 @@ std::uint32_t StepsTo(Stamp stamp, Stamp before, const ProbePlan& plan) noexcept
       std::max(1, (StampDifference(stamp, before) + interval / 2) / interval));
 }
 
+// What an answer says, as the heartbeat that it stands for.
+Handoff AsHeartbeat(const Handoff& heard,
+                    const RecordView& seen,
+                    const SourceAddress& address,
+                    Stamp stamp) noexcept {
+  Handoff out = heard;
+  out.stamp = stamp;
+  out.source = address;
+  // No heartbeat on its way is made old by it; of a later life none has been heard yet.
+  out.heartbeat.sequence =
+      heard.heartbeat.incarnation == seen.incarnation ? seen.heard.sequence : 0;
+  if (heard.heartbeat.kind == HeartbeatKind::kProbe) {
+    out.heartbeat.health = seen.state.health;
+  }
+  out.heartbeat.kind = HeartbeatKind::kHeartbeat;
+  return out;
+}
+
 }  // namespace
 
 // How far away the endpoint is known to be keeps it from being suspect too early.
@@ -134,16 +152,7 @@ HearOutcome Shard::HearAnswer(const Handoff& heard, Turn& turn) noexcept {
   if (trip <= plan.patience) {  // else it is ours as well
     address.round_trip = NextRoundTrip(address.round_trip, trip);
   }
-  Handoff as_heartbeat = heard;
-  as_heartbeat.stamp = stamp;
-  as_heartbeat.source = address;
-  // No heartbeat on its way is made old by it; of a later life none has been heard yet.
-  as_heartbeat.heartbeat.sequence =
-      answer.incarnation == seen.incarnation ? seen.heard.sequence : 0;
-  if (answer.kind == HeartbeatKind::kProbe) {
-    as_heartbeat.heartbeat.health = seen.state.health;
-  }
-  as_heartbeat.heartbeat.kind = HeartbeatKind::kHeartbeat;
+  const Handoff as_heartbeat = AsHeartbeat(heard, seen, address, stamp);
   Change change = detector_.Decide(seen, as_heartbeat.heartbeat);
   if (change.kind == Change::Kind::kNone) {
     if (StampForeign(record, seen, seen.heard.sequence, stamp) && plan.pulls &&
