@@ -124,7 +124,7 @@ TEST_F(LeaseKeeperTest, GivesUpBeforeItSaysSo) {
 TEST_F(LeaseKeeperTest, TakesNoAnswerThatIsNotForIt) {
   const auto request = keeper_.TakeDue(1000 * kMs);
   const auto good = AnswerTo(request, LeaseAnswer::kGranted, 1000, 77, 7);
-  for (const std::size_t at : {0, 2, 3, 8, 15, 19, 37, 39, 40, 41, 42, 57}) {
+  for (const std::size_t at : {0U, 2U, 3U, 8U, 15U, 19U, 37U, 39U, 40U, 41U, 42U, 57U}) {
     auto bad = good;
     bad[at] ^= 0x40;
     EXPECT_FALSE(keeper_.Receive(bad, 1001 * kMs)) << at;
