@@ -6,9 +6,9 @@
 // of the kernel, which would be a gap of its own, leaves 5 % of each second to others, so each
 // second has a pause of 60 ms in which nothing is measured.
 //
-//   judgement.machine_gaps_share        time in gaps over one tick, over all time, of the worst
-//   core judgement.machine_gaps_longest_us   of any core judgement.machine_gaps_real_time    1:
-//   with SCHED_FIFO
+//   judgement.machine_gaps_share       time in gaps over one tick, over all time: the worst core
+//   judgement.machine_gaps_longest_us  of any core
+//   judgement.machine_gaps_real_time   1: with SCHED_FIFO
 #include "bench/cores.h"
 
 #include <algorithm>
@@ -70,12 +70,7 @@ double ShareOf(const Gaps& gaps) {
   return std::chrono::duration<double>(gaps.in_gaps) / gaps.measured;
 }
 
-}  // namespace
-}  // namespace flatline
-
-int main(int argc, char** argv) {
-  using namespace flatline;
-  const int seconds = argc > 1 ? std::atoi(argv[1]) : 20;
+void Report(int seconds) {
   const std::vector<int> cores = AllowedCores();
   std::vector<Gaps> found(cores.size());
   {
@@ -91,5 +86,12 @@ int main(int argc, char** argv) {
   std::printf("judgement.machine_gaps_longest_us %.0f us\n",
               std::chrono::duration<double, std::micro>(longest).count());
   std::printf("judgement.machine_gaps_real_time %d 1\n", worst.is_real_time ? 1 : 0);
+}
+
+}  // namespace
+}  // namespace flatline
+
+int main(int argc, char** argv) {
+  flatline::Report(argc > 1 ? std::atoi(argv[1]) : 20);
   return 0;
 }
