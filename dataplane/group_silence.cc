@@ -1,5 +1,7 @@
 #include "dataplane/group_silence.h"
 
+#include "dataplane/recent_count.h"
+
 #include <algorithm>
 #include <bit>
 #include <utility>
@@ -94,8 +96,27 @@ void GroupCounts::Died(Group group, Instant now) noexcept {
   const std::uint32_t part = PartAt(now);
   std::atomic<std::uint64_t>& word = entry->died[part % kParts];
   const std::uint64_t before = word.load(kRelaxed);
-  const std::uint64_t count = (before >> 32) == part ? before & 0xFFFFFFFFU : 0;
+  const std::uint64_t count = (before >> 32) == part ? before & kCount : 0;
   word.store((std::uint64_t{part} << 32) | (count + 1), kRelaxed);
+}
+
+void GroupCounts::TakeBack(Group group, Instant at, Instant now) noexcept {
+  Entry* const entry = group == kNoGroup ? nullptr : EntryFor(group);
+  if (entry == nullptr) {
+    return;
+  }
+  const auto word_of = [entry](std::int64_t part) -> std::atomic<std::uint64_t>& {
+    return entry->died[static_cast<std::uint32_t>(part) % kParts];
+  };
+  const auto part =
+      PartToTakeFrom(PartAt(at), PartAt(now), kParts, [&word_of](std::int64_t of) -> std::uint64_t {
+        const std::uint64_t word = word_of(of).load(kRelaxed);
+        return (word >> 32) == static_cast<std::uint32_t>(of) ? word & kCount : 0;
+      });
+  if (part) {
+    std::atomic<std::uint64_t>& word = word_of(*part);
+    word.store(word.load(kRelaxed) - 1, kRelaxed);
+  }
 }
 
 void GroupCounts::AddTo(SilenceCounts& counts, Group group, Instant now) const noexcept {
@@ -114,7 +135,7 @@ void GroupCounts::AddTo(SilenceCounts& counts, Group group, Instant now) const n
   std::uint64_t died = 0;
   for (const std::atomic<std::uint64_t>& word : entry.died) {
     const std::uint64_t seen = word.load(kRelaxed);
-    died += part - static_cast<std::uint32_t>(seen >> 32) < kParts ? seen & 0xFFFFFFFFU : 0;
+    died += part - static_cast<std::uint32_t>(seen >> 32) < kParts ? seen & kCount : 0;
   }
   const std::uint64_t suspect = entry.suspect.load(kRelaxed);
   counts.suspect += suspect;

@@ -27,7 +27,7 @@ namespace flatline {
 // Of all workers together, or of one.
 struct SilenceCounts {
   std::uint64_t suspect = 0;
-  std::uint64_t died = 0;     // within the window, after they had been heard
+  std::uint64_t died = 0;     // within the window, after they had been heard, and not back
   std::uint64_t watched = 0;  // these, and the living; nobody who was never heard
 
   [[nodiscard]] constexpr std::uint64_t silent() const noexcept { return suspect + died; }
@@ -56,6 +56,8 @@ class GroupCounts {
   void Leave(Group group, Liveness liveness) noexcept;
   void Change(Group group, Liveness from, Liveness to) noexcept;
   void Died(Group group, Instant now) noexcept;
+  // One that died at about `at` is back, and no longer silent.
+  void TakeBack(Group group, Instant at, Instant now) noexcept;
 
   // Owner only: endpoints whose groups have no place.
   [[nodiscard]] std::uint64_t uncounted() const noexcept { return uncounted_; }
@@ -66,7 +68,8 @@ class GroupCounts {
   [[nodiscard]] std::size_t bytes() const noexcept { return entries_.bytes(); }
 
  private:
-  static constexpr std::size_t kParts = 6;  // of the window
+  static constexpr std::size_t kParts = 6;              // of the window
+  static constexpr std::uint64_t kCount = 0xFFFF'FFFF;  // of a word of `died`; its part above
 
   struct alignas(64) Entry {
     std::atomic<Group> group;

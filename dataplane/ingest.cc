@@ -78,11 +78,8 @@ void Ingest::AnswerStamped(const Attachment& to) noexcept {
   for (const FastPath::Stamped& stamped : fast_path_.unanswered()) {
     const Packet packet = stamped.form->PacketOf(*stamped.frame);
     if (const auto heartbeat = DecodeHeartbeat(packet.payload)) {
-      Reply(*stamped.frame,
-            packet,
-            AcknowledgementOf(*heartbeat, stamped.slot, stamped.profile),
-            stamped.master,
-            to);
+      Reply({.frame = *stamped.frame, .packet = packet, .port = to, .master = stamped.master},
+            AcknowledgementOf(*heartbeat, stamped.slot, stamped.profile));
     }
   }
 }
@@ -454,42 +451,15 @@ void Ingest::Acknowledge(const Pending& pending,
                          ProfileId profile,
                          const Attachment& to) noexcept {
   if (pending.heartbeat.wants_acknowledgement) {
-    Reply(*pending.frame,
-          pending.packet,
-          AcknowledgementOf(pending.heartbeat, slot, profile),
-          pending.master,
-          to);
+    Reply({.frame = *pending.frame, .packet = pending.packet, .port = to, .master = pending.master},
+          AcknowledgementOf(pending.heartbeat, slot, profile));
   }
 }
 
-void Ingest::Reply(const Frame& frame,
-                   const Packet& packet,
-                   const Heartbeat& acknowledgement,
-                   Authenticator::Master master,
-                   const Attachment& to) noexcept {
-  std::byte* room = to.sink->Claim();
-  if (room == nullptr) {
-    wiring_.tally->Add(Counter::kReplyDropped);
-    return;
-  }
-  // With a tag where the request had one: so never longer than the request.
-  std::array<std::byte, kHeartbeatSize + static_cast<std::size_t>(TagSize::k128Bits)> payload{};
-  const auto message = std::span(payload).first<kHeartbeatSize>();
-  std::size_t size = kHeartbeatSize;
-  EncodeHeartbeat(acknowledgement, message);
-  if (master != Authenticator::kNoMaster) {
-    MarkTagged(message);
-    wiring_.authenticator->Sign(master, message, std::span(payload).subspan(kHeartbeatSize));
-    size += static_cast<std::size_t>(wiring_.authenticator->tag_size());
-  }
-  const std::uint32_t length =
-      BuildDatagramReply(frame,
-                         packet,
-                         *to.identity,
-                         std::span(payload).first(size),
-                         std::span<std::byte, kReplyRoom>(room, kReplyRoom));
-  if (length != 0) {
-    to.sink->Commit(length);
+void Ingest::Reply(const ReplyRoute& route, const Heartbeat& acknowledgement) noexcept {
+  std::array<std::byte, kHeartbeatSize + kMostTag> message{};
+  EncodeHeartbeat(acknowledgement, std::span(message).first<kHeartbeatSize>());
+  if (SendReply(route, message, wiring_.authenticator, *wiring_.tally)) {
     wiring_.tally->Add(Counter::kAcknowledged);
   }
 }

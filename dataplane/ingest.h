@@ -18,6 +18,7 @@
 #include "dataplane/neighbours.h"
 #include "dataplane/packet.h"
 #include "dataplane/plain_heartbeat.h"
+#include "dataplane/reply.h"
 #include "dataplane/shard.h"
 #include "dataplane/tally.h"
 
@@ -112,11 +113,7 @@ class Ingest {
                    Slot slot,
                    ProfileId profile,
                    const Attachment& to) noexcept;
-  void Reply(const Frame& frame,
-             const Packet& packet,
-             const Heartbeat& acknowledgement,
-             Authenticator::Master master,
-             const Attachment& to) noexcept;
+  void Reply(const ReplyRoute& route, const Heartbeat& acknowledgement) noexcept;
 
   [[nodiscard]] bool IsOwn(const Heartbeat& heartbeat) const noexcept {
     return OwnerOf(heartbeat) == wiring_.worker;

@@ -10,20 +10,11 @@
 
 namespace flatline {
 
-// NOLINTNEXTLINE(readability-function-size): whom it leads and whom it tells, each by itself
-Leader::Leader(const RegionView& region,
-               std::vector<BlindReports*> reports,
-               PortWatch& ports,
-               TransitionProducer& ring,
-               const HearingClock& clock,
-               GroupGuards* group_guards) noexcept
+Leader::Leader(const RegionView& region, LeaderWiring wiring, const HearingClock& clock) noexcept
     : region_(region),
-      reports_(std::move(reports)),
-      ports_(&ports),
-      ring_(&ring),
+      wiring_(std::move(wiring)),
       clock_(clock),
-      guard_(region.header().guard, region.dataplane().guard),
-      group_guards_(group_guards) {
+      guard_(region.header().guard, region.dataplane().guard) {
   Publish();
 }
 
@@ -41,7 +32,7 @@ void Leader::Turn(Instant now, Tally& tally) noexcept {
 
 Hearing Leader::SlowestWorker() const noexcept {
   Hearing out{.drained = Instant::max(), .turn = {}};
-  for (std::size_t w = 0; w < reports_.size(); ++w) {
+  for (std::size_t w = 0; w < wiring_.reports.size(); ++w) {
     const WorkerProgress& progress = region_.dataplane().progress[w];
     // Acquire: with the instant come the stamps and the report of blindness before it.
     const Instant drained{Duration{progress.drained_ns.load(std::memory_order_acquire)}};
@@ -57,11 +48,11 @@ void Leader::TakeReports(Instant now) noexcept {
   // A port that hears again has reported its interval before it says so: ask first, drain then.
   std::array<std::int64_t, kMaxPorts> deaf_since_ns{};
   for (std::size_t port = 0; port < kMaxPorts; ++port) {
-    deaf_since_ns[port] = ports_->DeafSince(port);
+    deaf_since_ns[port] = wiring_.ports->DeafSince(port);
   }
   const auto account = [this](const BlindReport& report) { clock_.Account(report); };
-  ports_->reports().Drain(account);
-  for (BlindReports* reports : reports_) {
+  wiring_.ports->reports().Drain(account);
+  for (BlindReports* reports : wiring_.reports) {
     reports->Drain(account);
   }
   for (std::size_t port = 0; port < kMaxPorts; ++port) {
@@ -93,7 +84,7 @@ void Leader::Publish() noexcept {
 void Leader::Guard(Instant now, Tally& tally) noexcept {
   std::int64_t expired_ns = std::numeric_limits<std::int64_t>::max();
   SilenceCounts counts;
-  for (std::size_t w = 0; w < reports_.size(); ++w) {
+  for (std::size_t w = 0; w < wiring_.reports.size(); ++w) {
     const WorkerProgress& progress = region_.dataplane().progress[w];
     expired_ns = std::min(expired_ns, progress.expired_ns.load(std::memory_order_acquire));
     counts.suspect += progress.suspect.load(std::memory_order_relaxed);
@@ -103,15 +94,15 @@ void Leader::Guard(Instant now, Tally& tally) noexcept {
   const bool held = guard_.holds();
   guard_.Judge(counts, now, clock_.horizon());
   tally.Add(Counter::kGuardHolds, guard_.holds() && !held ? 1 : 0);
-  if (group_guards_ != nullptr) {
-    group_guards_->Turn(now, clock_.horizon(), *ring_, tally);
+  if (wiring_.group_guards != nullptr) {
+    wiring_.group_guards->Turn(now, clock_.horizon(), *wiring_.ring, tally);
   }
   region_.header().cleared_ns.store(expired_ns, std::memory_order_release);
 }
 
 void Leader::Announce(Tally& tally) noexcept {
   if (const Transition* next = guard_.Announcement()) {
-    if (!ring_->TryPush(*next)) {
+    if (!wiring_.ring->TryPush(*next)) {
       tally.Add(Counter::kRingFull);
       return;
     }
@@ -119,7 +110,7 @@ void Leader::Announce(Tally& tally) noexcept {
     guard_.PopAnnouncement();
   }
   while (const Transition* next = clock_.Announcement()) {
-    if (!ring_->TryPush(*next)) {
+    if (!wiring_.ring->TryPush(*next)) {
       tally.Add(Counter::kRingFull);
       return;
     }

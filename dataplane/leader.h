@@ -22,15 +22,17 @@
 
 namespace flatline {
 
+// Whom it leads, and whom it tells.
+struct LeaderWiring {
+  std::vector<BlindReports*> reports;  // of the workers, by worker
+  PortWatch* ports = nullptr;
+  TransitionProducer* ring = nullptr;  // worker 0's
+  GroupGuards* group_guards = nullptr;
+};
+
 class Leader {
  public:
-  // Reports of the workers, by worker; the ring is worker 0's.
-  Leader(const RegionView& region,
-         std::vector<BlindReports*> reports,
-         PortWatch& ports,
-         TransitionProducer& ring,
-         const HearingClock& clock,
-         GroupGuards* group_guards = nullptr) noexcept;
+  Leader(const RegionView& region, LeaderWiring wiring, const HearingClock& clock) noexcept;
 
   void Turn(Instant now, Tally& tally) noexcept;
 
@@ -42,13 +44,10 @@ class Leader {
   void Announce(Tally& tally) noexcept;
 
   RegionView region_;
-  std::vector<BlindReports*> reports_;
-  PortWatch* ports_;
-  TransitionProducer* ring_;
+  LeaderWiring wiring_;
   HearingClock clock_;
   Duration remembered_{-1};  // the blind total of the deafnesses in the header
   FleetGuard guard_;
-  GroupGuards* group_guards_;  // null: there are none
 };
 
 }  // namespace flatline

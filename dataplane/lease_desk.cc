@@ -1,7 +1,7 @@
 #include "dataplane/lease_desk.h"
 
 #include "dataplane/detector.h"
-#include "dataplane/responder.h"
+#include "dataplane/reply.h"
 
 #include <flatline/check.h>
 
@@ -169,48 +169,33 @@ const Attachment* LeaseDesk::PortOf(const LeaseErrand& errand) const noexcept {
 
 // With a tag where the request had one, and of its length: so never longer than the request.
 void LeaseDesk::Answer(const LeaseErrand& errand) noexcept {
-  constexpr std::size_t kMessage = kHeartbeatSize + kLeasePayload;
   const LeaseRoute& route = errand.route;
   const Attachment* const port = PortOf(errand);
-  std::byte* const room = port == nullptr ? nullptr : port->sink->Claim();
-  if (room == nullptr) {
+  if (port == nullptr) {
     wiring_.tally->Add(Counter::kReplyDropped);
     return;
   }
-  std::array<std::byte, kMessage + static_cast<std::size_t>(TagSize::k128Bits)> payload{};
-  std::size_t size = kMessage;
+  std::array<std::byte, kHeartbeatSize + kLeasePayload + kMostTag> message{};
   EncodeHeartbeat({.id = errand.request.id,
                    .sent_ns = errand.request.sent_ns,
                    .incarnation = errand.request.incarnation,
                    .sequence = errand.sequence,
                    .kind = HeartbeatKind::kLeaseGrant,
                    .payload_length = kLeasePayload},
-                  std::span(payload).first<kHeartbeatSize>());
+                  std::span(message).first<kHeartbeatSize>());
   EncodeLease(errand.request.message,
               kElementLeaseGrant,
-              std::span(payload).subspan<kHeartbeatSize, kLeasePayload>());
-  if (route.master != Authenticator::kNoMaster) {
-    MarkTagged(std::span(payload).first<kHeartbeatSize>());
-    wiring_.authenticator->Sign(
-        route.master, std::span(payload).first(kMessage), std::span(payload).subspan(kMessage));
-    size += static_cast<std::size_t>(wiring_.authenticator->tag_size());
-  }
+              std::span(message).subspan<kHeartbeatSize, kLeasePayload>());
   const Frame frame{.data = route.headers.data(), .length = route.header_bytes};
   Packet packet;
   packet.is_ipv6 = route.is_ipv6;
   packet.l3_offset = route.l3_offset;
   packet.l4_offset = route.l4_offset;
   packet.l4_length = route.l4_length;
-  const std::uint32_t length =
-      BuildDatagramReply(frame,
-                         packet,
-                         *port->identity,
-                         std::span(payload).first(size),
-                         std::span<std::byte, kReplyRoom>(room, kReplyRoom));
-  if (length != 0) {
-    port->sink->Commit(length);
-    has_sent_ = true;
-  }
+  has_sent_ |= SendReply({.frame = frame, .packet = packet, .port = *port, .master = route.master},
+                         message,
+                         wiring_.authenticator,
+                         *wiring_.tally);
 }
 
 }  // namespace flatline

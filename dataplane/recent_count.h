@@ -10,8 +10,33 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
 
 namespace flatline {
+
+// Which of the last `parts` of a window, numbered up to `current`, gives up one that was counted in
+// about the part `at`: the nearest from then on that has any, else the nearest before; none where
+// no part has any, or `at` is out of the window.
+template <typename CountOf>
+[[nodiscard]] std::optional<std::int64_t> PartToTakeFrom(std::int64_t at,
+                                                         std::int64_t current,
+                                                         std::int64_t parts,
+                                                         CountOf&& count_of) noexcept {
+  if (at <= current - parts) {
+    return std::nullopt;
+  }
+  for (std::int64_t part = at; part <= current; ++part) {
+    if (count_of(part) != 0) {
+      return part;
+    }
+  }
+  for (std::int64_t part = std::min(at, current + 1) - 1; part > current - parts; --part) {
+    if (count_of(part) != 0) {
+      return part;
+    }
+  }
+  return std::nullopt;
+}
 
 class RecentCount {
  public:
@@ -23,21 +48,16 @@ class RecentCount {
     ++sum_;
   }
 
-  // One that happened at `at`, or a while after: of the first part from then on that has any. What
-  // is older than the window is no longer counted anyhow.
+  // One that happened at about `at`. What is older than the window is no longer counted anyhow.
   void TakeBack(Instant at, Instant now) noexcept {
     MoveTo(now);
-    const std::int64_t first = at.time_since_epoch() / part_;
-    if (first <= current_ - kParts) {
-      return;
-    }
-    for (std::int64_t part = first; part <= current_; ++part) {
-      std::uint64_t& count = parts_[static_cast<std::size_t>(part % kParts)];
-      if (count != 0) {
-        --count;
-        --sum_;
-        return;
-      }
+    const auto part =
+        PartToTakeFrom(at.time_since_epoch() / part_, current_, kParts, [this](std::int64_t of) {
+          return parts_[static_cast<std::size_t>(of % kParts)];
+        });
+    if (part) {
+      --parts_[static_cast<std::size_t>(*part % kParts)];
+      --sum_;
     }
   }
 

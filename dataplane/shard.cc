@@ -37,14 +37,12 @@ std::expected<std::unique_ptr<Shard>, std::string> Shard::Create(const RegionVie
   if (!payloads) {
     return std::unexpected(payloads.error());
   }
-  std::unique_ptr<Shard> out(new Shard(region,
-                                       number,
-                                       limits,
-                                       std::move(*index),
-                                       std::move(*table),
-                                       std::move(*wheel),
-                                       std::move(*payloads),
-                                       groups));
+  std::unique_ptr<Shard> out(
+      new Shard(region,
+                number,
+                {std::move(*index), std::move(*table), std::move(*wheel), std::move(*payloads)},
+                groups,
+                limits));
   if (out->probe_rounds_ != nullptr) {
     auto unanswered =
         PageArray<std::uint64_t>::Create(out->table_.block_count(), "what probes have shown");
@@ -58,15 +56,11 @@ std::expected<std::unique_ptr<Shard>, std::string> Shard::Create(const RegionVie
   return out;
 }
 
-// NOLINTNEXTLINE(readability-function-size): parts that Create made, each of which may have failed
 Shard::Shard(const RegionView& region,
              unsigned number,
-             const EnrolmentLimits& limits,
-             EndpointIndex index,
-             EndpointTable table,
-             TimingWheel wheel,
-             PayloadPool payloads,
-             GroupSilence* groups) noexcept
+             Parts parts,
+             GroupSilence* groups,
+             const EnrolmentLimits& limits) noexcept
     : region_(region),
       number_(number),
       hash_key_(region.header().hash_key),
@@ -77,10 +71,10 @@ Shard::Shard(const RegionView& region,
           static_cast<ProfileId>(region.header().default_profile.load(std::memory_order_relaxed))),
       probe_plans_(region.header().profiles, detector_.default_profile()),
       probe_rounds_(probe_plans_.any() ? std::make_unique<ProbeRounds>() : nullptr),
-      index_(std::move(index)),
-      table_(std::move(table)),
-      wheel_(std::move(wheel)),
-      payloads_(std::move(payloads)),
+      index_(std::move(parts.index)),
+      table_(std::move(parts.table)),
+      wheel_(std::move(parts.wheel)),
+      payloads_(std::move(parts.payloads)),
       died_(region.header().guard.window),
       groups_(groups) {
   table_.CountGroupsIn(groups == nullptr ? nullptr : &groups->of(number));
@@ -378,12 +372,12 @@ bool Shard::Publish(const Verdict& verdict, Turn& turn) noexcept {
   return true;
 }
 
-// When one who comes back had died, at the earliest, from its record as it still is.
+// When one who comes back had died, about and at the earliest, from its record as it still is.
 Instant Shard::DiedAbout(const Transition& told, const Moment& moment) const noexcept {
   const RecordView seen = View(table_.record(told.slot));
   const Timing& timing = detector_.TimingOf(seen.state.profile);
   const std::int64_t dead_for = AgeOf(seen.heard.stamp, HorizonStamp(moment.hearing)) -
-                                timing.silence.least - timing.confirmation;
+                                timing.silence.least - timing.confirmations.back();
   return told.at - SilenceOf(dead_for);
 }
 
@@ -412,7 +406,11 @@ void Shard::CountTransition(const Transition& told, Turn& turn) noexcept {
     tally.Add(Counter::kLateRecoveries,
               static_cast<std::uint64_t>(told.reason == Reason::kHeartbeatLate));
     if (from == Liveness::kDead) {
-      died_.TakeBack(DiedAbout(told, turn.moment), told.at);
+      const Instant died = DiedAbout(told, turn.moment);
+      died_.TakeBack(died, told.at);
+      if (groups_ != nullptr) {
+        groups_->of(number_).TakeBack(told.group, died, told.at);
+      }
     }
   }
 }

@@ -175,14 +175,19 @@ class Shard {
     Tally& tally;
   };
 
+  // What Create made, and any of which it could have failed to.
+  struct Parts {
+    EndpointIndex index;
+    EndpointTable table;
+    TimingWheel wheel;
+    PayloadPool payloads;
+  };
+
   Shard(const RegionView& region,
         unsigned number,
-        const EnrolmentLimits& limits,
-        EndpointIndex index,
-        EndpointTable table,
-        TimingWheel wheel,
-        PayloadPool payloads,
-        GroupSilence* groups) noexcept;
+        Parts parts,
+        GroupSilence* groups,
+        const EnrolmentLimits& limits) noexcept;
 
   [[nodiscard]] std::uint64_t HashOf(EndpointId id) const noexcept {
     return HashEndpoint(id, hash_key_);

@@ -61,8 +61,12 @@ Worker::Worker(const WorkerWiring& wiring)
 }
 
 void Worker::Lead(std::vector<BlindReports*> reports, PortWatch& ports, const HearingClock& clock) {
-  leader_ =
-      std::make_unique<Leader>(region_, std::move(reports), ports, ring_, clock, group_guards_);
+  leader_ = std::make_unique<Leader>(region_,
+                                     LeaderWiring{.reports = std::move(reports),
+                                                  .ports = &ports,
+                                                  .ring = &ring_,
+                                                  .group_guards = group_guards_},
+                                     clock);
 }
 
 void Worker::Receive() noexcept {

@@ -1,27 +1,19 @@
 // Evidence about a suspect and doubt about ourselves, through a whole engine of two workers and
 // invented time. Profile 16 beats every 100 ms, is suspect after 300 ms and dead 800 ms later; with
 // every witness against it 100 ms later.
-#include "dataplane/engine.h"
-#include "tests/dataplane/fake_port.h"
-#include "tests/dataplane/frames.h"
-#include "tests/dataplane/plain_region.h"
+#include "tests/dataplane/two_workers.h"
 
 #include <flatline/confirmation.h>
 #include <flatline/payload.h>
 #include <flatline/time.h>
 
-#include <array>
 #include <cstdint>
 #include <map>
-#include <memory>
-#include <vector>
 
 #include <gtest/gtest.h>
 
 namespace flatline {
 namespace {
-
-using testing_frames::HeartbeatFrame;
 
 constexpr ProfileId kWeighs = kFirstOwnProfile;
 constexpr EndpointId kFleet = 40;
@@ -32,18 +24,11 @@ constexpr Group GroupOf(EndpointId id) {
   return static_cast<Group>((id - 1) / kGroupSize + 1);
 }
 
-class EvidenceTest : public testing::Test {
+class EvidenceTest : public TwoWorkersTest {
  protected:
-  explicit EvidenceTest(Duration least = Milliseconds(100)) : region_(ConfigWith(least)) {
-    Start();
+  explicit EvidenceTest(Duration least = Milliseconds(100)) : TwoWorkersTest(ConfigWith(least)) {
     for (EndpointId id = 1; id <= kFleet; ++id) {
-      const RegionView& view = region_.view();
-      const unsigned owner = ShardOf(HashEndpoint(id, view.header().hash_key), 2);
-      SharedRing<Command> out(view.control().command_heads[owner],
-                              view.dataplane().command_tails[owner],
-                              view.commands(owner));
-      EXPECT_TRUE(out.TryPush(
-          {.id = id, .group = GroupOf(id), .profile = kWeighs, .kind = CommandKind::kEnrol}));
+      Enrol(id, GroupOf(id), kWeighs);
     }
     Live(Milliseconds(500), [](EndpointId) { return true; });
     deaths_.clear();
@@ -57,30 +42,6 @@ class EvidenceTest : public testing::Test {
     return config;
   }
 
-  void Start() {
-    engine_ = std::move(Engine::Create(region_.view(), {}, now_).value());
-    for (unsigned w = 0; w < 2; ++w) {
-      ports_[w].source.Clear();
-      engine_->Attach(w, ports_[w].attachment());
-    }
-  }
-
-  void Turn() {
-    for (unsigned w : {1U, 0U}) {
-      engine_->worker(w).Receive();
-      engine_->worker(w).Turn(now_);
-      TransitionConsumer control(region_.view().dataplane().transition_heads[w],
-                                 region_.view().control().transition_tails[w],
-                                 region_.view().transitions(w));
-      for (std::uint64_t i = control.tail(); i < control.head(); ++i) {
-        if (control.At(i).liveness == Liveness::kDead) {
-          deaths_[control.At(i).id] = control.At(i);
-        }
-      }
-      control.Release(control.head());
-    }
-  }
-
   // Those for whom `beats` says so beat, all in the same instant every 100 ms.
   template <typename Beats>
   void Live(Duration length, const Beats& beats) {
@@ -90,11 +51,14 @@ class EvidenceTest : public testing::Test {
       for (EndpointId id = 1; is_time && id <= kFleet; ++id) {
         if (beats(id)) {
           spoke_[id] = now_;
-          ports_[id % 2].source.Put(HeartbeatFrame(
-              {.id = id, .incarnation = 1, .sequence = ++sequence_[id], .health = health_[id]}));
+          Beat(id, health_[id]);
         }
       }
-      Turn();
+      Turn([this](const Transition& told) {
+        if (told.liveness == Liveness::kDead) {
+          deaths_[told.id] = told;
+        }
+      });
     }
   }
 
@@ -109,11 +73,6 @@ class EvidenceTest : public testing::Test {
     EXPECT_EQ(deaths_.at(id).evidence, evidence);
   }
 
-  Instant now_{Milliseconds(1'000)};
-  PlainRegion region_;
-  std::array<FakePort, 2> ports_;
-  std::unique_ptr<Engine> engine_;
-  std::map<EndpointId, std::uint32_t> sequence_;
   std::map<EndpointId, Health> health_;
   std::map<EndpointId, Instant> spoke_;
   std::map<EndpointId, Transition> deaths_;

@@ -193,7 +193,9 @@ TEST(RecentCount, TakesBackWhatItStillCounts) {
   count.TakeBack(at(1), at(6));
   EXPECT_EQ(count.Sum(at(6)), 1U) << "that of the fifth second, the first one since";
   count.TakeBack(at(6), at(7));
-  EXPECT_EQ(count.Sum(at(7)), 1U) << "nothing has happened since";
+  EXPECT_EQ(count.Sum(at(7)), 0U) << "nothing has happened since: the nearest before";
+  count.TakeBack(at(6), at(7));
+  EXPECT_EQ(count.Sum(at(7)), 0U) << "and nothing is left";
   count.Add(at(16));
   count.TakeBack(at(0), at(16));
   EXPECT_EQ(count.Sum(at(16)), 1U) << "what is over is not taken from others";

@@ -1,29 +1,20 @@
 // The guard of a group, through the whole engine of two workers: a rack of twenty falls silent in a
 // fleet of two hundred. Invented time; `leader-election` (100 ms × 3, confirmed after 100 ms) is
 // the profile. Group 1 is endpoints 1 to 20, and so on.
-#include "dataplane/engine.h"
-#include "tests/dataplane/fake_port.h"
-#include "tests/dataplane/frames.h"
-#include "tests/dataplane/plain_region.h"
+#include "tests/dataplane/two_workers.h"
 
-#include <flatline/command_ring.h>
 #include <flatline/time.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
-#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 namespace flatline {
 namespace {
-
-using testing_frames::HeartbeatFrame;
 
 constexpr EndpointId kFleet = 200;
 constexpr EndpointId kRack = 20;
@@ -32,13 +23,12 @@ constexpr Group RackOf(EndpointId id) {
   return static_cast<Group>((id - 1) / kRack + 1);
 }
 
-class GroupGuardTest : public testing::Test {
+class GroupGuardTest : public TwoWorkersTest {
  protected:
-  explicit GroupGuardTest(std::uint32_t share_ppm = 500'000) : region_(ConfigWith(share_ppm)) {
-    Start();
+  explicit GroupGuardTest(std::uint32_t share_ppm = 500'000)
+      : TwoWorkersTest(ConfigWith(share_ppm)) {
     for (EndpointId id = 1; id <= kFleet; ++id) {
-      Give(ShardOf(HashEndpoint(id, region_.view().header().hash_key), 2),
-           {.id = id, .group = RackOf(id), .profile = 1, .kind = CommandKind::kEnrol});
+      Enrol(id, RackOf(id), 1);
     }
     Live(Milliseconds(500), [](EndpointId) { return true; });
   }
@@ -53,22 +43,6 @@ class GroupGuardTest : public testing::Test {
     return config;
   }
 
-  void Start() {
-    engine_ = std::move(Engine::Create(region_.view(), {}, now_).value());
-    for (unsigned w = 0; w < 2; ++w) {
-      ports_[w].source.Clear();
-      engine_->Attach(w, ports_[w].attachment());
-    }
-  }
-
-  void Give(unsigned worker, const Command& command) {
-    const RegionView& view = region_.view();
-    SharedRing<Command> out(view.control().command_heads[worker],
-                            view.dataplane().command_tails[worker],
-                            view.commands(worker));
-    ASSERT_TRUE(out.TryPush(command));
-  }
-
   void Order(GuardMode mode, Group group, std::uint32_t seconds = 0) {
     Give(0, {.id = GuardOrder{mode, seconds}.Pack(), .group = group, .kind = CommandKind::kGuard});
   }
@@ -78,43 +52,22 @@ class GroupGuardTest : public testing::Test {
       now_ += Milliseconds(1);
       for (EndpointId id = 1 + turn_ % 100; id <= kFleet; id += 100) {
         if (beats(id)) {
-          ports_[id % 2].source.Put(
-              HeartbeatFrame({.id = id, .incarnation = 1, .sequence = ++sequence_[id]}));
+          Beat(id);
         }
       }
       ++turn_;
-      for (unsigned w : {1U, 0U}) {
-        engine_->worker(w).Receive();
-        engine_->worker(w).Turn(now_);
-      }
-      Read();
+      Turn([this](const Transition& told) { Note(told); });
     }
   }
 
-  void Read() {
-    for (unsigned w = 0; w < 2; ++w) {
-      TransitionConsumer control(region_.view().dataplane().transition_heads[w],
-                                 region_.view().control().transition_tails[w],
-                                 region_.view().transitions(w));
-      for (std::uint64_t i = control.tail(); i < control.head(); ++i) {
-        const Transition& told = control.At(i);
-        if (told.kind == TransitionKind::kGroup) {
-          guard_.push_back(told);
-        } else if (told.liveness == Liveness::kDead) {
-          ++dead_[told.group];
-        }
-      }
-      control.Release(control.head());
-      region_.view().control().result_tails[w].value.store(
-          region_.view().dataplane().result_heads[w].value.load());
+  void Note(const Transition& told) {
+    if (told.kind == TransitionKind::kGroup) {
+      guard_.push_back(told);
+    } else if (told.liveness == Liveness::kDead) {
+      ++dead_[told.group];
     }
   }
 
-  Instant now_{Milliseconds(1000)};
-  PlainRegion region_;
-  std::array<FakePort, 2> ports_;
-  std::unique_ptr<Engine> engine_;
-  std::map<EndpointId, std::uint32_t> sequence_;
   std::map<Group, int> dead_;
   std::vector<Transition> guard_;
   std::uint64_t turn_ = 0;
@@ -164,6 +117,18 @@ TEST_F(GroupGuardTest, BelowItsShareMembersDieAsEver) {
   Live(Milliseconds(800), [](EndpointId id) { return id > 9; });
   EXPECT_EQ(dead_[1], 9);
   EXPECT_TRUE(guard_.empty());
+}
+
+// Nine of twenty die and come back, three times within the window of ten seconds: never half.
+TEST_F(GroupGuardTest, WhoCameBackFromTheDeadIsNotCountedAmongThem) {
+  for (int times = 1; times <= 3; ++times) {
+    Live(Milliseconds(800), [](EndpointId id) { return id > 9; });
+    EXPECT_EQ(dead_[1], 9 * times);
+    Live(Milliseconds(400), [](EndpointId) { return true; });
+  }
+  EXPECT_TRUE(guard_.empty());
+  Live(Milliseconds(800), [](EndpointId id) { return id > kRack; });
+  EXPECT_EQ(dead_[1], 27) << "and the guard is there";
 }
 
 TEST_F(GroupGuardTest, HoldsOverARestart) {

@@ -88,6 +88,22 @@ TEST(GroupSilence, ForgetsTheDeadAfterTheWindow) {
   EXPECT_EQ(Of(table, 7, At(100'000'000)).died, 1U) << "its place had an older part";
 }
 
+TEST(GroupSilence, CountsNobodyDeadWhoIsBack) {
+  GroupCounts table = TableFor(100);
+  table.Enter(7, Liveness::kAlive);
+  table.Died(7, At(100'000));
+  table.Died(7, At(120'000));
+  table.TakeBack(7, At(119'000), At(130'000));
+  EXPECT_EQ(Of(table, 7, At(130'000)).died, 1U);
+  EXPECT_EQ(Of(table, 7, At(130'000)).watched, 2U);
+  EXPECT_EQ(Of(table, 7, At(160'000)).died, 0U) << "it was the second that came back";
+  table.Died(7, At(170'000));
+  table.TakeBack(7, At(100'000), At(171'000));
+  EXPECT_EQ(Of(table, 7, At(171'000)).died, 1U) << "who died a window ago is not taken from others";
+  table.TakeBack(8, At(170'000), At(171'000));
+  EXPECT_EQ(Of(table, 8, At(171'000)).died, 0U) << "none of that group died";
+}
+
 TEST(GroupSilence, CountsThoseForWhomIsNoRoomAndNoMore) {
   GroupCounts table = TableFor(1);  // the least: 64 places, 48 of them in use
   for (Group group = 1; group <= 60; ++group) {

@@ -1,26 +1,18 @@
 // Many who fall silent together, through the whole engine of two workers: so many as may be dead
 // die, and where it is most of the fleet nobody does, until the guard leaves. Invented time;
 // `leader-election` (100 ms × 3, confirmed after 100 ms) is the profile.
-#include "dataplane/engine.h"
-#include "tests/dataplane/fake_port.h"
-#include "tests/dataplane/frames.h"
-#include "tests/dataplane/plain_region.h"
+#include "tests/dataplane/two_workers.h"
 
-#include <flatline/command_ring.h>
 #include <flatline/time.h>
 
-#include <array>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <string>
 
 #include <gtest/gtest.h>
 
 namespace flatline {
 namespace {
-
-using testing_frames::HeartbeatFrame;
 
 constexpr EndpointId kFleet = 1000;
 
@@ -32,16 +24,9 @@ Config GuardedConfig() {
   return config;
 }
 
-class GuardTest : public testing::Test {
+class GuardTest : public TwoWorkersTest {
  protected:
-  explicit GuardTest(const Config& config = GuardedConfig()) : region_(config) { Start(); }
-
-  void Start() {
-    engine_ = std::move(Engine::Create(region_.view(), {}, now_).value());
-    for (unsigned w = 0; w < 2; ++w) {
-      engine_->Attach(w, ports_[w].attachment());
-    }
-  }
+  explicit GuardTest(const Config& config = GuardedConfig()) : TwoWorkersTest(config) {}
 
   // For so long endpoint 1 to `beating` are heard as promised, their beats spread over the
   // interval.
@@ -49,47 +34,25 @@ class GuardTest : public testing::Test {
     for (const Instant until = now_ + length; now_ < until;) {
       now_ += Milliseconds(1);
       for (EndpointId id = 1 + turn_ % 100; id <= beating; id += 100) {
-        ports_[id % 2].source.Put(
-            HeartbeatFrame({.id = id, .incarnation = 1, .sequence = ++sequence_[id]}));
+        Beat(id);
       }
       ++turn_;
-      for (unsigned w : {1U, 0U}) {
-        engine_->worker(w).Receive();
-        engine_->worker(w).Turn(now_);
-      }
-      Read();
+      Turn([this](const Transition& told) { Count(told); });
     }
   }
 
-  void Read() {
-    for (unsigned w = 0; w < 2; ++w) {
-      TransitionConsumer control(region_.view().dataplane().transition_heads[w],
-                                 region_.view().control().transition_tails[w],
-                                 region_.view().transitions(w));
-      for (std::uint64_t i = control.tail(); i < control.head(); ++i) {
-        const Transition& told = control.At(i);
-        told_[std::string(NameOf(told.reason)) +
-              (told.kind == TransitionKind::kGroup ? (told.to != 0 ? " begins" : " ends") : "")]++;
-        if (told.kind == TransitionKind::kGroup) {
-          last_of_guard_ = told;
-        }
-      }
-      control.Release(control.head());
+  void Count(const Transition& told) {
+    told_[std::string(NameOf(told.reason)) +
+          (told.kind == TransitionKind::kGroup ? (told.to != 0 ? " begins" : " ends") : "")]++;
+    if (told.kind == TransitionKind::kGroup) {
+      last_of_guard_ = told;
     }
   }
 
   void Order(GuardMode mode) {
-    const RegionView& view = region_.view();
-    SharedRing<Command> out(
-        view.control().command_heads[0], view.dataplane().command_tails[0], view.commands(0));
-    ASSERT_TRUE(out.TryPush({.id = GuardOrder{mode, 0}.Pack(), .kind = CommandKind::kGuard}));
+    Give(0, {.id = GuardOrder{mode, 0}.Pack(), .kind = CommandKind::kGuard});
   }
 
-  Instant now_{Milliseconds(1000)};
-  PlainRegion region_;
-  std::array<FakePort, 2> ports_;
-  std::unique_ptr<Engine> engine_;
-  std::map<EndpointId, std::uint32_t> sequence_;
   std::map<std::string, int> told_;
   Transition last_of_guard_{};
   std::uint64_t turn_ = 0;
@@ -173,12 +136,7 @@ TEST_F(GuardTest, ObeysOrders) {
 TEST_F(GuardTest, AnEnrolmentOfManyWhoNeverSpeakIsNoEvidence) {
   Live(Milliseconds(500), 200);
   for (EndpointId id = 201; id <= kFleet; ++id) {
-    const RegionView& view = region_.view();
-    const unsigned owner = ShardOf(HashEndpoint(id, view.header().hash_key), 2);
-    SharedRing<Command> out(view.control().command_heads[owner],
-                            view.dataplane().command_tails[owner],
-                            view.commands(owner));
-    ASSERT_TRUE(out.TryPush({.id = id, .profile = 1, .kind = CommandKind::kEnrol}));
+    Enrol(id, kNoGroup, 1);
   }
   Live(Milliseconds(600), 200);
   EXPECT_EQ(told_["never-heard"], static_cast<int>(kFleet) - 200);

@@ -38,9 +38,7 @@ class LeaderTest : public testing::Test {
                            region_.view().control().transition_tails[0],
                            region_.view().transitions(0)};
   Leader leader_{region_.view(),
-                 {&first_, &second_},
-                 ports_,
-                 ring_,
+                 {.reports = {&first_, &second_}, .ports = &ports_, .ring = &ring_},
                  HearingClock{At(1000), Duration{0}, Milliseconds(100)}};
 };
 

@@ -134,6 +134,7 @@ Report LiveThrough(std::uint64_t seed, const Climate& climate) {
              .power_cuts = tidings.power_cuts,
              .snapshots = tidings.snapshots,
              .tenures = tidings.tenures,
+             .holds = tidings.holds,
              .digest = tidings.digest};
   if (!tidings.faults.empty()) {
     tidings.faults.front().copy(out.fault.data(), out.fault.size() - 1);

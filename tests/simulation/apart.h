@@ -29,6 +29,7 @@ struct Report {
   std::uint64_t power_cuts = 0;
   std::uint64_t snapshots = 0;
   std::uint64_t tenures = 0;
+  std::uint64_t holds = 0;
   std::uint64_t digest = 0;
   std::array<char, 400> fault{};  // the first of them
 };

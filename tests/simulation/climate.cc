@@ -41,6 +41,7 @@ Climate Climate::Draw(Chance& chance) {
   out.one_way = perhaps(50 + chance.Below(400));
   out.flaps = chance.OneIn(2) ? 0 : 4 + chance.Below(6);
   out.leases = perhaps(1 + chance.Below(10));
+  out.guards = chance.OneIn(2) ? 0 : 1 + chance.Below(3);
   return out;
 }
 

@@ -89,6 +89,7 @@ TEST(Simulation, NothingContradictsTheTruthInAnyWorld) {
                    all.snapshots += report.snapshots;
                    all.journaled += report.journaled;
                    all.tenures += report.tenures;
+                   all.holds += report.holds;
                  });
   std::cout << "seeds 1 to " << worlds_wanted << ": " << all.frames << " frames, " << all.suspicions
             << " suspicions, " << all.deaths << " deaths (" << all.corroborated
@@ -96,7 +97,8 @@ TEST(Simulation, NothingContradictsTheTruthInAnyWorld) {
             << " answers, " << all.adoptions << " adoptions, " << all.control_deaths
             << " deaths of control, " << all.power_cuts << " power cuts, " << all.journaled
             << " records journaled (" << all.suppressed << " suppressed), " << all.snapshots
-            << " snapshots, " << all.tenures << " tenures of leases\n";
+            << " snapshots, " << all.tenures << " tenures of leases, " << all.holds
+            << " holds of guards\n";
   // The worlds must have put the claim to the test.
   EXPECT_GT(all.suspicions, worlds_wanted);
   EXPECT_GT(all.deaths, worlds_wanted);
@@ -109,6 +111,7 @@ TEST(Simulation, NothingContradictsTheTruthInAnyWorld) {
   EXPECT_GT(all.power_cuts, worlds_wanted / 10);
   EXPECT_GT(all.snapshots, worlds_wanted / 10);
   EXPECT_GT(all.tenures, worlds_wanted);
+  EXPECT_GT(all.holds, worlds_wanted / 2);
 }
 
 }  // namespace

@@ -30,6 +30,13 @@ constexpr std::uint32_t LoadOf(std::uint32_t incarnation, std::uint32_t sequence
   return sequence * 131 + incarnation;
 }
 
+// To which group an endpoint says it belongs: the first message of a life does.
+inline constexpr EndpointId kSimulatedGroups = 6;
+
+constexpr Group GroupOf(EndpointId id) {
+  return static_cast<Group>(1 + id % kSimulatedGroups);
+}
+
 struct Truth {
   EndpointId id = kNoEndpoint;
   ProfileId profile = kDefaultProfile;

@@ -27,7 +27,7 @@ std::string InMilliseconds(Duration d) {
 }  // namespace
 
 Witness::Witness(const RegionView& region, std::vector<Truth>& fleet, const TrueBlindness& blind)
-    : region_(region), fleet_(&fleet), blind_(&blind) {
+    : region_(region), fleet_(&fleet), blind_(&blind), guards_(region) {
   for (std::size_t i = 0; i < fleet.size(); ++i) {
     by_id_[fleet[i].id] = i;
   }
@@ -37,8 +37,11 @@ void Witness::Read(unsigned worker, Instant heard, Instant now) {
   const std::uint64_t head = region_.dataplane().transition_heads[worker].value.load();
   const auto entries = region_.transitions(worker);
   for (; positions_[worker] != head; ++positions_[worker]) {
-    Take(entries[positions_[worker] & (entries.size() - 1)], heard, now);
+    const Transition& told = entries[positions_[worker] & (entries.size() - 1)];
+    guards_.Take(told, last_full_ < told.at);
+    Take(told, heard, now);
   }
+  guards_.AfterTurn(now);
   const std::uint64_t tail = region_.control().transition_tails[worker].value.load();
   if (head - tail == entries.size()) {
     last_full_ = now;
@@ -48,6 +51,7 @@ void Witness::Read(unsigned worker, Instant heard, Instant now) {
 void Witness::BeginRegion() {
   beliefs_.clear();
   positions_ = {};
+  guards_.BeginRegion();
 }
 
 void Witness::Take(const Transition& transition, Instant heard, Instant now) {
@@ -58,8 +62,8 @@ void Witness::Take(const Transition& transition, Instant heard, Instant now) {
     }
     return;
   }
-  if (transition.kind == TransitionKind::kLease) {
-    return;  // SimulatedHolders'
+  if (transition.kind == TransitionKind::kLease || transition.kind == TransitionKind::kGroup) {
+    return;  // SimulatedHolders', GuardWitness'
   }
   const auto found = by_id_.find(transition.id);
   if (found == by_id_.end()) {
@@ -194,7 +198,8 @@ void Witness::CheckPunctual(const Transition& transition, const Truth& truth, In
   const Duration again = blind != Duration{0} && transition.reason != Reason::kNeverHeard
                              ? profile.confirmation
                              : Duration{0};
-  const Duration late = (transition.at - spoke) - AllowedMost(transition) - again - blind;
+  const Duration held = guards_.HeldWithin(transition.id, spoke, transition.at);
+  const Duration late = (transition.at - spoke) - AllowedMost(transition) - again - blind - held;
   if (late > kLate) {
     Fault(transition, "is late by " + InMilliseconds(late));
   }
@@ -210,6 +215,7 @@ void Witness::CheckSpoken(const Transition& transition, const Truth& truth) {
 }
 
 void Witness::CheckSettled(Instant now) {
+  guards_.CheckSettled();
   for (const Truth& truth : *fleet_) {
     if (truth.retired || (truth.deliveries.empty() && !truth.enrolled)) {
       continue;

@@ -3,6 +3,7 @@
 // verdict told twice or a broken chain is seen. Collects faults as sentences; none is the pass.
 #pragma once
 
+#include "tests/simulation/guard_witness.h"
 #include "tests/simulation/true_blindness.h"
 #include "tests/simulation/truth.h"
 
@@ -32,8 +33,10 @@ class Witness {
  public:
   Witness(const RegionView& region, std::vector<Truth>& fleet, const TrueBlindness& blind);
 
-  // After a turn of a worker. It is `now`; `heard`: the instant up to which every queue was drained
-  // when the leader last looked.
+  // Around a turn of a worker. It is `now`; `heard`: the instant up to which every queue was
+  // drained when the leader last looked.
+  void BeforeTurn(Instant now) { guards_.BeforeTurn(now); }
+
   void Read(unsigned worker, Instant heard, Instant now);
 
   // The region has been formatted anew: all that was believed is void.
@@ -50,6 +53,8 @@ class Witness {
   }
 
   [[nodiscard]] const std::vector<std::string>& faults() const { return faults_; }
+
+  [[nodiscard]] const GuardWitness& guards() const { return guards_; }
 
   [[nodiscard]] std::uint64_t count(Reason reason) const {
     return counts_[static_cast<std::size_t>(reason)];
@@ -71,6 +76,7 @@ class Witness {
   RegionView region_;
   std::vector<Truth>* fleet_;
   const TrueBlindness* blind_;
+  GuardWitness guards_;
   std::unordered_map<EndpointId, std::size_t> by_id_;
   std::unordered_map<EndpointId, Belief> beliefs_;
   std::array<std::uint64_t, kMaxWorkers> positions_{};

@@ -61,6 +61,12 @@ Config World::ConfigOf(const Climate& climate) {
   weighs = MakeProfile("weighs", Milliseconds(20), 4, Milliseconds(100));
   weighs.least_confirmation = Milliseconds(10);
   config.dataplane.default_profile = kFirstProfile;
+  config.guard = {.fleet_share_ppm = (climate.guards & 1U) != 0 ? 500'000U : 0U,
+                  .least_endpoints = 5,
+                  .window = Milliseconds(2'000),
+                  .release_after = Milliseconds(300),
+                  .group_share_ppm = (climate.guards & 2U) != 0 ? 500'000U : 0U,
+                  .group_least_endpoints = 3};
   if (climate.probes != 0) {
     Profile& asked = config.profiles[kFirstProfile + 5];
     asked = MakeProfile("asked", Milliseconds(20), 4, Milliseconds(60));
@@ -157,6 +163,7 @@ Tidings World::Tell() {
     faults_.insert(faults_.end(), faults.begin(), faults.end());
   };
   add(witness_.faults());
+  add(witness_.guards().faults());
   add(ledger_.faults());
   add(holders_.faults());
   add(control_.faults());
@@ -175,7 +182,8 @@ Tidings World::Tell() {
       .journaled = ledger_.newest(),
       .control_deaths = control_.deaths(),
       .power_cuts = power_cuts_,
-      .tenures = holders_.tenures()};
+      .tenures = holders_.tenures(),
+      .holds = witness_.guards().holds()};
   for (const auto& subscriber : subscribers_) {
     add(subscriber->faults());
     out.snapshots += subscriber->snapshots();
@@ -274,6 +282,7 @@ void World::TurnOf(unsigned worker) {
   life.last_turn = now;
   const std::uint64_t told_before =
       region_.view().dataplane().transition_heads[worker].value.load();
+  witness_.BeforeTurn(now_);
   {
     const AllocationWatch watch;
     engine_->worker(worker).Turn(now);

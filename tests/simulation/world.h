@@ -55,6 +55,7 @@ struct Tidings {
   std::uint64_t power_cuts = 0;
   std::uint64_t snapshots = 0;
   std::uint64_t tenures = 0;  // of leases
+  std::uint64_t holds = 0;    // of guards
   std::uint64_t digest = 0;   // of all that happened
 };
 

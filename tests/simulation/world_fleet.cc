@@ -15,13 +15,12 @@ namespace {
 constexpr Duration kLongestBlindness = Milliseconds(700);
 constexpr std::size_t kQueueRoom = 256;
 constexpr std::size_t kKeptToComeAgain = 64;
-constexpr EndpointId kGroups = 6;
 
-// One in three says something of its endpoint, which tells which one it was; the first of a life to
-// which group it belongs.
+// One in three says something of its endpoint, which tells which one it was; the first of a life
+// its group.
 std::vector<std::byte> SaidIn(const Heartbeat& heartbeat) {
   if (heartbeat.sequence == 1) {
-    return testing_frames::GroupElement(static_cast<Group>(1 + heartbeat.id % kGroups));
+    return testing_frames::GroupElement(GroupOf(heartbeat.id));
   }
   return heartbeat.sequence % 3 != 0
              ? std::vector<std::byte>{}
