@@ -1,8 +1,8 @@
 // What a filter costs for each record of a storm, over a roster of a million endpoints (argument):
 // by facts, by a label that few have, by one that many have, and by a mixture. Prints rows for
 // `./run figures delivery.filter`.
-#include "control/filter_pool.h"
-#include "control/roster_load.h"
+#include "control/filter/filter_pool.h"
+#include "control/roster/roster_load.h"
 
 #include <chrono>
 #include <cstdint>

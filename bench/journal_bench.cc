@@ -1,8 +1,8 @@
 // What a record costs in the journal: to append, to check when the journal is opened, to look
 // at before it is sent, to pick out for a subscriber with a filter.
-#include "control/journal.h"
-#include "control/publisher.h"
-#include "tests/control/journal_in_a_directory.h"
+#include "control/delivery/publisher.h"
+#include "control/journal/journal.h"
+#include "tests/control/journal/journal_in_a_directory.h"
 
 #include <cstddef>
 #include <cstdint>

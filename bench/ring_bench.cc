@@ -1,6 +1,6 @@
 // What it costs control to take transitions out of the workers' rings, in order: the ring alone,
 // and the merge of several.
-#include "control/transition_reader.h"
+#include "control/region/transition_reader.h"
 #include "tests/control/invented_region.h"
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 // A roster of so many endpoints (argument; ten million without), each with a name and three labels:
 // loaded from CSV and from JSON lines, opened as control does at its start, looked into. Prints
 // rows for `./run figures delivery.roster`.
-#include "control/roster.h"
-#include "control/roster_load.h"
+#include "control/roster/roster.h"
+#include "control/roster/roster_load.h"
 
 #include <chrono>
 #include <cstdint>

@@ -3,7 +3,7 @@
 // when there has been none for a while. Cost when idle: a thousand short turns a second.
 #pragma once
 
-#include "control/joined_region.h"
+#include "control/region/joined_region.h"
 #include "control/service.h"
 #include "control/uring/server.h"
 #include "control/vigil.h"

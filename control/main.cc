@@ -3,9 +3,9 @@
 // 2 bad usage or configuration.
 #include "control/assembly.h"
 #include "control/control_loop.h"
+#include "control/files/page_shield.h"
 #include "control/last_words.h"
 #include "control/options.h"
-#include "control/page_shield.h"
 
 #include <flatline/confinement.h>
 

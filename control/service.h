@@ -5,19 +5,19 @@
 // an idle turn: a look at every ring.
 #pragma once
 
-#include "control/administration.h"
-#include "control/bell.h"
-#include "control/cursors.h"
-#include "control/dismissals.h"
-#include "control/filter_pool.h"
-#include "control/gatekeeper.h"
-#include "control/journal.h"
-#include "control/refusal.h"
-#include "control/roster_watch.h"
-#include "control/scribe.h"
-#include "control/snapshot_origin.h"
-#include "control/snapshot_queue.h"
-#include "control/trail.h"
+#include "control/delivery/administration.h"
+#include "control/delivery/bell.h"
+#include "control/delivery/cursors.h"
+#include "control/delivery/dismissals.h"
+#include "control/delivery/gatekeeper.h"
+#include "control/delivery/refusal.h"
+#include "control/filter/filter_pool.h"
+#include "control/journal/journal.h"
+#include "control/journal/scribe.h"
+#include "control/journal/trail.h"
+#include "control/roster/roster_watch.h"
+#include "control/snapshot/snapshot_origin.h"
+#include "control/snapshot/snapshot_queue.h"
 
 #include <flatline/region.h>
 #include <flatline/time.h>

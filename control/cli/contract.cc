@@ -5,7 +5,7 @@
 #include "control/cli/record_text.h"
 #include "control/config/contract.h"
 #include "control/config/units.h"
-#include "control/region_file.h"
+#include "control/region/region_file.h"
 
 #include <CLI/CLI.hpp>
 #include <cstddef>

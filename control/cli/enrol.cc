@@ -5,7 +5,7 @@
 #include "control/cli/agent_socket.h"
 #include "control/cli/arguments.h"
 #include "control/cli/roster_lines.h"
-#include "control/roster.h"
+#include "control/roster/roster.h"
 
 #include <flatline/client.h>
 #include <flatline/command_ring.h>

@@ -7,8 +7,8 @@
 #include "control/cli/printable.h"
 #include "control/cli/record_text.h"
 #include "control/cli/said.h"
-#include "control/region_file.h"
-#include "control/roster.h"
+#include "control/region/region_file.h"
+#include "control/roster/roster.h"
 
 #include <CLI/CLI.hpp>
 #include <limits>

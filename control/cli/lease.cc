@@ -4,7 +4,7 @@
 #include "control/cli/observation.h"
 #include "control/cli/record_text.h"
 #include "control/cli/status_text.h"
-#include "control/region_file.h"
+#include "control/region/region_file.h"
 
 #include <flatline/lease.h>
 #include <flatline/lease_epoch.h>

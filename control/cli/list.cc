@@ -6,8 +6,8 @@
 #include "control/cli/oddities.h"
 #include "control/cli/printable.h"
 #include "control/cli/record_text.h"
-#include "control/region_file.h"
-#include "control/roster.h"
+#include "control/region/region_file.h"
+#include "control/roster/roster.h"
 
 #include <flatline/liveness.h>
 

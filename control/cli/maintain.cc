@@ -5,7 +5,7 @@
 #include "control/cli/printable.h"
 #include "control/cli/record_text.h"
 #include "control/cli/roster_lines.h"
-#include "control/maintenance_file.h"
+#include "control/commentary/maintenance_file.h"
 
 #include <flatline/client.h>
 #include <flatline/command_ring.h>

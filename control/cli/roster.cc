@@ -1,8 +1,8 @@
 #include "control/cli/roster.h"
 
 #include "control/cli/arguments.h"
-#include "control/roster.h"
-#include "control/roster_load.h"
+#include "control/roster/roster.h"
+#include "control/roster/roster_load.h"
 
 #include <CLI/CLI.hpp>
 #include <cstdint>

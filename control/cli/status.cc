@@ -3,7 +3,7 @@
 #include "control/cli/observation.h"
 #include "control/cli/oddities.h"
 #include "control/cli/status_text.h"
-#include "control/region_file.h"
+#include "control/region/region_file.h"
 
 #include <flatline/config.h>
 

@@ -1,6 +1,6 @@
 #include "control/cli/token.h"
 
-#include "control/tokens.h"
+#include "control/delivery/tokens.h"
 
 #include <CLI/CLI.hpp>
 #include <algorithm>

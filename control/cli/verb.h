@@ -4,7 +4,7 @@
 // write verb_name.{h,cc} with an AddNameVerb, and name it in command_line.cc.
 #pragma once
 
-#include "control/region_file.h"
+#include "control/region/region_file.h"
 
 #include <flatline/config.h>
 

@@ -4,8 +4,8 @@
 #include "control/cli/observation.h"
 #include "control/cli/record_text.h"
 #include "control/cli/trust_options.h"
-#include "control/filter_text.h"
-#include "control/subscription_text.h"
+#include "control/delivery/subscription_text.h"
+#include "control/filter/filter_text.h"
 
 #include <flatline/client.h>
 #include <flatline/config.h>

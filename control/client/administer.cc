@@ -1,6 +1,6 @@
 #include "control/client/line.h"
 #include "control/client/stream_position.h"
-#include "control/subscription_text.h"
+#include "control/delivery/subscription_text.h"
 
 #include <flatline/client.h>
 #include <flatline/crc32c.h>

@@ -1,6 +1,6 @@
 #include "control/client/stream_position.h"
 
-#include "control/subscription_text.h"
+#include "control/delivery/subscription_text.h"
 
 #include <algorithm>
 #include <array>

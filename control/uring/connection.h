@@ -5,7 +5,7 @@
 // it be destroyed. Bounds: kMostSealed bytes are sealed ahead.
 #pragma once
 
-#include "control/session.h"
+#include "control/delivery/session.h"
 #include "control/tls/channel.h"
 #include "control/uring/ring.h"
 

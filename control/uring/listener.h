@@ -5,7 +5,7 @@
 // Errors are one line.
 #pragma once
 
-#include "control/session.h"
+#include "control/delivery/session.h"
 #include "control/uring/ring.h"
 
 #include <flatline/time.h>

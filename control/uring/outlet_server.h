@@ -4,7 +4,7 @@
 // system call.
 #pragma once
 
-#include "control/outlet.h"
+#include "control/delivery/outlet.h"
 #include "control/service.h"
 #include "control/uring/connection.h"
 #include "control/uring/ring.h"

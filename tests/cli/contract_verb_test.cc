@@ -1,7 +1,7 @@
 // What is measured of the paths from a region made by hand, and what the verb says of it.
 #include "control/cli/measured_paths.h"
 #include "tests/cli/in_process.h"
-#include "tests/control/region_on_disk.h"
+#include "tests/control/region/region_on_disk.h"
 
 #include <cmath>
 #include <fstream>

@@ -4,7 +4,7 @@
 
 #include "control/cli/observation.h"
 #include "tests/cli/in_process.h"
-#include "tests/control/region_on_disk.h"
+#include "tests/control/region/region_on_disk.h"
 
 #include <flatline/region.h>
 

@@ -3,7 +3,7 @@
 
 #include "control/cli/observation.h"
 #include "control/cli/status_text.h"
-#include "tests/control/roster_on_disk.h"
+#include "tests/control/roster/roster_on_disk.h"
 
 #include <flatline/region.h>
 

@@ -1,7 +1,7 @@
 // roster load, show and export, run in this process over a configuration of their own.
 #include "tests/cli/in_process.h"
 #include "tests/client/scripted_server.h"
-#include "tests/control/roster_on_disk.h"
+#include "tests/control/roster/roster_on_disk.h"
 
 #include <flatline/command_ring.h>
 

@@ -1,5 +1,5 @@
 // token new, list and revoke, run in this process over a file and a configuration of their own.
-#include "control/tokens.h"
+#include "control/delivery/tokens.h"
 #include "tests/cli/in_process.h"
 
 #include <cstdlib>

@@ -5,10 +5,10 @@
 // batch. What the subscriber accounted for is, over all its lives, the truth: every transition,
 // in order, once.
 #include "control/client/stream_position.h"
-#include "control/outlet.h"
+#include "control/delivery/outlet.h"
 #include "control/service.h"
 #include "tests/control/invented_region.h"
-#include "tests/control/journal_in_a_directory.h"
+#include "tests/control/journal/journal_in_a_directory.h"
 
 #include <flatline/crc32c.h>
 

@@ -1,10 +1,10 @@
 // Control without sockets: sessions driven by bytes and invented time, over an invented region.
 #include "control/service.h"
 
-#include "control/outlet.h"
+#include "control/delivery/outlet.h"
 #include "tests/control/invented_region.h"
-#include "tests/control/journal_in_a_directory.h"
-#include "tests/control/roster_on_disk.h"
+#include "tests/control/journal/journal_in_a_directory.h"
+#include "tests/control/roster/roster_on_disk.h"
 
 #include <cstring>
 #include <string>

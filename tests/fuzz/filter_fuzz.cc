@@ -1,7 +1,7 @@
 // Any text as a filter: it is refused with a column within it, or compiled, and then each record is
 // wanted or not, the same one by one and together.
-#include "control/filter_program.h"
-#include "control/filter_text.h"
+#include "control/filter/filter_program.h"
+#include "control/filter/filter_text.h"
 
 #include <flatline/check.h>
 

@@ -7,7 +7,7 @@
 #include "control/cli/record_text.h"
 #include "control/cli/said.h"
 #include "control/cli/status_text.h"
-#include "control/transition_reader.h"
+#include "control/region/transition_reader.h"
 #include "tests/fuzz/region_image.h"
 
 #include <flatline/check.h>

@@ -1,7 +1,7 @@
 // The journal's segments as hostile files: a journal is written, its bytes are replaced as the
 // input says, its files cut, and it is opened. It opens, says what it found, gives out no number
 // twice, sends nothing that is not sealed under its own number, and goes on behind it.
-#include "tests/control/journal_in_a_directory.h"
+#include "tests/control/journal/journal_in_a_directory.h"
 #include "tests/fuzz/fuzz_input.h"
 
 #include <flatline/check.h>

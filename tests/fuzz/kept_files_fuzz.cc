@@ -2,9 +2,9 @@
 // input's making among others. They open; what is taken from them stays within their bounds, is
 // shown without a character that moves a terminal's cursor, and can be ended; and what is written
 // then is there when they are opened again.
-#include "control/cursors.h"
-#include "control/maintenance.h"
-#include "control/maintenance_file.h"
+#include "control/commentary/maintenance.h"
+#include "control/commentary/maintenance_file.h"
+#include "control/delivery/cursors.h"
 #include "tests/fuzz/fuzz_input.h"
 #include "tests/temporary_directory.h"
 

@@ -1,8 +1,8 @@
 // Any text as a roster to import, CSV or JSON lines: nothing is written where it is faulty, unless
 // bad lines are to be skipped; what is written opens, and every endpoint is found in it by its id
 // and by its name, with labels that count its members. The first byte says whether to skip.
-#include "control/roster.h"
-#include "control/roster_load.h"
+#include "control/roster/roster.h"
+#include "control/roster/roster_load.h"
 #include "tests/fuzz/fuzz_input.h"
 #include "tests/temporary_directory.h"
 

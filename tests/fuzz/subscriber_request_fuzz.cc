@@ -1,6 +1,6 @@
 // Any bytes from a stranger on the delivery port: refused with a short text, too short, or a
 // request that is as large as it says, and the same however many bytes follow it.
-#include "control/request.h"
+#include "control/delivery/request.h"
 
 #include <flatline/check.h>
 

@@ -1,6 +1,6 @@
 // Any text behind a subscription: refused in words that fit an error record, or taken, and then
 // what is printed from it is taken to mean the same.
-#include "control/subscription_text.h"
+#include "control/delivery/subscription_text.h"
 
 #include <flatline/check.h>
 

@@ -1,6 +1,6 @@
 // Any text as the file of tokens: refused with the line, or what is taken has no name and no hash
 // twice, is found by its hash, and prints as a text that means the same.
-#include "control/tokens.h"
+#include "control/delivery/tokens.h"
 
 #include <flatline/check.h>
 

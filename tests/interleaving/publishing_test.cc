@@ -1,9 +1,9 @@
 // One journal writer and several outlets on threads of their own, under ThreadSanitizer: the
 // journal rolls and gives up its oldest segments while it is being read. Every reader hears every
 // record in order, or of a gap, and is woken whenever it sleeps.
-#include "control/outlet.h"
+#include "control/delivery/outlet.h"
 #include "control/service.h"
-#include "tests/control/journal_in_a_directory.h"
+#include "tests/control/journal/journal_in_a_directory.h"
 
 #include <flatline/crc32c.h>
 

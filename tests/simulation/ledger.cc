@@ -1,7 +1,7 @@
 #include "tests/simulation/ledger.h"
 
-#include "control/commentary.h"
-#include "control/scribe.h"
+#include "control/commentary/commentary.h"
+#include "control/journal/scribe.h"
 #include "tests/simulation/climate.h"
 
 #include <flatline/crc32c.h>

@@ -4,7 +4,7 @@
 // rings that the journal has not. Faults as sentences; none is the pass. One thread.
 #pragma once
 
-#include "control/journal.h"
+#include "control/journal/journal.h"
 #include "tests/simulation/digest.h"
 
 #include <flatline/delivery.h>

@@ -4,8 +4,8 @@
 // thread. Journals lie in a directory of /dev/shm, removed with the object.
 #pragma once
 
-#include "control/cursors.h"
-#include "control/outlet.h"
+#include "control/delivery/cursors.h"
+#include "control/delivery/outlet.h"
 #include "control/service.h"
 #include "tests/simulation/chance.h"
 #include "tests/simulation/climate.h"

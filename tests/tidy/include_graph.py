@@ -23,9 +23,9 @@ STAGES = [
     "dataplane/timing_wheel",
     "dataplane/detector",
     "include/flatline/transition_ring",
-    "control/transition_reader",
-    "control/journal",
-    "control/publisher",
+    "control/region/transition_reader",
+    "control/journal/journal",
+    "control/delivery/publisher",
     "control/uring/connection",
     "include/flatline/client",
 ]

@@ -1,7 +1,7 @@
 // The forwarder against an invented sink that fails, hangs up after taking, and is killed.
 #include "control/sinks/forwarder.h"
 
-#include "control/frames.h"
+#include "control/delivery/frames.h"
 
 #include <algorithm>
 #include <random>

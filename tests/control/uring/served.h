@@ -5,7 +5,7 @@
 
 #include "control/uring/server.h"
 #include "tests/control/invented_region.h"
-#include "tests/control/journal_in_a_directory.h"
+#include "tests/control/journal/journal_in_a_directory.h"
 
 #include <functional>
 #include <memory>

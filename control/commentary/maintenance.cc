@@ -1,0 +1,155 @@
+#include "control/commentary/maintenance.h"
+
+#include <flatline/guard.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+namespace flatline {
+namespace {
+
+constexpr Duration kExpiry{100'000'000};  // so often is looked for what is over
+
+// Its begin and its end are told by when it began: another one of the same target is another one.
+bool IsBeginOf(const MaintenanceEntry& entry, const DeliveryRecord& told) {
+  return told.to == 1 && told.at_ns == entry.begun_ns;
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<Maintenance>, std::string> Maintenance::Open(
+    const std::string& path) {
+  auto file = KeptFile::Open(path, kMost * sizeof(Slot), "maintenance");
+  if (!file) {
+    return std::unexpected(file.error());
+  }
+  return std::unique_ptr<Maintenance>(new Maintenance(std::move(*file)));
+}
+
+Maintenance::Maintenance(KeptFile file) : file_(std::move(file)), slots_(file_.As<Slot>()) {
+  for (std::size_t slot = 0; slot < kMost; ++slot) {
+    entries_[slot] = Latest(slots_[slot]);
+    const MaintenanceEntry& entry = entries_[slot];
+    if (entry.state != MaintenanceEntry::State::kFree) {
+      slots_of_.emplace(entry.target(), slot);
+    }
+    if (entry.state == MaintenanceEntry::State::kBegun) {
+      Tell(entry, true, true, WallInstant{Duration{entry.begun_ns}});
+    }
+  }
+}
+
+bool Maintenance::Begin(const MaintenanceTarget& target,
+                        Duration length,
+                        std::string_view reason,
+                        WallInstant now) {
+  const auto known = slots_of_.find(target);
+  std::size_t slot = 0;
+  if (known != slots_of_.end()) {
+    slot = known->second;
+  } else {
+    const auto room =
+        std::ranges::find(entries_, MaintenanceEntry::State::kFree, &MaintenanceEntry::state);
+    if (room == entries_.end()) {
+      return false;
+    }
+    slot = static_cast<std::size_t>(room - entries_.begin());
+  }
+  if (ends_[slot]) {
+    return false;  // on its way out: its end is told in a moment
+  }
+  MaintenanceEntry& entry = entries_[slot];
+  entry.until_ns = (now + length).time_since_epoch().count();
+  entry.reason.fill('\0');
+  std::ranges::copy(reason.substr(0, kMostMaintenanceReason), entry.reason.begin());
+  if (known == slots_of_.end()) {
+    entry.endpoint = target.endpoint;
+    entry.group = target.group;
+    entry.state = MaintenanceEntry::State::kBegun;
+    entry.begun_ns = now.time_since_epoch().count();
+    slots_of_.emplace(target, slot);
+    Tell(entry, true, true, now);
+  }
+  Keep(entries_[slot], slots_[slot]);
+  return true;
+}
+
+bool Maintenance::End(const MaintenanceTarget& target, WallInstant now) {
+  const auto known = slots_of_.find(target);
+  if (known == slots_of_.end() || ends_[known->second]) {
+    return false;
+  }
+  MaintenanceEntry& entry = entries_[known->second];
+  entry.until_ns = now.time_since_epoch().count();
+  Keep(entries_[known->second], slots_[known->second]);
+  ends_[known->second] = true;
+  Tell(entry, false, true, now);
+  return true;
+}
+
+void Maintenance::Expire(WallInstant now) {
+  if (now < expire_at_ && expire_at_ - now <= kExpiry) {
+    return;
+  }
+  expire_at_ = now + kExpiry;
+  for (const auto& [target, slot] : slots_of_) {
+    const MaintenanceEntry& entry = entries_[slot];
+    if (entry.until_ns <= now.time_since_epoch().count() && !ends_[slot]) {
+      ends_[slot] = true;
+      Tell(entry, false, false, now);
+    }
+  }
+}
+
+void Maintenance::Take(const DeliveryRecord& record) {
+  if (record.kind != RecordKind::kMaintenance) {
+    return;
+  }
+  std::erase_if(news_, [&](const DeliveryRecord& untold) {
+    return untold.to == record.to && untold.endpoint == record.endpoint &&
+           untold.group == record.group && untold.silence_ns == record.silence_ns;
+  });
+  const auto known = slots_of_.find(Key(record.endpoint, record.group));
+  if (known == slots_of_.end()) {
+    return;
+  }
+  MaintenanceEntry& entry = entries_[known->second];
+  if (IsBeginOf(entry, record)) {
+    entry.state = MaintenanceEntry::State::kTold;
+    Keep(entries_[known->second], slots_[known->second]);
+  } else if (record.to == 0 && record.at_ns - record.silence_ns == entry.begun_ns) {
+    Free(known->second);
+  }
+}
+
+std::vector<DeliveryRecord> Maintenance::TakeNews() {
+  return std::exchange(news_, {});
+}
+
+// `silence_ns` is how long it is to last, at its end how long it has lasted.
+void Maintenance::Tell(const MaintenanceEntry& entry, bool begins, bool by_order, WallInstant now) {
+  DeliveryRecord out;
+  out.kind = RecordKind::kMaintenance;
+  out.at_ns = begins ? entry.begun_ns : now.time_since_epoch().count();
+  out.endpoint = entry.endpoint;
+  out.group = entry.group;
+  out.reason = static_cast<std::uint8_t>(Reason::kMaintenance);
+  out.from = static_cast<std::uint8_t>(by_order ? GroupCause::kOperator : GroupCause::kTimeOver);
+  out.to = begins ? 1 : 0;
+  out.silence_ns = (begins ? entry.until_ns : out.at_ns) - entry.begun_ns;
+  out.marks = kMarkMaintenance;
+  news_.push_back(out);
+}
+
+void Maintenance::Free(std::size_t slot) {
+  MaintenanceEntry& entry = entries_[slot];
+  slots_of_.erase(entry.target());
+  ends_[slot] = false;
+  const std::uint64_t version = entry.version;
+  entry = {};
+  entry.version = version;
+  Keep(entries_[slot], slots_[slot]);
+}
+
+}  // namespace flatline

@@ -1,0 +1,104 @@
+// What all subscribers with the same filter are sent: the mapped journal itself where nothing is
+// left out or added, else records encoded once for all of them, with the names of the roster of
+// that moment where they want names. One per filter and publisher thread, with names and without,
+// and used by that thread alone. Who is further behind than the encoded window is encoded for by
+// himself, with those who are exactly as far, until he has caught up. Bounds: kMostChunks of
+// kChunkRecords encoded; kMostScanned records looked at in one call. Cost: nothing for each record
+// where all is wanted; else one look at each, whatever the number of subscribers.
+//
+//   journal:  … | … … … … … | … … … … … |  newest
+//   encoded:      chunk        chunk      upto()         each chunk: (after, upto], what is wanted
+#pragma once
+
+#include "control/delivery/name_frames.h"
+#include "control/delivery/outgoing.h"
+#include "control/filter/filter.h"
+#include "control/journal/readable_journal.h"
+
+#include <flatline/delivery.h>
+#include <flatline/time.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace flatline {
+
+class Stream {
+ public:
+  static constexpr std::size_t kMostSent = (std::size_t{256} << 10) / sizeof(DeliveryRecord);
+  static constexpr std::size_t kChunkRecords = (std::size_t{64} << 10) / sizeof(DeliveryRecord);
+  static constexpr std::size_t kMostChunks = 16;
+  static constexpr std::size_t kMostScanned = 65536;
+  static constexpr std::size_t kStrays = 8;
+
+  // As of now; null: there is none.
+  using RosterNow = std::function<std::shared_ptr<const Roster>()>;
+
+  // Begins at the newest record. Without `names` there are none.
+  Stream(const JournalReader& journal,
+         std::shared_ptr<const Filter> filter,
+         RosterNow names = nullptr);
+
+  // Takes what has been journaled since, as far as it goes in one call.
+  void Follow(WallInstant wall);
+
+  // The journal is accounted for up to here.
+  [[nodiscard]] std::uint64_t upto() const noexcept { return upto_; }
+
+  // Records that were wanted, ever: what has been added since is a batch.
+  [[nodiscard]] std::uint64_t produced() const noexcept { return produced_; }
+
+  // What comes behind `cursor`, which moves on accordingly; no bytes: nothing is there for him up
+  // to the cursor, which then may be less than upto() where much had to be looked at.
+  [[nodiscard]] Outgoing From(std::uint64_t& cursor, WallInstant wall);
+
+  [[nodiscard]] const std::shared_ptr<const Filter>& filter() const noexcept { return filter_; }
+
+  // What its subscribers are sent of names; null: they want none.
+  [[nodiscard]] std::unique_ptr<const NameFrames> Names() const;
+
+  [[nodiscard]] bool has_names() const noexcept { return roster_ != nullptr; }
+
+ private:
+  // Appended to while earlier records of it are being sent: never moves.
+  struct Chunk {
+    explicit Chunk(std::uint64_t after_sequence) : after(after_sequence), upto(after_sequence) {
+      records.reserve(kChunkRecords + kMostNameParts);  // the last one may have a name
+    }
+
+    std::uint64_t after;
+    std::uint64_t upto;
+
+    [[nodiscard]] bool is_full() const noexcept { return records.size() >= kChunkRecords; }
+
+    std::vector<DeliveryRecord> records;
+  };
+
+  [[nodiscard]] Outgoing FromJournal(std::uint64_t& cursor, WallInstant wall) const;
+  [[nodiscard]] static Outgoing FromChunk(const std::shared_ptr<Chunk>& chunk,
+                                          std::uint64_t& cursor);
+  [[nodiscard]] std::shared_ptr<Chunk> StrayBehind(std::uint64_t cursor, WallInstant wall);
+  void Encode(Chunk& into, std::uint64_t limit, WallInstant wall) const;
+  static void Encode(Chunk& into,
+                     std::span<const DeliveryRecord> records,
+                     const Filter::Look& look,
+                     const NameFrames* names);
+
+  const JournalReader* journal_;
+  std::shared_ptr<const Filter> filter_;
+  RosterNow roster_;
+  bool is_everything_;
+  std::uint64_t upto_;
+  std::uint64_t produced_ = 0;
+  std::deque<std::shared_ptr<Chunk>> chunks_;
+  std::array<std::weak_ptr<Chunk>, kStrays> strays_;  // older ones, while they are being sent
+  std::size_t next_stray_ = 0;
+};
+
+}  // namespace flatline

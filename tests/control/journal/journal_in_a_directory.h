@@ -1,0 +1,67 @@
+// A directory of its own for a journal, removed at the end; and the journal in it.
+#pragma once
+
+#include "control/journal/journal.h"
+
+#include <flatline/check.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace flatline {
+
+class JournalInADirectory {
+ public:
+  // Segments of `records` records, `segments` of them kept.
+  explicit JournalInADirectory(std::uint64_t records = 63, std::uint64_t segments = 4) {
+    std::string pattern = std::filesystem::temp_directory_path() / "flatline-journal-XXXXXX";
+    FLATLINE_CHECK(::mkdtemp(pattern.data()) != nullptr);
+    options.directory = pattern;
+    options.segment = (records + 1) * sizeof(DeliveryRecord);
+    options.retain = segments * options.segment;
+  }
+
+  ~JournalInADirectory() { std::filesystem::remove_all(options.directory); }
+
+  JournalInADirectory(const JournalInADirectory&) = delete;
+  JournalInADirectory& operator=(const JournalInADirectory&) = delete;
+
+  [[nodiscard]] std::unique_ptr<Journal> Open() {
+    findings.clear();
+    auto out = Journal::Open(options, findings);
+    error = out ? "" : out.error();
+    return out ? std::move(*out) : nullptr;
+  }
+
+  // The journal's files, in order.
+  [[nodiscard]] std::vector<std::filesystem::path> Files() const {
+    std::vector<std::filesystem::path> out;
+    for (const auto& entry : std::filesystem::directory_iterator(options.directory)) {
+      if (entry.path().extension() == ".journal") {
+        out.push_back(entry.path());
+      }
+    }
+    std::ranges::sort(out);
+    return out;
+  }
+
+  JournalOptions options;
+  Journal::Findings findings;
+  std::string error;
+};
+
+inline DeliveryRecord RecordFor(EndpointId id) {
+  DeliveryRecord out;
+  out.endpoint = id;
+  out.from = static_cast<std::uint8_t>(Liveness::kSuspect);
+  out.to = static_cast<std::uint8_t>(Liveness::kDead);
+  return out;
+}
+
+}  // namespace flatline
