@@ -293,6 +293,8 @@ std::string_view NameOf(RecordKind kind) noexcept {
       return "name";
     case RecordKind::kSummary:
       return "summary";
+    case RecordKind::kSuspicion:
+      return "suspicion";
   }
   return "?";
 }

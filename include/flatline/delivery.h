@@ -47,12 +47,15 @@ enum class RecordKind : std::uint8_t {
                         // `endpoint` the one behind which the tail begins; `to`: 1 where a
                         // snapshot comes first; `incarnation`: ms between two bookmarks; `marks`:
                         // kMarkFlapping where such records are left out, and sequences with them
-  kBookmark = 17,       // nothing for you up to `sequence`
+  kBookmark = 17,       // nothing for you up to `sequence`. For who asked for kSuspicion
+                        // `silence_ns`: for how long not all has been heard; -1: no dataplane
   kGap = 18,            // the journal no longer reaches back: lost are (`silence_ns`, `sequence`]
   kSnapshotBegin = 19,  // rows as of `sequence` follow
   kSnapshotRow = 20,    // one endpoint: `to` is its Liveness, `health` its health; `marks`:
                         // kMarkFlapping where its changes are suppressed
-  kSnapshotEnd = 21,    // the tail from `sequence` + 1 follows; `silence_ns` counts the rows
+                        // Behind these rows kLease, `to` 1, with this sequence: leases then held
+  kSnapshotEnd = 21,    // the tail from `sequence` + 1 follows; `silence_ns` counts the rows, of
+                        // leases too
   kError = 22,          // DeliveryError in `reason`, text behind; then the connection closes
   // Answers to administration, on the Unix socket:
   kCommandResult = 23,  // `endpoint`, CommandStatus in `reason`
@@ -61,6 +64,10 @@ enum class RecordKind : std::uint8_t {
                   // in several records where it is long: part `from` of `to`, `reason` bytes each
   kSummary = 25,  // counts of `group`, or of all that were told before it (`to`: 1), true as of
                   // `sequence`; summary.h. With kWantNames, a kName of the group before it
+  kSuspicion = 26,  // `to` suspect: by what the level of suspicion rises, of the `endpoint` in the
+                    // record behind it, whose `sequence` it repeats; before its name, if it has
+                    // one; suspicion_record.h. `to` another Liveness: it is suspect no more, by a
+                    // change that was left out; accounts for `sequence`
 };
 
 // Bits of DeliveryRecord::marks, of changes of liveness and health.
@@ -148,11 +155,13 @@ inline constexpr std::uint32_t kMostBatchBytes = 256U << 10;
 inline constexpr std::uint32_t kMostBatchAgeUs = 60'000'000;
 
 // Bits of DeliveryRequest::options.
-inline constexpr std::uint32_t kWantNames = 1U << 0;     // a kName before records of the named
-inline constexpr std::uint32_t kAcknowledges = 1U << 1;  // will acknowledge, at the latest every
-                                                         // kKeepAlive: silence is death
-inline constexpr std::uint32_t kWantFlapping = 1U << 2;  // what is suppressed as well
-inline constexpr std::uint32_t kKnownOptions = kWantNames | kAcknowledges | kWantFlapping;
+inline constexpr std::uint32_t kWantNames = 1U << 0;      // a kName before records of the named
+inline constexpr std::uint32_t kAcknowledges = 1U << 1;   // will acknowledge, at the latest every
+                                                          // kKeepAlive: silence is death
+inline constexpr std::uint32_t kWantFlapping = 1U << 2;   // what is suppressed as well
+inline constexpr std::uint32_t kWantSuspicion = 1U << 3;  // a kSuspicion with each suspect
+inline constexpr std::uint32_t kKnownOptions =
+    kWantNames | kAcknowledges | kWantFlapping | kWantSuspicion;
 inline constexpr std::int64_t kKeepAliveNs = 5'000'000'000;
 
 struct DeliveryRequest {

@@ -43,21 +43,39 @@ inline double Phi(double elapsed, double mean, double deviation) noexcept {
                         : std::log1p(std::exp(exponent)) / std::numbers::ln10;
 }
 
+// By what the level of an endpoint rises, in nanoseconds: silence counts from `expected` on, in
+// deviations.
+struct SuspicionScale {
+  double expected = 0;   // mean gap, and the pause that is accepted
+  double deviation = 1;  // of the gaps; above 0
+};
+
 // Of an endpoint with this history, whatever detector judges it; before there is one, as if it beat
-// as its profile promises, give or take a quarter. In a phi profile it reaches the threshold when
-// the deadline passes, unless the deadline is held within its bounds (flatline/detectors.h).
-inline double SuspicionLevel(const Profile& profile,
-                             const Arrival& arrival,
-                             Duration silence) noexcept {
+// as its profile promises, give or take a quarter.
+inline SuspicionScale ScaleOf(const Profile& profile, const Arrival& arrival) noexcept {
   const double unit = static_cast<double>(kStampUnit.count());
   const Duration pause = profile.detector == DetectorKind::kPhi ? profile.allowance : Duration{0};
   const double promised = static_cast<double>(profile.interval.count()) / unit;
   const double floor = static_cast<double>(profile.least_deviation.count()) / unit;
   const double least = std::max(arrival.count == 0 ? promised / 4 : floor, 1.0);
   const double deviation = std::sqrt(static_cast<double>(arrival.variance));
-  return Phi(static_cast<double>((silence - pause).count()) / unit,
-             arrival.count == 0 ? promised : static_cast<double>(arrival.interval),
-             deviation > least ? deviation : least);
+  const double mean = arrival.count == 0 ? promised : static_cast<double>(arrival.interval);
+  return {.expected = static_cast<double>(pause.count()) + mean * unit,
+          .deviation = (deviation > least ? deviation : least) * unit};
+}
+
+// The silence at which a level is reached, by its quantile.
+constexpr double SilenceAt(const SuspicionScale& scale, double quantile) noexcept {
+  return scale.expected + quantile * scale.deviation;
+}
+
+// In a phi profile it reaches the threshold when the deadline passes, unless the deadline is held
+// within its bounds (flatline/detectors.h).
+inline double SuspicionLevel(const Profile& profile,
+                             const Arrival& arrival,
+                             Duration silence) noexcept {
+  const SuspicionScale scale = ScaleOf(profile, arrival);
+  return Phi(static_cast<double>(silence.count()), scale.expected, scale.deviation);
 }
 
 }  // namespace flatline

@@ -1,7 +1,9 @@
 // The level of suspicion against the vectors that other implementations are held to.
 #include <flatline/suspicion.h>
+#include <flatline/suspicion_record.h>
 
 #include <cmath>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -72,6 +74,29 @@ TEST(Suspicion, IsByTheHistoryWhateverTheDetector) {
       << "no steadier than a tenth of the interval";
   arrival.variance = 1e8;
   EXPECT_LT(SuspicionLevel(profile, arrival, Milliseconds(1600)), 2);
+}
+
+// By which a subscriber finds out for itself when its threshold is reached.
+TEST(Suspicion, AScaleOnTheWireGivesTheSilenceThatReachesALevel) {
+  Profile profile = MakeProfile("x", Milliseconds(1000), 3, Milliseconds(1000));
+  profile.detector = DetectorKind::kPhi;
+  profile.allowance = Milliseconds(70);
+  for (const Arrival& arrival :
+       std::vector<Arrival>{{},
+                            {.interval = 15'259, .variance = 0, .lead = 0, .count = 50},
+                            {.interval = 3'000, .variance = 4e6, .lead = 0, .count = 127}}) {
+    DeliveryRecord record;
+    record.endpoint = 77;
+    WriteScale(ScaleOf(profile, arrival), record);
+    EXPECT_EQ(record.endpoint, 77U) << "it stands between the two";
+    const SuspicionScale scale = ReadScale(record);
+    for (const double level : {1., 8., 12., 100.}) {
+      const double silence = SilenceAt(scale, PhiQuantile(level));
+      EXPECT_NEAR(SuspicionLevel(profile, arrival, Duration{static_cast<std::int64_t>(silence)}),
+                  level,
+                  level * 1e-5);
+    }
+  }
 }
 
 }  // namespace
