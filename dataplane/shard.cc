@@ -372,22 +372,36 @@ bool Shard::Publish(const Verdict& verdict, Turn& turn) noexcept {
   return true;
 }
 
-// When one who comes back had died, about and at the earliest, from its record as it still is.
-Instant Shard::DiedAbout(const Transition& told, const Moment& moment) const noexcept {
+// One who was dead is back, has left or is watched no more: none of them is silent. When it had
+// died, about and at the earliest, its record says as it still is.
+void Shard::TakeBackDeath(const Transition& told, const Moment& moment) noexcept {
   const RecordView seen = View(table_.record(told.slot));
+  if (seen.incarnation == 0 && seen.heard.sequence == 0) {
+    return;  // it was never heard, and so not counted
+  }
   const Timing& timing = detector_.TimingOf(seen.state.profile);
   const std::int64_t dead_for = AgeOf(seen.heard.stamp, HorizonStamp(moment.hearing)) -
                                 timing.silence.least - timing.confirmations.back();
-  return told.at - SilenceOf(dead_for);
+  const Instant died = told.at - SilenceOf(dead_for);
+  died_.TakeBack(died, told.at);
+  if (groups_ != nullptr) {
+    groups_->of(number_).TakeBack(told.group, died, told.at);
+  }
 }
 
 void Shard::CountTransition(const Transition& told, Turn& turn) noexcept {
   Tally& tally = turn.tally;
   tally.Add(Counter::kTransitions);
-  if (told.kind != TransitionKind::kLiveness || told.reason == Reason::kRetired) {
+  if (told.kind != TransitionKind::kLiveness) {
     return;
   }
   const auto from = static_cast<Liveness>(told.from);
+  if (from == Liveness::kDead) {
+    TakeBackDeath(told, turn.moment);
+  }
+  if (told.reason == Reason::kRetired) {
+    return;
+  }
   if (told.liveness == Liveness::kSuspect) {
     tally.Add(Counter::kSuspicions);
   } else if (told.liveness == Liveness::kDead) {
@@ -405,13 +419,6 @@ void Shard::CountTransition(const Transition& told, Turn& turn) noexcept {
     tally.Add(Counter::kRecoveries);
     tally.Add(Counter::kLateRecoveries,
               static_cast<std::uint64_t>(told.reason == Reason::kHeartbeatLate));
-    if (from == Liveness::kDead) {
-      const Instant died = DiedAbout(told, turn.moment);
-      died_.TakeBack(died, told.at);
-      if (groups_ != nullptr) {
-        groups_->of(number_).TakeBack(told.group, died, told.at);
-      }
-    }
   }
 }
 

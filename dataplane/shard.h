@@ -230,7 +230,7 @@ class Shard {
   void Watch(Slot slot, HearingInstant hearing) noexcept;
   [[nodiscard]] bool Publish(const Verdict& verdict, Turn& turn) noexcept;
   void CountTransition(const Transition& told, Turn& turn) noexcept;
-  [[nodiscard]] Instant DiedAbout(const Transition& told, const Moment& moment) const noexcept;
+  void TakeBackDeath(const Transition& told, const Moment& moment) noexcept;
 
   // shard_probes.cc
   HearOutcome HearAnswer(const Handoff& heard, Turn& turn) noexcept;

@@ -131,6 +131,17 @@ TEST_F(GroupGuardTest, WhoCameBackFromTheDeadIsNotCountedAmongThem) {
   EXPECT_EQ(dead_[1], 27) << "and the guard is there";
 }
 
+TEST_F(GroupGuardTest, WhoIsWatchedNoMoreIsNotCountedAmongTheDead) {
+  Live(Milliseconds(800), [](EndpointId id) { return id > 9; });
+  EXPECT_EQ(dead_[1], 9);
+  for (EndpointId id = 1; id <= 9; ++id) {
+    Retire(id);
+  }
+  Live(Milliseconds(800), [](EndpointId id) { return id > 14; });
+  EXPECT_EQ(dead_[1], 14) << "five of eleven, not fourteen of twenty";
+  EXPECT_TRUE(guard_.empty());
+}
+
 TEST_F(GroupGuardTest, HoldsOverARestart) {
   Live(Milliseconds(1'000), [](EndpointId id) { return id > kRack; });
   ASSERT_EQ(guard_.size(), 1U);

@@ -40,9 +40,10 @@ class TwoWorkersTest : public testing::Test {
   }
 
   void Enrol(EndpointId id, Group group, ProfileId profile) {
-    Give(ShardOf(HashEndpoint(id, region_.view().header().hash_key), 2),
-         {.id = id, .group = group, .profile = profile, .kind = CommandKind::kEnrol});
+    Give(OwnerOf(id), {.id = id, .group = group, .profile = profile, .kind = CommandKind::kEnrol});
   }
+
+  void Retire(EndpointId id) { Give(OwnerOf(id), {.id = id, .kind = CommandKind::kRetire}); }
 
   void Beat(EndpointId id, Health health = Health::kUnknown) {
     ports_[id % 2].source.Put(testing_frames::HeartbeatFrame(
@@ -72,6 +73,10 @@ class TwoWorkersTest : public testing::Test {
   std::unique_ptr<Engine> engine_;
 
  private:
+  [[nodiscard]] unsigned OwnerOf(EndpointId id) const {
+    return ShardOf(HashEndpoint(id, region_.view().header().hash_key), 2);
+  }
+
   std::array<FakePort, 2> ports_;
   std::map<EndpointId, std::uint32_t> sequence_;
 };

@@ -42,6 +42,7 @@ Climate Climate::Draw(Chance& chance) {
   out.flaps = chance.OneIn(2) ? 0 : 4 + chance.Below(6);
   out.leases = perhaps(1 + chance.Below(10));
   out.guards = chance.OneIn(2) ? 0 : 1 + chance.Below(3);
+  out.racks = perhaps(100 + chance.Below(1000));
   return out;
 }
 

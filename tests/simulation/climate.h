@@ -45,6 +45,7 @@ struct Climate {
                                   // the first again; and then flapping is damped
   std::uint64_t probes = 0;       // 1: of some profiles the suspect are asked, or all
   std::uint64_t one_way = 0;      // beats from which on none arrives for a while, while answers do
+  std::uint64_t racks = 0;        // beats from which on nobody of a group is heard for a while
   std::uint64_t guards = 0;       // 1: of the fleet, 2: of groups, 3: both
   std::uint64_t leases = 0;       // beats after which an endpoint asks for a lease
   // Of control and its subscribers:
@@ -88,6 +89,7 @@ inline constexpr std::array kClimateFields{
     ClimateField{"misfortunes", &Climate::misfortunes, 0},
     ClimateField{"flaps", &Climate::flaps, 0},
     ClimateField{"one_way", &Climate::one_way, 0},
+    ClimateField{"racks", &Climate::racks, 0},
     ClimateField{"leases", &Climate::leases, 0},
     ClimateField{"guards", &Climate::guards, 0},
     ClimateField{"loss", &Climate::loss, 0},

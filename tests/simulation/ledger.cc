@@ -100,7 +100,7 @@ void Ledger::Take(const DeliveryRecord& record) {
 }
 
 // What control says of its own accord: a mass failure begins and is over in turn, as far back as
-// its journal reaches.
+// its journal reaches. Guards, whose records are a worker's, are GuardWitness'.
 void Ledger::TakeComment(const DeliveryRecord& record) {
   if (record.kind == RecordKind::kFlapping) {
     TakeFlapping(record);
@@ -117,7 +117,7 @@ void Ledger::TakeComment(const DeliveryRecord& record) {
       break;
     }
     if (!before.is_lost && before.record.kind == RecordKind::kGroup &&
-        before.record.group == record.group) {
+        before.record.worker == record.worker && before.record.group == record.group) {
       if (before.record.to == record.to) {
         Fault("record " + std::to_string(record.sequence) + " of group " +
               std::to_string(record.group) + " is told again");

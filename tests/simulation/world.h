@@ -1,11 +1,11 @@
 // A simulated appliance and everything around it, on one thread with invented time, all of it drawn
 // from one seed: a fleet that beats, dies, leaves, returns and restarts; a network that loses,
-// doubles, reorders and replays; ports whose links fail and whose queues overflow; workers that
-// pause at the worst moments, also between reading the clock and using it; hosts that
-// answer what they are asked; an engine that is killed
-// and adopts what is left, also between telling a verdict and making it; control that pauses, dies
-// and comes back, with its journal on a disk that refuses; subscribers that come and go; and power
-// cuts, after which the region is a new one.
+// doubles, reorders, replays and cuts off racks; ports whose links fail and whose queues overflow;
+// workers that pause at the worst moments, also between reading the clock and using it; hosts that
+// answer what they are asked; an engine that is killed and adopts what is left, also between
+// telling a verdict and making it; control that pauses, dies and comes back, with its journal on a
+// disk that refuses; subscribers that come and go; and power cuts, after which the region is a new
+// one.
 #pragma once
 
 #include "dataplane/engine.h"
@@ -163,6 +163,7 @@ class World {
   void TakeGrants(unsigned worker);
   void DeliverGrants();
   void UndoLease(unsigned worker, const Transition& last);
+  void CutOff(Group rack);
   void TurnOfFate(Truth& truth);
   void Send(std::size_t endpoint, const Heartbeat& heartbeat);
   void DeliverDue();

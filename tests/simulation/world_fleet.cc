@@ -55,6 +55,9 @@ void World::Beat(Truth& truth, std::size_t endpoint) {
   if (climate_.probes != 0 && Strikes(lots_.fleet, climate_.one_way)) {
     truth.strays_until = now_ + lots_.fleet.Between(Milliseconds(20), Milliseconds(400));
   }
+  if (Strikes(lots_.fleet, climate_.racks)) {
+    CutOff(GroupOf(truth.id));
+  }
   Send(endpoint,
        {.id = truth.id,
         .incarnation = truth.incarnation,
@@ -66,6 +69,15 @@ void World::Beat(Truth& truth, std::size_t endpoint) {
         .wants_acknowledgement = lots_.fleet.OneIn(4)});
   if (climate_.leases != 0 && !leaves_now && lots_.leases.OneIn(climate_.leases)) {
     AskForLease(truth, endpoint);
+  }
+}
+
+void World::CutOff(Group rack) {
+  const Instant until = now_ + lots_.fleet.Between(Milliseconds(50), Milliseconds(600));
+  for (Truth& truth : fleet_) {
+    if (GroupOf(truth.id) == rack) {
+      truth.strays_until = std::max(truth.strays_until, until);
+    }
   }
 }
 
