@@ -2,6 +2,7 @@
 
 #include "control/background.h"
 #include "control/clock.h"
+#include "control/contracts/contract_watch.h"
 #include "control/control_loop.h"
 #include "control/tls/credentials.h"
 #include "control/uring/publisher_thread.h"
@@ -126,6 +127,22 @@ std::expected<void, std::string> KeepDamping(const Config& config,
   return {};
 }
 
+// Where no profile has a contract, nothing; a file of one that had is left as it is.
+std::expected<void, std::string> WatchContracts(const Config& config,
+                                                std::uint64_t newest,
+                                                Service& service) {
+  if (std::ranges::none_of(config.contracts, &Contract::is_made)) {
+    return {};
+  }
+  auto record = TrackRecord::Open(
+      config.control.journal + "/contracts", config.contracts, newest, ReadWall());
+  if (!record) {
+    return std::unexpected(std::move(record.error()));
+  }
+  service.WatchContracts(std::make_unique<ContractWatch>(config, std::move(*record)));
+  return {};
+}
+
 std::expected<void, std::string> ConfineAsNeeded(const Config& config) {
   if (!config.confine) {
     spdlog::warn("not confined: system calls are kept, as configured");
@@ -169,6 +186,9 @@ std::expected<void, std::string> RunControl(const Config& config, Wishes& wishes
   service.KeepMaintenance(std::move(*maintenance));
   if (auto damped = KeepDamping(config, newest, service); !damped) {
     return damped;
+  }
+  if (auto watched = WatchContracts(config, newest, service); !watched) {
+    return watched;
   }
   Background background;
   const auto publishers = StartPublishers(config.control.publishers, service, background.run());

@@ -89,6 +89,11 @@ class Service {
   // Likewise; without it nothing is suppressed.
   void KeepDamping(std::unique_ptr<Damping> damping) { commentary_.Damp(std::move(damping)); }
 
+  // Likewise; without it nobody looks whether promises are kept.
+  void WatchContracts(std::unique_ptr<ContractWatch> contracts) {
+    commentary_.Watch(std::move(contracts));
+  }
+
   // The control loop's; null: there is none.
   [[nodiscard]] const Damping* damping() noexcept { return commentary_.damping(); }
 

@@ -10,6 +10,7 @@
 #include "control/cli/lease.h"
 #include "control/cli/list.h"
 #include "control/cli/maintain.h"
+#include "control/cli/metrics.h"
 #include "control/cli/roster.h"
 #include "control/cli/status.h"
 #include "control/cli/token.h"
@@ -53,6 +54,7 @@ void AddVerbs(CLI::App& app, Invocation& invocation) {
   AddTokenVerb(app, invocation);
   AddCheckConfigVerb(app, invocation);
   AddContractVerb(app, invocation);
+  AddMetricsVerb(app, invocation);
 }
 
 }  // namespace

@@ -1,103 +1,82 @@
 #include "control/cli/measured_paths.h"
 
-#include "control/config/contract.h"
-
-#include <flatline/detectors.h>
-
 #include <algorithm>
-#include <cmath>
-#include <cstddef>
+#include <atomic>
+#include <optional>
+#include <random>
+#include <utility>
+#include <vector>
 
 namespace flatline::cli {
 namespace {
 
-// Jitters by powers of an eighth of two, from a nanosecond on: percentiles of ten million in a
-// kilobyte.
-class Jitters {
- public:
-  void Add(double ns) {
-    const double octaves = ns > 1 ? std::log2(ns) : 0;
-    const auto at = static_cast<std::size_t>(octaves * double{kAnOctave});
-    ++counts_[std::min(at, counts_.size() - 1)];
-    ++all_;
-  }
+constexpr Duration kShortestPause{1'000'000};
 
-  // The upper end of the class in which that share of them is reached.
-  [[nodiscard]] Duration Percentile(double share) const {
-    std::uint64_t below = 0;
-    std::size_t at = 0;
-    while (at + 1 < counts_.size() &&
-           static_cast<double>(below + counts_[at]) < share * static_cast<double>(all_)) {
-      below += counts_[at++];
-    }
-    return Duration{std::llround(std::exp2(static_cast<double>(at + 1) / double{kAnOctave}))};
-  }
-
- private:
-  static constexpr std::size_t kAnOctave = 8;
-
-  std::array<std::uint64_t, 64 * kAnOctave> counts_{};
-  std::uint64_t all_ = 0;
+struct Followed {
+  ProfileId profile = 0;
+  PathSample sample;
+  Instant look_at{};
 };
 
-Duration JitterOf(const Arrival& arrival) {
-  const double units = std::sqrt(std::max(0.0F, arrival.variance) / 2);
-  return Duration{std::llround(std::min(units, 1e9) * static_cast<double>(kStampUnit.count()))};
+// Everybody alike is among them.
+std::array<std::vector<Slot>, kMaxProfiles> Draw(const RegionView& region, const Config& config) {
+  std::array<std::vector<Slot>, kMaxProfiles> out;
+  std::array<std::uint64_t, kMaxProfiles> met{};
+  std::minstd_rand random;
+  Slot slot = 0;
+  for (const EndpointRecord& record : region.records()) {
+    const Slot here = slot++;
+    const auto state = EndpointState::Unpack(record.state.load(std::memory_order_relaxed));
+    if (record.id.load(std::memory_order_relaxed) == kNoEndpoint ||
+        state.liveness != Liveness::kAlive || state.profile >= kMaxProfiles ||
+        !config.contracts.at(state.profile).is_made()) {
+      continue;
+    }
+    std::vector<Slot>& drawn = out.at(state.profile);
+    const std::uint64_t place =
+        std::uniform_int_distribution<std::uint64_t>(0, met.at(state.profile)++)(random);
+    if (drawn.size() < kSample) {
+      drawn.push_back(here);
+    } else if (place < kSample) {
+      drawn[place] = here;
+    }
+  }
+  return out;
 }
 
 }  // namespace
 
-SequencesSeen::SequencesSeen(const RegionView& region) {
-  for (unsigned worker = 0; worker < region.shape().workers; ++worker) {
-    heard_ += region.dataplane().counters[worker][Counter::kHeartbeats];
-  }
-  slots_.reserve(region.shape().slots());
-  for (const EndpointRecord& record : region.records()) {
-    slots_.push_back(
-        {.id_low = static_cast<std::uint32_t>(record.id.load(std::memory_order_relaxed)),
-         .incarnation = record.incarnation.load(std::memory_order_relaxed),
-         .sequence = Heard::Unpack(record.heard.load(std::memory_order_relaxed)).sequence});
-  }
-}
-
-double SequencesSeen::LossSince(const SequencesSeen& before) const {
-  double sent = 0;
-  for (std::size_t slot = 0; slot < slots_.size() && slot < before.slots_.size(); ++slot) {
-    const Seen& now = slots_[slot];
-    const Seen& then = before.slots_[slot];
-    const std::uint32_t ahead = now.sequence - then.sequence;
-    if (now.id_low != 0 && now.id_low == then.id_low && now.incarnation == then.incarnation &&
-        ahead < 1U << 31) {
-      sent += ahead;
+std::array<MeasuredPath, kMaxProfiles> MeasurePaths(const RegionView& region,
+                                                    const Config& config,
+                                                    Duration during,
+                                                    const Pause& pause) {
+  std::array<MeasuredPath, kMaxProfiles> out{};
+  std::vector<Followed> followed;
+  const auto drawn = Draw(region, config);
+  Duration step = during;
+  for (ProfileId id = 0; id < kMaxProfiles; ++id) {
+    const Contract& contract = config.contracts.at(id);
+    if (contract.is_made()) {
+      PathSample sample(id, config.profiles.at(id).interval, contract.promise.detection);
+      sample.Follow(drawn.at(id));
+      step = std::min(step, sample.look_interval());
+      followed.push_back({.profile = id, .sample = std::move(sample)});
     }
   }
-  const auto heard = static_cast<double>(heard_ - before.heard_);
-  return sent > 0 ? std::clamp(1 - heard / sent, 0.0, 0.999) : 0;
-}
-
-std::array<ProfilePaths, kMaxProfiles> MeasurePaths(
-    const RegionView& region, const std::array<Contract, kMaxProfiles>& contracts, double loss) {
-  std::array<ProfilePaths, kMaxProfiles> out{};
-  std::vector<Jitters> jitters(kMaxProfiles);
-  for (const EndpointRecord& record : region.records()) {
-    const auto state = EndpointState::Unpack(record.state.load(std::memory_order_relaxed));
-    const Arrival arrival = Arrival::Unpack(record.arrival.load(std::memory_order_relaxed));
-    if (record.id.load(std::memory_order_relaxed) == kNoEndpoint ||
-        state.liveness != Liveness::kAlive || state.profile >= kMaxProfiles ||
-        !contracts[state.profile].is_made() || arrival.count < kYoungHistory) {
-      continue;
+  const Instant end = pause(Duration{}) + during;
+  for (Instant now = end - during; now < end; now = pause(std::max(step, kShortestPause))) {
+    for (Followed& one : followed) {
+      if (now >= one.look_at) {
+        one.sample.Look(region, now);
+        one.look_at = now + one.sample.look_interval();
+      }
     }
-    const Promise& promise = contracts[state.profile].promise;
-    const Path path{.loss = loss, .jitter = JitterOf(arrival)};
-    const Duration interval = region.header().profiles[state.profile].interval;
-    ProfilePaths& paths = out[state.profile];
-    ++paths.endpoints;
-    paths.keep += Keeps(QualityOf(interval, promise.detection, path), promise) ? 1 : 0;
-    jitters[state.profile].Add(static_cast<double>(path.jitter.count()));
   }
-  for (std::size_t profile = 0; profile < out.size(); ++profile) {
-    out[profile].jitter = jitters[profile].Percentile(0.5);
-    out[profile].worst_jitter = jitters[profile].Percentile(0.99);
+  for (Followed& one : followed) {
+    MeasuredPath& path = out.at(one.profile);
+    path.losses = one.sample.TakeLosses();
+    path.beats = one.sample.Findings(
+        config.contracts.at(one.profile), path.losses.loss(), PathSample::Doubt::kNone);
   }
   return out;
 }

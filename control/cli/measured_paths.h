@@ -1,50 +1,42 @@
-// What the ways to the endpoints do to heartbeats, as the region tells it: how many get lost, by
-// two looks at the sequences and at what was heard meanwhile; and how irregularly those of each
-// profile come, by the history in each record. Used by `flatline contract`. Some nanoseconds a
-// slot, 12 bytes of memory for each.
+// What the ways to the endpoints do to heartbeats, measured for a while: of each profile that has a
+// contract some endpoints are followed heartbeat by heartbeat (control/contracts/path_sample.h).
+// Used by `flatline contract`. Reads the region; clock and sleep are the caller's. Bounds: kSample
+// endpoints a profile. Cost: a pass over the table, then eight looks at each of them an interval.
 #pragma once
+
+#include "control/contracts/path_sample.h"
 
 #include <flatline/config.h>
 #include <flatline/region.h>
+#include <flatline/time.h>
 
 #include <array>
-#include <cstdint>
-#include <vector>
+#include <cstddef>
+#include <functional>
 
 namespace flatline::cli {
 
-// One look. The loss between two is of the whole fleet: nobody counts what one endpoint sent and
-// was not heard of.
-class SequencesSeen {
- public:
-  explicit SequencesSeen(const RegionView& region);
+struct MeasuredPath {
+  LossCounts losses;
+  BeatFindings beats;
 
-  // The share of what was sent since `before` that did not count, by those who were there both
-  // times, in one incarnation. 0 where nothing was sent.
-  [[nodiscard]] double LossSince(const SequencesSeen& before) const;
+  // As the worst of a hundred endpoints but one has it, and no less loss than there may be.
+  [[nodiscard]] Path Cautious() const {
+    return {.loss = losses.most_loss(), .jitter = beats.worst_jitter};
+  }
 
- private:
-  struct Seen {
-    std::uint32_t id_low = 0;
-    std::uint32_t incarnation = 0;
-    std::uint32_t sequence = 0;
-  };
-
-  std::uint64_t heard_ = 0;
-  std::vector<Seen> slots_;
+  // As half of them have it, or a better one.
+  [[nodiscard]] Path Usual() const { return {.loss = losses.loss(), .jitter = beats.jitter}; }
 };
 
-// Of a profile's endpoints that are alive and known well enough to speak of.
-struct ProfilePaths {
-  std::uint64_t endpoints = 0;
-  std::uint64_t keep = 0;   // their contract, on their own path
-  Duration jitter{};        // half of them have less,
-  Duration worst_jitter{};  // 99 of 100
-};
+inline constexpr std::size_t kSample = 4'096;
 
-// Of all profiles with a contract, with this loss. A heartbeat's jitter is taken to be its gap's by
-// the root of two; a gap over lost ones counts in it, so it is no less than the truth.
-[[nodiscard]] std::array<ProfilePaths, kMaxProfiles> MeasurePaths(
-    const RegionView& region, const std::array<Contract, kMaxProfiles>& contracts, double loss);
+// Waits so long, and says what time it is then.
+using Pause = std::function<Instant(Duration)>;
+
+[[nodiscard]] std::array<MeasuredPath, kMaxProfiles> MeasurePaths(const RegionView& region,
+                                                                  const Config& config,
+                                                                  Duration during,
+                                                                  const Pause& pause);
 
 }  // namespace flatline::cli

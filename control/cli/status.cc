@@ -1,5 +1,6 @@
 #include "control/cli/status.h"
 
+#include "control/cli/contract_tracks.h"
 #include "control/cli/observation.h"
 #include "control/cli/oddities.h"
 #include "control/cli/status_text.h"
@@ -8,12 +9,14 @@
 #include <flatline/config.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <ostream>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace flatline::cli {
 namespace {
@@ -23,23 +26,31 @@ struct Options {
   bool odd = false;  // look through the whole table
 };
 
+WallInstant WallNow() {
+  return WallInstant{std::chrono::system_clock::now().time_since_epoch()};
+}
+
 void Print(const RegionView& region,
            const Observation& now,
            const std::optional<Observation>& before,
            const Options& options,
            const Invocation& invocation) {
+  const auto config = invocation.Load();
+  const auto tracks = config ? TracksOf(*config) : std::vector<NamedTrack>{};
   std::optional<OddityCounts> odd;
   if (options.odd) {
     odd = CountOddities(region, ReadClocks());
   }
   if (!invocation.json) {
-    invocation.out << (odd ? OddityCountsText(*odd) : "") << StatusText(now, before);
+    invocation.out << (odd ? OddityCountsText(*odd) : "") << TrackLines(tracks, WallNow())
+                   << StatusText(now, before);
     return;
   }
   auto json = StatusJson(now, before);
   if (odd) {
     json["odd"] = OddityCountsJson(*odd);
   }
+  json["contracts"] = TracksJson(tracks);
   invocation.out << json.dump() << "\n";
 }
 

@@ -34,6 +34,16 @@ void Commentary::Turn(const RegionView* region, Instant now, WallInstant wall) {
   if (damping_) {
     damping_->Turn(wall);
   }
+  if (contracts_) {
+    contracts_->Turn(region, members_, now, wall);
+  }
+}
+
+void Commentary::ForgetMembers() {
+  members_.Forget();
+  if (contracts_) {
+    contracts_->Forget();
+  }
 }
 
 void Commentary::Mark(DeliveryRecord& record) const {
@@ -52,6 +62,9 @@ void Commentary::Take(const DeliveryRecord& record, std::uint8_t port) {
   mass_failures_.Take(record, port, members_);
   if (maintenance_) {
     maintenance_->Take(record);
+  }
+  if (contracts_) {
+    contracts_->Take(record);
   }
   if (damping_) {
     damping_->Take(record);

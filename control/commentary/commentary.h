@@ -9,6 +9,7 @@
 #include "control/commentary/damping.h"
 #include "control/commentary/maintenance.h"
 #include "control/commentary/mass_failures.h"
+#include "control/contracts/contract_watch.h"
 #include "control/journal/journal.h"
 #include "control/region/membership.h"
 
@@ -37,6 +38,8 @@ class Commentary {
 
   void Damp(std::unique_ptr<Damping> damping) { damping_ = std::move(damping); }
 
+  void Watch(std::unique_ptr<ContractWatch> contracts) { contracts_ = std::move(contracts); }
+
   void Replay(const Journal& journal);
 
   // Null: none is kept here.
@@ -49,7 +52,7 @@ class Commentary {
   void Turn(const RegionView* region, Instant now, WallInstant wall);
 
   // Another region, whose members are others.
-  void ForgetMembers() { members_.Forget(); }
+  void ForgetMembers();
 
   // Before it is journaled.
   void Mark(DeliveryRecord& record) const;
@@ -67,6 +70,7 @@ class Commentary {
   Membership members_;
   std::unique_ptr<Maintenance> maintenance_;
   std::unique_ptr<Damping> damping_;
+  std::unique_ptr<ContractWatch> contracts_;
   std::vector<DeliveryRecord> news_;
 };
 

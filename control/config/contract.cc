@@ -1,9 +1,10 @@
 #include "control/config/contract.h"
 
 #include "control/config/units.h"
-#include "control/config/value.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 
@@ -118,7 +119,11 @@ std::string PrintQuality(const Promise& quality) {
 }
 
 std::string PrintPath(const Path& path) {
-  return "a loss of " + PrintShare(path.loss) + " and a jitter of " + Roughly(Seconds(path.jitter));
+  std::array<char, 32> loss{};
+  const auto printed = std::to_chars(
+      loss.data(), loss.data() + loss.size(), path.loss, std::chars_format::general, 3);
+  return "a loss of " + std::string(loss.data(), printed.ptr) + " and a jitter of " +
+         Roughly(Seconds(path.jitter));
 }
 
 }  // namespace flatline

@@ -5,6 +5,8 @@
 #include <flatline/config.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -214,10 +216,13 @@ std::optional<std::vector<std::uint64_t>> Value::ReadIntegers(Range<std::uint64_
                                   [&](const Value& element) { return element.ReadInteger(range); });
 }
 
+// In the fewest digits that are read as the same number.
 std::string PrintShare(double share) {
-  std::ostringstream out;
-  out << toml::toml_formatter{toml::value<double>{share}, toml::format_flags::none};
-  return out.str();
+  std::array<char, 1100> digits{};  // of any double
+  const auto printed =
+      std::to_chars(digits.data(), digits.data() + digits.size(), share, std::chars_format::fixed);
+  std::string out(digits.data(), printed.ptr);
+  return out.find_first_of(".n") == std::string::npos ? out + ".0" : out;
 }
 
 std::string PrintMillionths(std::uint32_t millionths) {

@@ -36,6 +36,9 @@ void Membership::Count(const RegionView& region, std::size_t slot) {
     return;
   }
   ++running_.all;
+  if (state.profile < running_.of_profile.size()) {
+    ++running_.of_profile.at(state.profile);
+  }
   const std::uint8_t port = PortOf(region, static_cast<Slot>(slot));
   if (port < running_.on_port.size()) {
     ++running_.on_port.at(port);

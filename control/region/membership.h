@@ -1,7 +1,8 @@
-// How many endpoints are watched in each group and heard on each port, counted from the region in
-// small steps by the control loop, over and over: so it is never far from the truth, and there is
-// nothing to rebuild. Assumes one caller. Bounds: kMostGroups groups are counted one by one; a pass
-// begins at most every kPause. Cost: a few nanoseconds a slot, kSlotsAtOnce of them a turn.
+// How many endpoints are watched in each group and of each profile, and heard on each port, counted
+// from the region in small steps by the control loop, over and over: so it is never far from the
+// truth, and there is nothing to rebuild. Assumes one caller. Bounds: kMostGroups groups are
+// counted one by one; a pass begins at most every kPause. Cost: a few nanoseconds a slot,
+// kSlotsAtOnce of them a turn.
 #pragma once
 
 #include <flatline/endpoint.h>
@@ -32,6 +33,10 @@ class Membership {
   // Alive or suspect, as of the last whole pass; of kNoGroup: all, whatever their group.
   [[nodiscard]] std::uint32_t Of(Group group) const;
 
+  [[nodiscard]] std::uint32_t OfProfile(ProfileId profile) const noexcept {
+    return profile < kMaxProfiles ? whole_.of_profile.at(profile) : 0;
+  }
+
   [[nodiscard]] std::uint32_t OnPort(std::size_t port) const noexcept {
     return port < whole_.on_port.size() ? whole_.on_port.at(port) : 0;
   }
@@ -40,6 +45,7 @@ class Membership {
   struct Counts {
     std::unordered_map<Group, std::uint32_t> by_group;
     std::array<std::uint32_t, kMaxPorts> on_port{};
+    std::array<std::uint32_t, kMaxProfiles> of_profile{};
     std::uint32_t all = 0;
   };
 
