@@ -14,6 +14,15 @@ bool IsPossible(const Arrival& arrival) noexcept {
          arrival.variance < kMost * kMost && arrival.lead > -kMost && arrival.lead < kMost;
 }
 
+// Since it was told, another worker may have stamped a later heartbeat of that life: what was
+// captured of those in between must not count.
+std::uint32_t NewestOf(const RecordView& seen, const Transition& told) noexcept {
+  const bool is_of_this_life =
+      seen.state.liveness != Liveness::kUnknown && seen.incarnation == told.incarnation;
+  const auto ahead = static_cast<std::int32_t>(seen.heard.sequence - told.sequence);
+  return is_of_this_life && ahead > 0 ? seen.heard.sequence : told.sequence;
+}
+
 }  // namespace
 
 // Records two blocks ahead and the index's buckets of the next block are on their way while a block
@@ -113,6 +122,7 @@ void Shard::Reapply(const Transition& told, HearingInstant now) noexcept {
     Dismiss(told.slot);
     return;
   }
+  const std::uint32_t newest = NewestOf(View(record), told);
   state.liveness = told.liveness;
   state.health = told.health;
   record.incarnation.store(told.incarnation, std::memory_order_relaxed);
@@ -121,7 +131,7 @@ void Shard::Reapply(const Transition& told, HearingInstant now) noexcept {
   }
   if (told.liveness == Liveness::kAlive) {
     // The stamp may not have been stored; we have been deaf since, so now is as good.
-    record.heard.store(Heard{StampOf(now), told.sequence}.Pack(), std::memory_order_relaxed);
+    record.heard.store(Heard{StampOf(now), newest}.Pack(), std::memory_order_relaxed);
   }
   table_.SetState(told.slot, state);
   Watch(told.slot, now);

@@ -36,6 +36,18 @@ BUGS = {
         "    }\n"
         "  }\n"),
     "replay_accepted": ("detector.cc", "ahead >= 0 : ahead > 0;", "ahead >= 0 : ahead > -8;"),
+    "replay_accepted_at_once": ("fast_path.cc",
+                                "== seen.incarnation && ahead > 0;",
+                                "== seen.incarnation && ahead > -8;"),
+    "lease_kept_by_a_replay": ("lease_table.cc",
+                               "if (request.sent_ns <= lease.asked_ns) {",
+                               "if (request.sent_ns == 0) {"),
+    "lease_granted_to_a_replay": ("lease_desk.cc",
+                                  "(heartbeat.sequence - seen.heard.sequence) < 0) {",
+                                  "(heartbeat.sequence - seen.heard.sequence) < -1000) {"),
+    "answer_accepted_again": ("shard_probes.cc",
+                              "const Stamp stamp = StampOf(present - trip);",
+                              "const Stamp stamp = StampOf(present);"),
 }
 
 

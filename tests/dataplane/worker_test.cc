@@ -372,15 +372,40 @@ TEST_F(WorkerTest, ARestartThatWasMadeIsNotMadeAgainAtAdoption) {
       UnsayMade(last);
     }
     Start();
-    EXPECT_EQ(Heard::Unpack(record.heard.load()).sequence, was_made ? 7U : 5U);
+    EXPECT_EQ(Heard::Unpack(record.heard.load()).sequence, 7U);
     EXPECT_EQ(record.incarnation.load(), 2U);
     const std::uint64_t taken = region_.view().dataplane().counters[0][Counter::kHeartbeats] +
                                 region_.view().dataplane().counters[1][Counter::kHeartbeats];
-    hear(2, was_made ? 6 : 5);  // captured
+    hear(2, 6);  // captured
     EXPECT_EQ(region_.view().dataplane().counters[0][Counter::kHeartbeats] +
                   region_.view().dataplane().counters[1][Counter::kHeartbeats],
               taken);
   }
+}
+
+// A kill came between the telling and the making of a return, and another worker had stamped what
+// the endpoint said meanwhile.
+TEST_F(WorkerTest, AReturnThatIsMadeAtAdoptionTakesNoSequenceBack) {
+  const auto hear = [this](std::uint32_t sequence) {
+    ports_[0].source.Put(HeartbeatFrame({.id = 7, .incarnation = 1, .sequence = sequence}));
+    TurnsUntil(now_ + Milliseconds(3));
+  };
+  hear(1);
+  TurnsUntil(now_ + Milliseconds(310));
+  hear(2);
+  const Transition last = Told().back();
+  ASSERT_EQ(last.reason, Reason::kHeartbeatResumed);
+  hear(3);
+  hear(4);
+  engine_.reset();
+  EndpointRecord& record = region_.view().records()[last.slot];
+  EndpointState state = EndpointState::Unpack(record.state.load());
+  state.liveness = Liveness::kSuspect;
+  record.state.store(state.Pack());
+  UnsayMade(last);
+  Start();
+  EXPECT_EQ(EndpointState::Unpack(record.state.load()).liveness, Liveness::kAlive);
+  EXPECT_EQ(Heard::Unpack(record.heard.load()).sequence, 4U);
 }
 
 }  // namespace

@@ -166,6 +166,7 @@ Tidings World::Tell() {
   add(witness_.guards().faults());
   add(ledger_.faults());
   add(holders_.faults());
+  add(lease_witness_.faults());
   add(control_.faults());
   add(administrator_.faults());
   Tidings out{
@@ -300,6 +301,7 @@ void World::TurnOf(unsigned worker) {
   witness_.Read(worker, heard_, now_);
   ledger_.ReadRing(worker);
   holders_.ReadRing(region_.view(), worker);
+  lease_witness_.Read(region_.view(), worker);
   TakeResults(worker, now);
   LearnHandles(worker);
   AnswerQuestions(worker, now);

@@ -14,6 +14,7 @@
 #include "tests/simulation/chance.h"
 #include "tests/simulation/climate.h"
 #include "tests/simulation/digest.h"
+#include "tests/simulation/lease_witness.h"
 #include "tests/simulation/ledger.h"
 #include "tests/simulation/simulated_control.h"
 #include "tests/simulation/simulated_holders.h"
@@ -225,6 +226,7 @@ class World {
   Digest digest_;
   Ledger ledger_;
   SimulatedHolders holders_;
+  LeaseWitness lease_witness_;
   SimulatedControl control_;
   Administrator administrator_;
   std::vector<std::unique_ptr<SimulatedSubscriber>> subscribers_;

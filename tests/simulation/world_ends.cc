@@ -109,6 +109,7 @@ void World::LosePower() {
   witness_.BeginRegion();
   ledger_.BeginRegion();
   holders_.BeginRegion();
+  lease_witness_.BeginRegion();
   ++lease_epoch_;
   lease_wait_ = kLongestTerm;
   blind_totals_.clear();

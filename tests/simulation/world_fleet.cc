@@ -167,6 +167,7 @@ void World::Deliver(const Message& message) {
     return;
   }
   if (!message.lease.empty()) {
+    lease_witness_.Came(region_.view(), message.lease);
     queue.waiting.push_back({.endpoint = message.endpoint});
     queue.port.source.Put(testing_frames::UdpFrame(message.lease, RouteOf(message.endpoint)));
     return;

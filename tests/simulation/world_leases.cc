@@ -102,6 +102,7 @@ void World::UndoLease(unsigned worker, const Transition& last) {
                                               });
       entry != entries.end()) {
     entry->Write({});
+    lease_witness_.Unmake(ended.name());
     region_.view().lease_state(worker).counter.fetch_sub(1);
   }
 }
