@@ -198,7 +198,7 @@ FilterProgram::Facts FilterProgram::FactsOf(const DeliveryRecord& record) noexce
                     static_cast<std::uint8_t>(is_health ? 1 : 0),
                     record.profile},
           .marks = static_cast<std::uint8_t>(((record.marks & kSoothingMarks) == 0 ? 1U : 0U) |
-                                             (record.marks << 1U)),
+                                             (unsigned{record.marks} << 1U)),
           .group = record.group,
           .id = record.endpoint};
 }
