@@ -142,6 +142,23 @@ class Appliance:
                                           self.config])
         return process.wait(timeout), process.output
 
+    def make_key(self, mode):
+        """A master key, in the configuration from the next start on; its file."""
+        key = self.directory / "key"
+        status, output = self.flatline("key", "make", "--file", key)
+        assert status == 0, output
+        self.settings["authentication"] = {"key": key, "mode": mode}
+        self.write_config()
+        return key
+
+    def derive(self, endpoint, *more):
+        """The key of an endpoint, as the command line tells it."""
+        status, output = self.flatline("key", "derive", endpoint, *more)
+        assert status == 0, output
+        number, key = output.split()
+        assert int(number) == endpoint
+        return bytes.fromhex(key)
+
     def subscribe(self, start=delivery.NOW, address=None, **more):
         subscriber = delivery.Subscriber(address or self.socket, start, **more)
         self._open.callback(subscriber.close)

@@ -25,21 +25,10 @@ class AuthenticationTest(unittest.TestCase):
         self.assertEqual(0xA129CA6149BE45E5.to_bytes(8, "little"),
                          siphash(bytes(range(16)), bytes(range(15))))
 
-    def with_key(self, flatline):
-        key = flatline.directory / "key"
-        self.assertEqual(0, flatline.flatline("key", "make", "--file", key)[0])
-        flatline.settings["authentication"] = {"key": key, "mode": "required"}
-        flatline.settings["dataplane"]["default_profile"] = "leader-election"
-        flatline.write_config()
-        return key
-
     @staticmethod
-    def derive(flatline, endpoint, *more):
-        status, output = flatline.flatline("key", "derive", endpoint, *more)
-        assert status == 0, output
-        number, key = output.split()
-        assert int(number) == endpoint
-        return bytes.fromhex(key)
+    def with_key(flatline):
+        flatline.settings["dataplane"]["default_profile"] = "leader-election"
+        return flatline.make_key("required")
 
     def over_a_tap(self):
         if not os.path.exists("/dev/net/tun"):
@@ -63,7 +52,7 @@ class AuthenticationTest(unittest.TestCase):
         self.up(namespace, flatline)
         flatline.start_control()
         stream = flatline.subscribe()
-        key = self.derive(flatline, 40)
+        key = flatline.derive(40)
         with namespace.socket(socket.AF_INET) as sender:
             sender.settimeout(5)
             first = tagged(heartbeat(40, 1), key)
@@ -98,12 +87,12 @@ class AuthenticationTest(unittest.TestCase):
                  "40", "--keys", keys, "--ack", "--interval", "50ms", "--for", "1s", "--config",
                  flatline.config],
                 capture_output=True, text=True, check=False, timeout=30)
-        old = self.derive(flatline, 40)
+        old = flatline.derive(40)
         self.assertEqual(0, agent(old).returncode)
         self.assertEqual(1, agent(bytes(16)).returncode)
         self.assertEqual(0, flatline.flatline("key", "rotate")[0])
-        self.assertEqual(old, self.derive(flatline, 40, "--previous"))
-        new = self.derive(flatline, 40)
+        self.assertEqual(old, flatline.derive(40, "--previous"))
+        new = flatline.derive(40)
         self.assertNotEqual(old, new)
         dataplane.stop()
         dataplane = self.up(namespace, flatline)
@@ -134,7 +123,7 @@ class AuthenticationTest(unittest.TestCase):
             status, printed = flatline.flatline("check-config", "--print-effective")
             self.assertEqual(0, status)
             self.assertIn(str(key), printed)
-            derived = self.derive(flatline, 40)
+            derived = flatline.derive(40)
             region = next(path for path in (pathlib.Path(mount, f"flatline-{flatline.instance}")
                                             for mount in [*hugetlbfs_mounts(), "/dev/shm"])
                           if path.exists())

@@ -6,7 +6,7 @@ import ipaddress
 import struct
 
 PORT = 17996
-HEARTBEAT, LEAVE, ACKNOWLEDGEMENT = 0, 1, 2
+HEARTBEAT, LEAVE, ACKNOWLEDGEMENT, PROBE, ANSWER = range(5)
 WANTS_ACKNOWLEDGEMENT, HAS_HANDLE, AUTHENTICATED = 1, 2, 4
 LEADER_ELECTION, DATABASE = 1, 2
 _LAYOUT = struct.Struct(">2sBBBBHQIIQIHH")
@@ -68,6 +68,23 @@ def acknowledged(datagram):
     if (magic, version, kind) != (b"FL", 1, ACKNOWLEDGEMENT):
         return None
     return endpoint, incarnation, sequence, handle
+
+
+def kind_of(datagram):
+    """Of a message of ours, else None."""
+    return datagram[3] if len(datagram) >= _LAYOUT.size and datagram[:3] == b"FL\1" else None
+
+
+def answered(question, flags=None, health=1, incarnation=1):
+    """The answer to a probe, without a tag: what is flatline's own is repeated."""
+    flags = question[4] & ~AUTHENTICATED if flags is None else flags
+    return (question[:3] + bytes([ANSWER, flags, health]) + question[6:16]
+            + struct.pack(">I", incarnation) + question[20:_LAYOUT.size])
+
+
+def is_tagged_with(key, datagram):
+    return (len(datagram) == _LAYOUT.size + 8 and datagram[4] & AUTHENTICATED != 0
+            and siphash(key, datagram[:-8]) == datagram[-8:])
 
 
 def _checksum(data):
