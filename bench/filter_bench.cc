@@ -3,12 +3,12 @@
 // `./run figures delivery.filter`.
 #include "control/filter/filter_pool.h"
 #include "control/roster/roster_load.h"
+#include "tests/temporary_directory.h"
 
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <fmt/format.h>
 #include <random>
 #include <string>
@@ -33,18 +33,14 @@ constexpr Case kCases[] = {
 };
 
 std::shared_ptr<const Roster> MakeRoster(std::uint64_t endpoints) {
-  std::string directory = (std::filesystem::temp_directory_path() / "filter-bench-XXXXXX").string();
-  if (::mkdtemp(directory.data()) == nullptr) {
-    std::exit(1);  // NOLINT(concurrency-mt-unsafe): one thread
-  }
+  const TemporaryDirectory directory;
   std::string text = "id,rack,zone\n";
   for (std::uint64_t id = 1; id <= endpoints; ++id) {
     text += fmt::format("{},r{},z{}\n", id, id / 40, id % 8);
   }
   const RosterText kept = RosterText::Of(text);
-  const auto outcome = LoadRoster(kept.text(), {}, directory + "/roster");
-  auto out = Roster::Open(directory + "/roster");
-  std::filesystem::remove_all(directory);
+  const auto outcome = LoadRoster(kept.text(), {}, directory.Path("roster"));
+  auto out = Roster::Open(directory.Path("roster"));
   if (!outcome || !outcome->is_written || !out) {
     std::exit(1);  // NOLINT(concurrency-mt-unsafe): one thread
   }

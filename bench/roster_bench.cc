@@ -3,12 +3,12 @@
 // rows for `./run figures delivery.roster`.
 #include "control/roster/roster.h"
 #include "control/roster/roster_load.h"
+#include "tests/temporary_directory.h"
 
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
 #include <iterator>
@@ -91,12 +91,12 @@ double FindNanoseconds(const Roster& roster) {
 // NOLINTNEXTLINE(bugprone-exception-escape): a benchmark may end with one
 int main(int argc, char** argv) {
   const std::uint64_t endpoints = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 10'000'000;
-  std::string directory = (std::filesystem::temp_directory_path() / "roster-bench-XXXXXX").string();
-  if (endpoints == 0 || ::mkdtemp(directory.data()) == nullptr) {
+  if (endpoints == 0) {
     return 2;
   }
-  const std::string text = directory + "/text";
-  const std::string path = directory + "/roster";
+  const TemporaryDirectory directory;
+  const std::string text = directory.Path("text");
+  const std::string path = directory.Path("roster");
   WriteText(text, endpoints, true);
   const double json = LoadOnce(text, path);
   WriteText(text, endpoints, false);
@@ -104,7 +104,6 @@ int main(int argc, char** argv) {
   const auto begin = Clock::now();
   const auto roster = Roster::Open(path);
   const double open = SecondsSince(begin);
-  std::filesystem::remove_all(directory);
   if (!roster || *roster == nullptr) {
     return 1;
   }

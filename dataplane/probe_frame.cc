@@ -80,6 +80,37 @@ std::uint32_t PutSolicitation(const PortIdentity& identity,
   return PadFrame(room.data(), at + kIpv6HeaderSize + kSolicitation);
 }
 
+// A frame up to what its IP header is followed by.
+struct Packed {
+  std::byte* ip;
+  std::byte* body;
+  std::uint32_t length;  // of the frame
+};
+
+struct Body {
+  std::uint8_t protocol;
+  std::size_t length;
+};
+
+Packed PutHeaders(const PortIdentity& identity,
+                  const NextHop& hop,
+                  const IpAddress& to,
+                  const Body& body,
+                  Room room) noexcept {
+  const bool is_ipv6 = !IsIpv4(to);
+  const std::uint32_t at = PutLink(identity, hop, is_ipv6, room);
+  std::byte* const ip = room.data() + at;
+  const std::uint32_t header = PutIpHeader({.is_ipv6 = is_ipv6,
+                                            .protocol = body.protocol,
+                                            .from = OnWire(hop.ours),
+                                            .to = OnWire(to),
+                                            .length = body.length},
+                                           ip);
+  return {.ip = ip,
+          .body = ip + header,
+          .length = at + header + static_cast<std::uint32_t>(body.length)};
+}
+
 }  // namespace
 
 std::uint32_t BuildProbe(const PortIdentity& identity,
@@ -87,18 +118,11 @@ std::uint32_t BuildProbe(const PortIdentity& identity,
                          const ProbeTarget& to,
                          std::span<const std::byte> payload,
                          Room room) noexcept {
-  const bool is_ipv6 = !IsIpv4(to.ip);
-  const std::uint32_t at = PutLink(identity, hop, is_ipv6, room);
-  std::byte* ip = room.data() + at;
-  const std::size_t length = kUdpHeaderSize + payload.size();
-  const std::uint32_t header = PutIpHeader({.is_ipv6 = is_ipv6,
-                                            .protocol = kUdp,
-                                            .from = OnWire(hop.ours),
-                                            .to = OnWire(to.ip),
-                                            .length = length},
-                                           ip);
-  PutUdp({.from = identity.udp_port, .to = to.number}, payload, ip, is_ipv6, ip + header);
-  return PadFrame(room.data(), at + header + length);
+  const Packed frame =
+      PutHeaders(identity, hop, to.ip, {kUdp, kUdpHeaderSize + payload.size()}, room);
+  PutUdp(
+      {.from = identity.udp_port, .to = to.number}, payload, frame.ip, !IsIpv4(to.ip), frame.body);
+  return PadFrame(room.data(), frame.length);
 }
 
 std::uint32_t BuildEchoRequest(const PortIdentity& identity,
@@ -107,24 +131,17 @@ std::uint32_t BuildEchoRequest(const PortIdentity& identity,
                                std::span<const std::byte> payload,
                                Room room) noexcept {
   const bool is_ipv6 = !IsIpv4(to.ip);
-  const std::uint32_t at = PutLink(identity, hop, is_ipv6, room);
-  std::byte* ip = room.data() + at;
   const std::size_t length = kEchoHeader + payload.size();
   const std::uint8_t protocol = is_ipv6 ? kIcmp6 : kIcmp;
-  const std::uint32_t header = PutIpHeader({.is_ipv6 = is_ipv6,
-                                            .protocol = protocol,
-                                            .from = OnWire(hop.ours),
-                                            .to = OnWire(to.ip),
-                                            .length = length},
-                                           ip);
-  std::byte* icmp = ip + header;
+  const Packed frame = PutHeaders(identity, hop, to.ip, {protocol, length}, room);
+  std::byte* const icmp = frame.body;
   Store<std::uint32_t>(icmp, is_ipv6 ? 0x8000'0000U : 0x0800'0000U);  // no checksum yet
   Store<std::uint16_t>(icmp + 4, kEchoIdentifier);
   Store<std::uint16_t>(icmp + 6, to.number);
   std::memcpy(icmp + kEchoHeader, payload.data(), payload.size());
-  const std::uint64_t pseudo = is_ipv6 ? PseudoSumOf(ip, true, protocol, length) : 0;
+  const std::uint64_t pseudo = is_ipv6 ? PseudoSumOf(frame.ip, true, protocol, length) : 0;
   PutChecksum(icmp + 2, AddToChecksum(pseudo, icmp, length));
-  return PadFrame(room.data(), at + header + length);
+  return PadFrame(room.data(), frame.length);
 }
 
 std::uint32_t BuildNextHopRequest(const PortIdentity& identity,

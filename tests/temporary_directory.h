@@ -11,8 +11,9 @@ namespace flatline {
 
 class TemporaryDirectory {
  public:
-  TemporaryDirectory() {
-    std::string pattern = std::filesystem::temp_directory_path() / "flatline-XXXXXX";
+  explicit TemporaryDirectory(
+      const std::filesystem::path& in = std::filesystem::temp_directory_path()) {
+    std::string pattern = in / "flatline-XXXXXX";
     if (::mkdtemp(pattern.data()) == nullptr) {
       throw std::runtime_error("needed a temporary directory, found none to be had");
     }
@@ -23,6 +24,8 @@ class TemporaryDirectory {
 
   TemporaryDirectory(const TemporaryDirectory&) = delete;
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
 
   [[nodiscard]] std::string Path(const std::string& name) const { return path_ + "/" + name; }
 

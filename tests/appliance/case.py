@@ -30,6 +30,17 @@ def namespaces(count):
     return out
 
 
+def linked(test, *addresses):
+    """Our namespace and theirs for this test, joined by a veth pair whose ends are called veth0;
+    theirs has these addresses."""
+    ours, theirs = namespaces(2)
+    test.addCleanup(ours.close)
+    test.addCleanup(theirs.close)
+    ours.join_by_veth(theirs)
+    theirs.address("veth0", *addresses)
+    return ours, theirs
+
+
 def run():
     outcome = unittest.main(exit=False, verbosity=2).result
     for test, reason in outcome.skipped:

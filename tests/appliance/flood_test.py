@@ -203,11 +203,7 @@ class FloodTest(unittest.TestCase):
             self.tells_the_dead_and_nobody_else(stream, generator, mine, DYING)
 
     def test_a_link_that_is_filled_kills_nobody(self):
-        ours, theirs = case.namespaces(2)
-        self.addCleanup(ours.close)
-        self.addCleanup(theirs.close)
-        ours.join_by_veth(theirs)
-        theirs.address("veth0", "10.7.0.2/24", "fd00:7::2/64")
+        ours, theirs = case.linked(self, "10.7.0.2/24", "fd00:7::2/64")
         port = {"device": "net_af_packet0,iface=veth0", "addresses": ["10.7.0.1", "fd00:7::1"]}
         with Appliance([port], namespace=ours) as flatline:
             self.start(flatline)

@@ -41,11 +41,7 @@ def beat(sender, endpoint, to):
 
 class KernelTest(unittest.TestCase):
     def setUp(self):
-        self.ours, self.theirs = case.namespaces(2)
-        self.addCleanup(self.ours.close)
-        self.addCleanup(self.theirs.close)
-        self.ours.join_by_veth(self.theirs)
-        self.theirs.address("veth0", "10.7.0.2/24", "fd00:7::2/64")
+        self.ours, self.theirs = case.linked(self, "10.7.0.2/24", "fd00:7::2/64")
 
     def hear_and_lose(self, flatline, family, endpoint):
         stream = flatline.subscribe(delivery.NOW)

@@ -51,12 +51,7 @@ class Agent:
 
 class LeaseTest(unittest.TestCase):
     def setUp(self):
-        case.needs_root()
-        self.ours, self.theirs = case.namespaces(2)
-        self.addCleanup(self.ours.close)
-        self.addCleanup(self.theirs.close)
-        self.ours.join_by_veth(self.theirs)
-        self.theirs.address("veth0", "10.7.0.2/24")
+        self.ours, self.theirs = case.linked(self, "10.7.0.2/24")
 
     def appliance(self):
         return Appliance([{"device": "net_af_packet0,iface=veth0", "addresses": ["10.7.0.1"]}],

@@ -31,12 +31,8 @@ confirmation = "300ms"
 
 class ProbeTest(unittest.TestCase):
     def setUp(self):
-        self.ours, self.theirs = case.namespaces(2)
-        self.addCleanup(self.ours.close)
-        self.addCleanup(self.theirs.close)
-        self.ours.join_by_veth(self.theirs)
-        for address, size in ((THEIRS[socket.AF_INET], 24), (THEIRS[socket.AF_INET6], 64)):
-            self.theirs.address("veth0", f"{address}/{size}")
+        self.ours, self.theirs = case.linked(
+            self, f"{THEIRS[socket.AF_INET]}/24", f"{THEIRS[socket.AF_INET6]}/64")
 
     def appliance(self):
         port = {"device": "net_af_packet0,iface=veth0", "addresses": list(OURS.values())}

@@ -100,11 +100,7 @@ class RestartTest(unittest.TestCase):
             self.assertEqual(10, len(stream.told(delivery.SUSPECT)))
 
     def test_dataplane_killed_is_replaced_by_one_that_knows(self):
-        ours, theirs = case.namespaces(2)
-        self.addCleanup(ours.close)
-        self.addCleanup(theirs.close)
-        ours.join_by_veth(theirs)
-        theirs.address("veth0", "10.7.0.2/24")
+        ours, theirs = case.linked(self, "10.7.0.2/24")
         port = {"device": "net_af_packet0,iface=veth0", "addresses": ["10.7.0.1"]}
         with Appliance([port], namespace=ours) as flatline:
 

@@ -21,11 +21,7 @@ AGENT, STRANGER = 77, 78
 
 class VoiceTest(unittest.TestCase):
     def setUp(self):
-        self.ours, self.theirs = case.namespaces(2)
-        self.addCleanup(self.ours.close)
-        self.addCleanup(self.theirs.close)
-        self.ours.join_by_veth(self.theirs)
-        self.theirs.address("veth0", "10.7.0.2/24", "fd00:7::2/64")
+        self.ours, self.theirs = case.linked(self, "10.7.0.2/24", "fd00:7::2/64")
 
     def row(self, flatline, endpoint):
         code, text = flatline.flatline("--json", "get", str(endpoint))

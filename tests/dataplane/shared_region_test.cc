@@ -1,10 +1,11 @@
 // The region file's life: made, adopted, refused, replaced. In a directory of the test's own.
 #include "dataplane/shared_region.h"
 
+#include "tests/temporary_directory.h"
+
 #include <flatline/config.h>
 #include <flatline/region.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -19,20 +20,16 @@ constexpr WallInstant kWall{Duration{1'700'000'000'000'000'000}};
 
 class SharedRegionTest : public testing::Test {
  public:
-  ~SharedRegionTest() override { std::filesystem::remove_all(directory_); }
-
  protected:
   SharedRegionTest() {
-    std::string name = "/dev/shm/flatline-worker-test-XXXXXX";
-    directory_ = ::mkdtemp(name.data());
-    config_.region_directory = directory_;
+    config_.region_directory = directory_.path();
     config_.instance = "t";
     config_.dataplane.endpoints = 1000;
     config_.dataplane.transition_ring = 64;
     config_.profiles[5] = kBuiltInProfiles[4];
   }
 
-  [[nodiscard]] std::string path() const { return directory_ + "/flatline-t"; }
+  [[nodiscard]] std::string path() const { return directory_.Path("flatline-t"); }
 
   // The error of an Open that must fail.
   [[nodiscard]] std::string Refusal(bool cold = false) const {
@@ -40,7 +37,7 @@ class SharedRegionTest : public testing::Test {
     return region ? std::string{"was not refused"} : region.error();
   }
 
-  std::string directory_;
+  TemporaryDirectory directory_{"/dev/shm"};
   Config config_;
 };
 
@@ -163,7 +160,7 @@ TEST_F(SharedRegionTest, FormatsAnewWhatWasNeverFinished) {
   ASSERT_TRUE(region.has_value()) << region.error();
   EXPECT_FALSE(region->adopted());
   {
-    std::ofstream(directory_ + "/flatline-empty");
+    std::ofstream(directory_.Path("flatline-empty"));
   }
   config_.instance = "empty";
   EXPECT_TRUE(SharedRegion::Open(config_, false, kWall).has_value());
@@ -201,7 +198,7 @@ TEST_F(SharedRegionTest, RefusesAGroupThatDoesNotExist) {
 }
 
 TEST_F(SharedRegionTest, RefusesADirectoryThatDoesNotExist) {
-  config_.region_directory = directory_ + "/nowhere";
+  config_.region_directory = directory_.Path("nowhere");
   EXPECT_NE(Refusal().find("needed "), std::string::npos) << Refusal();
 }
 

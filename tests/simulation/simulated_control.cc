@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
@@ -31,16 +30,13 @@ SimulatedControl::SimulatedControl(const RegionView& region,
                                    std::uint64_t seed,
                                    Ledger& ledger)
     : region_(region), climate_(climate), chance_(seed), ledger_(&ledger), serials_(seed << 16) {
-  std::string pattern = "/dev/shm/flatline-simulation-XXXXXX";
-  FLATLINE_CHECK(::mkdtemp(pattern.data()) != nullptr);
-  directory_ = pattern;
-  options_.directory = directory_ + "/journal";
+  options_.directory = directory_.Path("journal");
   options_.segment = (climate.segment_records + 1) * sizeof(DeliveryRecord);
   options_.retain = climate.retained_segments == 0 ? std::uint64_t{1} << 40
                                                    : climate.retained_segments * options_.segment;
   options_.sync_before_telling = climate.durability == 2;
   options_.memory = climate.memory_journal;
-  options_.memory_directory = directory_ + "/memory";
+  options_.memory_directory = directory_.Path("memory");
   options_.allocate = [this](int descriptor, std::uint64_t bytes) {
     return Allocate(descriptor, bytes);
   };
@@ -52,7 +48,6 @@ SimulatedControl::SimulatedControl(const RegionView& region,
 
 SimulatedControl::~SimulatedControl() {
   Drop();
-  std::filesystem::remove_all(directory_);
 }
 
 int SimulatedControl::Allocate(int descriptor, std::uint64_t bytes) {

@@ -10,6 +10,7 @@
 #include "tests/simulation/chance.h"
 #include "tests/simulation/climate.h"
 #include "tests/simulation/ledger.h"
+#include "tests/temporary_directory.h"
 
 #include <flatline/region.h>
 #include <flatline/time.h>
@@ -74,7 +75,7 @@ class SimulatedControl {
  private:
   struct Died {};  // thrown where it dies amid a call
 
-  [[nodiscard]] std::string CursorsPath() const { return directory_ + "/cursors"; }
+  [[nodiscard]] std::string CursorsPath() const { return directory_.Path("cursors"); }
 
   [[nodiscard]] FlapSettings flapping() const {
     return climate_.flaps != 0 ? kSimulatedFlapping : FlapSettings{};
@@ -99,7 +100,7 @@ class SimulatedControl {
   Climate climate_;
   Chance chance_;
   Ledger* ledger_;
-  std::string directory_;
+  TemporaryDirectory directory_{"/dev/shm"};
   JournalOptions options_;
   std::unique_ptr<Service> service_;
   std::unique_ptr<Outlet> outlet_;

@@ -2,12 +2,10 @@
 #pragma once
 
 #include "control/journal/journal.h"
-
-#include <flatline/check.h>
+#include "tests/temporary_directory.h"
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -20,17 +18,10 @@ class JournalInADirectory {
  public:
   // Segments of `records` records, `segments` of them kept.
   explicit JournalInADirectory(std::uint64_t records = 63, std::uint64_t segments = 4) {
-    std::string pattern = std::filesystem::temp_directory_path() / "flatline-journal-XXXXXX";
-    FLATLINE_CHECK(::mkdtemp(pattern.data()) != nullptr);
-    options.directory = pattern;
+    options.directory = directory_.path();
     options.segment = (records + 1) * sizeof(DeliveryRecord);
     options.retain = segments * options.segment;
   }
-
-  ~JournalInADirectory() { std::filesystem::remove_all(options.directory); }
-
-  JournalInADirectory(const JournalInADirectory&) = delete;
-  JournalInADirectory& operator=(const JournalInADirectory&) = delete;
 
   [[nodiscard]] std::unique_ptr<Journal> Open() {
     findings.clear();
@@ -54,6 +45,9 @@ class JournalInADirectory {
   JournalOptions options;
   Journal::Findings findings;
   std::string error;
+
+ private:
+  TemporaryDirectory directory_;
 };
 
 inline DeliveryRecord RecordFor(EndpointId id) {

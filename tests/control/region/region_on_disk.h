@@ -2,11 +2,13 @@
 // join it. Removed with the object.
 #pragma once
 
+#include "tests/temporary_directory.h"
+
+#include <flatline/check.h>
 #include <flatline/config.h>
 #include <flatline/region.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <fcntl.h>
 #include <new>
 #include <string>
@@ -31,10 +33,7 @@ class RegionOnDisk {
     shape.payloads_per_worker = 8;
     shape.leases_per_worker = 8;
     const std::uint64_t bytes = RegionLayout::Of(shape).bytes;
-    std::string directory = "/tmp/flatline-region-XXXXXX";
-    FLATLINE_CHECK(::mkdtemp(directory.data()) != nullptr);
-    directory_ = directory;
-    path_ = directory_ + "/flatline-flatline";
+    path_ = directory_.Path("flatline-flatline");
     const int file = ::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     FLATLINE_CHECK(file >= 0 && ::ftruncate(file, static_cast<off_t>(bytes)) == 0);
     void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
@@ -54,11 +53,7 @@ class RegionOnDisk {
     header.state.store(RegionState::kLive);
   }
 
-  ~RegionOnDisk() {
-    ::munmap(view_.base(), view_.layout().bytes);
-    ::unlink(path_.c_str());
-    ::rmdir(directory_.c_str());
-  }
+  ~RegionOnDisk() { ::munmap(view_.base(), view_.layout().bytes); }
 
   RegionOnDisk(const RegionOnDisk&) = delete;
   RegionOnDisk& operator=(const RegionOnDisk&) = delete;
@@ -68,10 +63,10 @@ class RegionOnDisk {
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
   // What to set region_directory to.
-  [[nodiscard]] const std::string& directory() const noexcept { return directory_; }
+  [[nodiscard]] const std::string& directory() const noexcept { return directory_.path(); }
 
  private:
-  std::string directory_;
+  TemporaryDirectory directory_;
   std::string path_;
   RegionView view_;
 };

@@ -3,8 +3,8 @@
 
 #include "control/roster/roster.h"
 #include "control/roster/roster_load.h"
+#include "tests/temporary_directory.h"
 
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -16,19 +16,9 @@ namespace flatline {
 
 class RosterOnDisk {
  public:
-  RosterOnDisk() {
-    std::string path = (std::filesystem::temp_directory_path() / "roster-XXXXXX").string();
-    directory_ = ::mkdtemp(path.data());
-  }
+  [[nodiscard]] std::filesystem::path directory() const { return directory_.path(); }
 
-  ~RosterOnDisk() { std::filesystem::remove_all(directory_); }
-
-  RosterOnDisk(const RosterOnDisk&) = delete;
-  RosterOnDisk& operator=(const RosterOnDisk&) = delete;
-
-  [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
-
-  [[nodiscard]] std::string path() const { return (directory_ / "roster").string(); }
+  [[nodiscard]] std::string path() const { return directory_.Path("roster"); }
 
   // "node" is profile 5; there is no other.
   [[nodiscard]] RosterOutcome Load(std::string_view text, bool skip_bad = false) const {
@@ -60,7 +50,7 @@ class RosterOnDisk {
   }
 
  private:
-  std::filesystem::path directory_;
+  TemporaryDirectory directory_;
 };
 
 }  // namespace flatline
