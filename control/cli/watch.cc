@@ -200,7 +200,6 @@ void AddWatchVerb(CLI::App& app, Invocation& invocation) {
   verb->add_option("--summary", options->summary, "counts of each group, so often")
       ->excludes(from)
       ->excludes("--snapshot")
-      ->excludes("--filter")
       ->excludes("--liveness")
       ->type_name("DURATION")
       ->check(FaultInDuration);

@@ -23,11 +23,20 @@ void Add(const SummaryCounts& counts, SummaryCounts& to) {
 
 }  // namespace
 
+CensusTaker::CensusTaker(const JournalReader& journal,
+                         CensusSources sources,
+                         std::shared_ptr<const CompiledFilter> filter)
+    : journal_(&journal),
+      sources_(std::move(sources)),
+      filter_(std::move(filter)),
+      program_(filter_ ? filter_->program() : nullptr) {}
+
 bool CensusTaker::Follow(Instant now, WallInstant wall) {
   if (now == followed_) {
     return is_behind_;
   }
   followed_ = now;
+  FollowRoster(now);
   FollowWhatIs();
   const bool is_wanted = !census_ || !census_->is_settled();
   if (stage_ != Stage::kRests) {
@@ -37,6 +46,30 @@ bool CensusTaker::Follow(Instant now, WallInstant wall) {
   }
   is_behind_ = census_ && sequence_ != journal_->newest();
   return is_behind_;
+}
+
+// Who comes and goes by another roster is in no record: what was counted by the one before is in
+// doubt, and what is being counted is void.
+void CensusTaker::FollowRoster(Instant now) {
+  auto program = filter_ ? filter_->program() : nullptr;
+  if (program == program_) {
+    return;
+  }
+  program_ = std::move(program);
+  if (census_) {
+    census_->Unsettle();
+  }
+  if (stage_ != Stage::kRests) {
+    Finish(false, now);
+  }
+}
+
+// A filter by what endpoints are asks of a change what it asks of a row.
+bool CensusTaker::Counts(const DeliveryRecord& record) const noexcept {
+  const bool is_of_one = record.kind == RecordKind::kLiveness ||
+                         record.kind == RecordKind::kHealth ||
+                         record.kind == RecordKind::kSnapshotRow;
+  return !program_ || !is_of_one || program_->WantsRow(record);
 }
 
 void CensusTaker::FollowWhatIs() {
@@ -82,7 +115,11 @@ void CensusTaker::CountRows(Instant now, WallInstant wall) {
   }
   std::vector<DeliveryRecord> rows;
   const Snapshot::Progress progress = job_->Take(rows);
-  std::ranges::for_each(rows, [this](const DeliveryRecord& row) { next_.Count(row); });
+  for (const DeliveryRecord& row : rows) {
+    if (Counts(row)) {
+      next_.Count(row);
+    }
+  }
   if (progress == Snapshot::Progress::kDone || progress == Snapshot::Progress::kTooMuch) {
     Finish(progress == Snapshot::Progress::kDone, now);
   } else if (progress == Snapshot::Progress::kRows) {
@@ -117,7 +154,9 @@ bool CensusTaker::FollowJournal(Census& census, std::uint64_t& sequence) const {
       return false;
     }
     for (const DeliveryRecord& record : range.records) {
-      census.Take(record);
+      if (Counts(record)) {
+        census.Take(record);
+      }
     }
     sequence += range.records.size();
     left -= range.records.size();

@@ -1,6 +1,7 @@
 // Keeps a census going: takes it from a snapshot, follows the journal with it, and takes it anew,
-// at a bounded rate, where something happened of which the journal does not tell. One for all
-// summary subscribers of a publisher thread, gone with the last of them; used by that thread alone.
+// at a bounded rate, where something happened of which the journal does not tell, or the roster
+// became another and its filter goes by that. One for all summary subscribers of a publisher thread
+// with the same filter, gone with the last of them; used by that thread alone.
 // Bounds: memory by the number of groups; at most a tenth of the time is spent on counting anew.
 // Cost: one look at each record of the journal, and nothing while nothing happens.
 //
@@ -13,6 +14,7 @@
 #include "control/delivery/outgoing.h"
 #include "control/delivery/refusal.h"
 #include "control/delivery/stream.h"
+#include "control/filter/filter_pool.h"
 #include "control/journal/readable_journal.h"
 #include "control/snapshot/snapshot_job.h"
 #include "control/snapshot/snapshot_origin.h"
@@ -47,8 +49,14 @@ class CensusTaker {
   // Between two counts; ten times what the last one took where that is more.
   static constexpr Duration kLeastPause{1'000'000'000};
 
-  CensusTaker(const JournalReader& journal, CensusSources sources)
-      : journal_(&journal), sources_(std::move(sources)) {}
+  // `filter`: who is counted, by what they are; null: everybody.
+  CensusTaker(const JournalReader& journal,
+              CensusSources sources,
+              std::shared_ptr<const CompiledFilter> filter);
+
+  [[nodiscard]] const std::shared_ptr<const CompiledFilter>& filter() const noexcept {
+    return filter_;
+  }
 
   // One step for each `now`, whoever of its subscribers asks. True: there is more to do at once.
   [[nodiscard]] bool Follow(Instant now, WallInstant wall);
@@ -67,6 +75,8 @@ class CensusTaker {
   enum class Stage : std::uint8_t { kRests, kAsks, kCounts };
 
   void FollowWhatIs();
+  void FollowRoster(Instant now);
+  [[nodiscard]] bool Counts(const DeliveryRecord& record) const noexcept;
   void Begin(Instant now);
   void CountRows(Instant now, WallInstant wall);
   void Finish(bool is_whole, Instant now);
@@ -78,6 +88,8 @@ class CensusTaker {
 
   const JournalReader* journal_;
   CensusSources sources_;
+  std::shared_ptr<const CompiledFilter> filter_;
+  std::shared_ptr<const FilterProgram> program_;  // by the roster of now; null: everybody
   std::optional<Census> census_;  // nothing: none was taken yet, or the journal has lost records
   std::uint64_t sequence_ = 0;    // as of which it is true
   std::uint64_t silent_changes_ = 0;  // when it was begun

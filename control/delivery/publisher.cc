@@ -56,8 +56,12 @@ std::expected<Outgoing, Refusal> Publisher::Begin(Subscriber& subscriber,
   subscriber.pace = {request.header.batch_bytes,
                      Duration{std::int64_t{request.header.batch_age_us} * 1000}};
   if (request.text.summary_ms != 0) {
+    auto taker = CensusFor(request.filter);
+    if (!taker) {
+      return Refuse(DeliveryError::kTooManySubscribers, "too many filters of summaries");
+    }
     subscriber.stage = Subscriber::Stage::kSummary;
-    subscriber.summary = SummaryOrder{.taker = Census(),
+    subscriber.summary = SummaryOrder{.taker = std::move(taker),
                                       .groups = request.groups,
                                       .with_names = with_names,
                                       .interval = Duration{request.text.summary_ms * kMillisecond},
@@ -127,9 +131,17 @@ Outgoing Publisher::NextOfSummary(Subscriber& subscriber, Instant now, WallInsta
   return order.taker->Tell(order.groups, order.with_names, wall);
 }
 
-std::shared_ptr<CensusTaker> Publisher::Census() {
-  if (auto there = census_.lock()) {
-    return there;
+// Null: there are too many.
+std::shared_ptr<CensusTaker> Publisher::CensusFor(
+    const std::shared_ptr<const CompiledFilter>& filter) {
+  std::erase_if(censuses_, [](const std::weak_ptr<CensusTaker>& weak) { return weak.expired(); });
+  for (const std::weak_ptr<CensusTaker>& weak : censuses_) {
+    if (auto there = weak.lock(); there && there->filter() == filter) {
+      return there;
+    }
+  }
+  if (censuses_.size() == kMostCensuses) {
+    return nullptr;
   }
   CensusSources sources{
       .ask_for_snapshot = options_.ask_for_snapshot,
@@ -141,8 +153,8 @@ std::shared_ptr<CensusTaker> Publisher::Census() {
           },
       .run = options_.run,
       .roster = options_.roster};
-  auto out = std::make_shared<CensusTaker>(journal_, std::move(sources));
-  census_ = out;
+  auto out = std::make_shared<CensusTaker>(journal_, std::move(sources), filter);
+  censuses_.push_back(out);
   return out;
 }
 

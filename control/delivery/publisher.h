@@ -37,6 +37,9 @@ struct PublisherOptions {
 
 class Publisher {
  public:
+  // Filters of summaries, each with a census of its own.
+  static constexpr std::size_t kMostCensuses = 64;
+
   Publisher(const ReadableJournal& journal, const Trail& trail, PublisherOptions options);
 
   // Sees how far the journal has come, and takes it into the streams. Once a turn.
@@ -66,7 +69,8 @@ class Publisher {
   [[nodiscard]] static Outgoing NextOfSummary(Subscriber& subscriber,
                                               Instant now,
                                               WallInstant wall);
-  [[nodiscard]] std::shared_ptr<CensusTaker> Census();
+  [[nodiscard]] std::shared_ptr<CensusTaker> CensusFor(
+      const std::shared_ptr<const CompiledFilter>& filter);
   [[nodiscard]] std::shared_ptr<Stream> StreamFor(const Filter& filter, bool with_names);
 
   const ReadableJournal* readable_;
@@ -75,7 +79,7 @@ class Publisher {
   JournalReader journal_;
   bool is_behind_ = false;  // a stream has not caught up with the journal
   std::vector<std::weak_ptr<Stream>> streams_;
-  std::weak_ptr<CensusTaker> census_;
+  std::vector<std::weak_ptr<CensusTaker>> censuses_;  // one for each filter
 };
 
 }  // namespace flatline

@@ -15,17 +15,22 @@ namespace {
 constexpr std::size_t kAnswersAtOnce = 1024;
 const Refusal cursor_is_taken{DeliveryError::kCursorTaken, "another connection goes on there"};
 
-// What a summary cannot go by is refused, never passed over: counts are kept for whole groups.
-const char* FaultInSummary(const Request& request) {
+// What a summary cannot go by is refused, never passed over: those who are counted may be chosen by
+// what they are, for how they fare is what is counted. `request.filter` is compiled.
+std::string FaultInSummary(const Request& request) {
   constexpr unsigned kAll = (1U << kLivenessNames.size()) - 1;
   if (request.text.summary_ms == 0) {
-    return nullptr;
+    return "";
   }
   if (request.header.kind != RequestKind::kSubscribeNow || !request.text.cursor.empty()) {
     return "summary: from now on only, no cursor";
   }
   const bool takes_all = (request.header.liveness_mask & kAll) == kAll;
-  return takes_all && request.text.filter.empty() ? nullptr : "summary: by group only, no filter";
+  if (!takes_all) {
+    return "summary: of all, whatever their liveness";
+  }
+  const auto fact = request.filter ? request.filter->FactOfTheMoment() : std::string_view{};
+  return fact.empty() ? "" : "summary: no filter by " + std::string(fact) + ":";
 }
 
 }  // namespace
@@ -188,10 +193,6 @@ void Session::Take(Request request, Instant now, WallInstant wall) {
     return;
   }
   grant_ = std::move(*grant);
-  if (const char* const fault = FaultInSummary(request)) {
-    Refuse({DeliveryError::kBadRequest, fault});
-    return;
-  }
   if (!request.text.filter.empty()) {
     auto filter = outlet_->service().filters().Intern(request.text.filter);
     if (!filter) {
@@ -199,6 +200,10 @@ void Session::Take(Request request, Instant now, WallInstant wall) {
       return;
     }
     request.filter = std::move(*filter);
+  }
+  if (const std::string fault = FaultInSummary(request); !fault.empty()) {
+    Refuse({DeliveryError::kBadRequest, fault});
+    return;
   }
   Subscribe(request, now, wall);
 }

@@ -1,5 +1,7 @@
 #include "control/filter/filter_pool.h"
 
+#include "control/filter/filter_values.h"
+
 #include <algorithm>
 #include <bit>
 #include <utility>
@@ -47,6 +49,12 @@ CompiledFilter::CompiledFilter(FilterTree tree, const std::shared_ptr<const Rost
                                                       ((test.mask >> kFlappingBit) & 1U) != 0;
                                              })),
       program_(std::make_shared<const FilterProgram>(tree_, roster)) {}
+
+std::string_view CompiledFilter::FactOfTheMoment() const noexcept {
+  const auto test = std::ranges::find_if(
+      tree_.tests, [](const FilterTest& one) { return IsOfTheMoment(one.fact); });
+  return test == tree_.tests.end() ? std::string_view{} : NameOf(test->fact);
+}
 
 std::shared_ptr<const FilterProgram> CompiledFilter::program() const {
   const std::lock_guard lock(mutex_);

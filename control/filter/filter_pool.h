@@ -30,6 +30,9 @@ class CompiledFilter {
   // Whether a test names the mark of suppressed changes: then they are asked for.
   [[nodiscard]] bool asks_for_flapping() const noexcept { return asks_for_flapping_; }
 
+  // The first test of how an endpoint fares, not of what it is: its name; empty: there is none.
+  [[nodiscard]] std::string_view FactOfTheMoment() const noexcept;
+
   [[nodiscard]] bool Wants(const DeliveryRecord& record) const {
     return asks_the_roster_ ? program()->Wants(record) : program_->Wants(record);
   }

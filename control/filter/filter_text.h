@@ -47,6 +47,11 @@ constexpr bool IsOfEvents(FilterFact fact) noexcept {
   return fact == FilterFact::kReason || fact == FilterFact::kChange || fact == FilterFact::kMark;
 }
 
+// How an endpoint fares, or what happened to it; not what it is.
+constexpr bool IsOfTheMoment(FilterFact fact) noexcept {
+  return fact == FilterFact::kLiveness || fact == FilterFact::kHealth || IsOfEvents(fact);
+}
+
 struct FilterTest {
   FilterFact fact = FilterFact::kLiveness;
   std::uint64_t mask = 0;

@@ -144,6 +144,11 @@ std::optional<FilterFact> FactNamed(std::string_view name) noexcept {
                                 : std::optional(static_cast<FilterFact>(at - kFactNames.begin()));
 }
 
+std::string_view NameOf(FilterFact fact) noexcept {
+  const auto index = static_cast<std::size_t>(fact);
+  return index < kFactNames.size() ? kFactNames[index] : std::string_view{};
+}
+
 std::string HintForFact(std::string_view name) {
   return HintAmong(kFactNames, name);
 }

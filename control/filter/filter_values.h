@@ -20,6 +20,9 @@ struct FilterValue {
 
 [[nodiscard]] std::optional<FilterFact> FactNamed(std::string_view name) noexcept;
 
+// As it is written before the colon; of a label nothing.
+[[nodiscard]] std::string_view NameOf(FilterFact fact) noexcept;
+
 // The fact that is nearest in spelling, as a question, or nothing.
 [[nodiscard]] std::string HintForFact(std::string_view name);
 

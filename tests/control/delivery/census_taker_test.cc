@@ -123,7 +123,7 @@ class CensusTakerTest : public testing::Test {
   Instant now_{Duration{1'000'000'000'000}};
   InventedRegion region_{{}};
   JournalInADirectory place_{63, 3};
-  Service service_{{.bookmark = Duration{3'600'000'000'000}, .subscribers = 9, .first_serial = 1},
+  Service service_{{.bookmark = Duration{3'600'000'000'000}, .subscribers = 99, .first_serial = 1},
                    place_.Open()};
   Outlet outlet_{
       service_, [](const std::function<void()>& task) { task(); }, std::make_shared<Bell>()};
@@ -205,11 +205,102 @@ TEST_F(CensusTakerTest, GroupsHaveTheirNames) {
               ElementsAre(std::to_string(group) + ": (hall-b) 1 alive", "all: 1 alive"));
 }
 
+TEST_F(CensusTakerTest, CountsThoseWhomTheFilterNames) {
+  for (Slot slot = 1; slot <= 6; ++slot) {
+    Put(slot, Liveness::kAlive, slot % 2 == 0 ? 7 : 9);
+  }
+  Turn();
+  Session& ids = Ask("summary=500\nfilter=id:1001-1003\n");
+  Session& mixed = Ask("summary=500\nfilter=group:7 and not id:1002 or id:1005\n");
+  Session& profile = Ask("summary=500\nfilter=profile:2\n");
+  Session& everybody = Ask("summary=500\n");
+  Session& one_group = Ask("summary=500\nfilter=id:1001-1003\n", RequestKind::kSubscribeNow, {9});
+  for (Session* const session : {&ids, &mixed, &profile, &everybody, &one_group}) {
+    EXPECT_THAT(Hear(*session, Duration{1'000'000}), IsEmpty()) << "greeted, and no more yet";
+  }
+  EXPECT_THAT(Hear(ids, kInterval / 2), ElementsAre("7: 1 alive", "9: 2 alive", "all: 3 alive"));
+  EXPECT_THAT(Hear(mixed, Duration{2'000'000}),
+              ElementsAre("7: 2 alive", "9: 1 alive", "all: 3 alive"));
+  EXPECT_THAT(Hear(profile, Duration{2'000'000}), ElementsAre("all:"));
+  EXPECT_THAT(Hear(one_group, Duration{2'000'000}), ElementsAre("9: 2 alive", "all: 2 alive"));
+  EXPECT_THAT(Hear(everybody, Duration{2'000'000}),
+              ElementsAre("7: 3 alive", "9: 3 alive", "all: 6 alive"));
+  Change(1, Liveness::kDead);
+  Change(4, Liveness::kSuspect);
+  Change(6, Liveness::kUnknown, Reason::kRetired);
+  EXPECT_THAT(Hear(ids, kInterval),
+              ElementsAre("7: 1 alive", "9: 1 alive 1 dead", "all: 2 alive 1 dead"));
+  EXPECT_THAT(Hear(mixed, Duration{2'000'000}),
+              ElementsAre("7: 1 suspect", "9: 1 alive", "all: 1 alive 1 suspect"));
+}
+
+TEST_F(CensusTakerTest, FollowsTheRosterWithItsLabels) {
+  const RosterOnDisk disk;
+  service_.filters().Follow(disk.Loaded("id,name,rack\n1001,a,r7\n1002,b,r8\n"));
+  Put(1, Liveness::kAlive, 7);
+  Put(2, Liveness::kDead, 7);
+  Turn();
+  Session& session = Ask("summary=500\nfilter=rack=r7\n");
+  EXPECT_THAT(Hear(session, kInterval / 2), ElementsAre("7: 1 alive", "all: 1 alive"));
+  service_.filters().Follow(disk.Loaded("id,name,rack\n1001,a,r8\n1002,b,r7\n"));
+  const auto heard = Hear(session, 4 * CensusTaker::kLeastPause);
+  ASSERT_GE(heard.size(), 4U);
+  EXPECT_EQ(heard[0], "7: 1 alive?") << "known to be in doubt";
+  EXPECT_EQ(heard.back(), "all: 1 dead");
+  Change(2, Liveness::kAlive);
+  EXPECT_THAT(Hear(session, kInterval), ElementsAre("7: 1 alive", "all: 1 alive"));
+}
+
+TEST_F(CensusTakerTest, ARosterThatComesWhileItIsCountedMakesItBeginAnew) {
+  const RosterOnDisk disk;
+  service_.filters().Follow(disk.Loaded("id,name,rack\n1001,a,r7\n"));
+  Put(1, Liveness::kAlive, 7);
+  Put(2, Liveness::kDead, 7);
+  Session& session = Ask("summary=500\nfilter=rack=r7\n");  // before there is a turn
+  outlet_.Turn(now_ += Duration{1}, WallInstant{now_.time_since_epoch()});
+  service_.filters().Follow(disk.Loaded("id,name,rack\n1002,b,r7\n"));
+  const auto heard = Hear(session, 4 * CensusTaker::kLeastPause);
+  ASSERT_FALSE(heard.empty());
+  EXPECT_EQ(heard.front(), "7: 1 dead") << "nothing by the roster before";
+}
+
+TEST_F(CensusTakerTest, ACensusForEachFilterAndNoMoreThanThereMayBe) {
+  Turn();
+  std::vector<Session*> sessions;
+  for (std::size_t i = 0; i < Publisher::kMostCensuses; ++i) {
+    sessions.push_back(&Ask("summary=500\nfilter=id:" + std::to_string(i + 1) + "\n"));
+    EXPECT_FALSE(sessions.back()->finished()) << i;
+  }
+  Session& same = Ask("summary=700\nfilter=id:1\n");
+  Hear(same, kInterval / 50);
+  EXPECT_FALSE(same.finished()) << "the same filter";
+  Session& more = Ask("summary=500\nfilter=id:9999\n");
+  Hear(more, kInterval / 50);
+  EXPECT_TRUE(more.finished());
+  EXPECT_EQ(static_cast<DeliveryError>(last_.reason), DeliveryError::kTooManySubscribers);
+  outlet_.Close(*sessions[1]);
+  Session& again = Ask("summary=500\nfilter=id:9999\n");
+  EXPECT_FALSE(Hear(again, kInterval / 2).empty()) << "room again";
+}
+
 TEST_F(CensusTakerTest, RefusesWhatItCannotGoBy) {
-  for (const char* text : {"summary=500\nfilter=rack=r7\n", "summary=500\ncursor=billing\n"}) {
-    Session& session = Ask(text);
+  const auto text_of = [](const DeliveryRecord& error) {
+    return std::string(reinterpret_cast<const char*>(&error) + kErrorTextOffset, kErrorTextSize)
+               .c_str() +
+           std::string{};
+  };
+  for (const auto& [text, why] :
+       {std::pair{"cursor=billing\n", "summary: from now on only, no cursor"},
+        {"filter=liveness:dead\n", "summary: no filter by liveness:"},
+        {"filter=id:7 or not health:failing\n", "summary: no filter by health:"},
+        {"filter=reason:retired\n", "summary: no filter by reason:"},
+        {"filter=change:health\n", "summary: no filter by change:"},
+        {"filter=group:7 and mark:none\n", "summary: no filter by mark:"},
+        {"filter=rack==\n", "column"}}) {
+    Session& session = Ask(std::string("summary=500\n") + text);
     EXPECT_THAT(Hear(session, kInterval), IsEmpty());
     EXPECT_EQ(last_.kind, RecordKind::kError) << text;
+    EXPECT_THAT(text_of(last_), testing::StartsWith(why)) << text;
     EXPECT_TRUE(session.finished());
   }
   Session& session = Ask("summary=500\n", RequestKind::kSubscribeSnapshot);
