@@ -89,6 +89,12 @@ std::optional<sockaddr_un> UnixAddress(const std::string& path) {
   return out;
 }
 
+// Somebody's file, which a slip in the configuration must not cost him.
+bool IsOtherThanASocket(const std::string& path) {
+  struct stat status{};
+  return ::lstat(path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode);
+}
+
 bool IsAnswered(const sockaddr_un& address) {
   const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (descriptor < 0) {
@@ -143,6 +149,12 @@ std::expected<std::unique_ptr<Listener>, std::string> Listener::ListenUnix(Ring&
     return std::unexpected(fmt::format(
         "{}: needed to listen there, found another flatline-control answering; stop that one, or "
         "set control.socket",
+        path));
+  }
+  if (IsOtherThanASocket(path)) {
+    return std::unexpected(fmt::format(
+        "{}: needed a path that is free, or the socket of a former flatline-control, found another "
+        "kind of file; set control.socket",
         path));
   }
   std::error_code error;

@@ -1,8 +1,8 @@
 // A socket that takes connections, by one multishot accept: TCP over IPv4 or IPv6, or a Unix
 // socket. Made at start, used by the control loop. A Unix socket that a dead predecessor left is
-// replaced, one that somebody answers on is not. Where the kernel hands over none (this process has
-// no descriptor left, say), it is asked again kPause later, and who waits in the queue is not lost.
-// Errors are one line.
+// replaced, one that somebody answers on is not, nor is a file of another kind. Where the kernel
+// hands over none (this process has no descriptor left, say), it is asked again kPause later, and
+// who waits in the queue is not lost. Errors are one line.
 #pragma once
 
 #include "control/delivery/session.h"
