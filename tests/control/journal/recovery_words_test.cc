@@ -1,0 +1,141 @@
+// What an operator is told of a journal's directory in which something is amiss, and what becomes
+// of the files that are not the journal's: each finding by its words, and nothing of anybody lost.
+#include "control/journal/segment.h"
+#include "control/journal/segment_move.h"
+#include "tests/control/journal/journal_in_a_directory.h"
+
+#include <flatline/crc32c.h>
+
+#include <cstddef>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <span>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace flatline {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+void Fill(Journal& journal, EndpointId upto) {
+  for (EndpointId id = journal.newest() + 1; id <= upto; ++id) {
+    DeliveryRecord record = RecordFor(id);
+    ASSERT_EQ(journal.Append({&record, 1}, Instant{}), 1U);
+  }
+}
+
+void WriteHeader(const std::filesystem::path& path, SegmentHeader header) {
+  SegmentHeader unmarked = header;
+  unmarked.given = unmarked.given_check = 0;
+  unmarked.in_memory = unmarked.in_memory_check = 0;
+  const auto bytes = std::as_bytes(std::span{&unmarked, 1});
+  header.crc = Crc32c(bytes.first<offsetof(SegmentHeader, crc)>());
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.write(reinterpret_cast<const char*>(&header), sizeof header);
+}
+
+SegmentHeader HeaderOf(const std::filesystem::path& path) {
+  SegmentHeader out;
+  std::ifstream(path, std::ios::binary).read(reinterpret_cast<char*>(&out), sizeof out);
+  return out;
+}
+
+// A journal of 10 records, and nobody's any more.
+class RecoveryWords : public testing::Test {
+ protected:
+  RecoveryWords() { Fill(*place_.Open(), 10); }
+
+  [[nodiscard]] std::string Path(const std::string& name) const {
+    return place_.options.directory + "/" + name;
+  }
+
+  JournalInADirectory place_;
+};
+
+TEST_F(RecoveryWords, OneOfAnotherReleaseEndsTheStartAndStaysAsItIs) {
+  const std::filesystem::path file = place_.Files().front();
+  SegmentHeader header = HeaderOf(file);
+  ++header.version;
+  WriteHeader(file, header);
+  EXPECT_EQ(place_.Open(), nullptr);
+  EXPECT_THAT(place_.error,
+              AllOf(StartsWith(file.string() + ": needed version 1 of the journal, found 2; "),
+                    HasSubstr("move the journal away")));
+  --header.version;
+  WriteHeader(file, header);
+  const auto journal = place_.Open();
+  ASSERT_NE(journal, nullptr) << place_.error;
+  EXPECT_EQ(journal->newest(), 10U);
+  EXPECT_THAT(place_.findings, IsEmpty());
+}
+
+TEST_F(RecoveryWords, AnotherNameIsLeftAlone) {
+  std::ofstream(Path("mine.journal")) << "mine";
+  const auto journal = place_.Open();
+  ASSERT_NE(journal, nullptr);
+  EXPECT_THAT(place_.findings,
+              ElementsAre(Path("mine.journal") + ": has no name of the journal's; left alone"));
+  EXPECT_TRUE(std::filesystem::exists(Path("mine.journal")));
+}
+
+TEST_F(RecoveryWords, ADirectoryWithANameOfOursIsSetAside) {
+  const std::string path = Segment::PathOf(place_.options.directory, 4711);
+  std::filesystem::create_directory(path);
+  const auto journal = place_.Open();
+  ASSERT_NE(journal, nullptr) << place_.error;
+  EXPECT_THAT(place_.findings,
+              ElementsAre(path + ": cannot open: Is a directory; set aside as .set-aside"));
+  EXPECT_TRUE(std::filesystem::is_directory(path + ".set-aside"));
+  EXPECT_EQ(journal->newest(), 10U);
+}
+
+// A copy from memory to the disk was not finished: what it is of is in memory still, or on the disk
+// whole.
+TEST_F(RecoveryWords, AnUnfinishedCopyIsNobodys) {
+  const std::string path = Path("x" + std::string(SegmentMove::kSuffix));
+  std::ofstream(path) << "half";
+  ASSERT_NE(place_.Open(), nullptr);
+  EXPECT_FALSE(std::filesystem::exists(path));
+  EXPECT_THAT(place_.findings, IsEmpty());
+}
+
+TEST_F(RecoveryWords, OfTwoWithTheSameSequencesTheBetterOneCounts) {
+  const std::string other = Segment::PathOf(place_.options.directory, 5);
+  std::filesystem::copy_file(place_.Files().front(), other);
+  SegmentHeader header = HeaderOf(other);
+  header.first = 5;
+  header.given = 0;
+  header.given_check = ~std::uint64_t{0};
+  WriteHeader(other, header);
+  const auto journal = place_.Open();
+  ASSERT_NE(journal, nullptr) << place_.error;
+  ASSERT_FALSE(place_.findings.empty());
+  EXPECT_THAT(place_.findings.front(),
+              AllOf(HasSubstr("have the same sequences: the first has 10 good records, the second "
+                              "0; set aside as .set-aside")));
+  EXPECT_TRUE(std::filesystem::exists(other + ".set-aside"));
+  EXPECT_EQ(journal->newest(), 10U);
+  EXPECT_EQ(journal->From(1, 10).records.size(), 10U);
+}
+
+TEST_F(RecoveryWords, ADirectoryThatCannotBeIsNamed) {
+  std::ofstream(Path("file")) << "mine";
+  place_.options.directory = Path("file");
+  EXPECT_EQ(place_.Open(), nullptr);
+  EXPECT_EQ(place_.error,
+            place_.options.directory +
+                "/lock: needed a journal that can be written, found: Not a directory; give the "
+                "directory to the user that runs flatline-control");
+  place_.options.directory = std::filesystem::path(place_.options.directory).parent_path();
+}
+
+}  // namespace
+}  // namespace flatline
