@@ -42,6 +42,7 @@ void Service::Join(const RegionView& region, std::shared_ptr<const void> keep) {
   commentary_.ForgetMembers();
   scribe_->Heed(&commentary_);
   administration_.Attach(region);
+  PutAtHand(std::make_shared<const RegionAtHand>(region, keep));
   keep_ = std::move(keep);
   left_ = std::make_shared<std::atomic<bool>>(false);
   snapshots_.Open();
@@ -53,9 +54,20 @@ void Service::Leave() {
     left_->store(true);
   }
   administration_.Detach();
+  PutAtHand(nullptr);
   scribe_.reset();
   keep_.reset();
   RingBells();
+}
+
+void Service::PutAtHand(std::shared_ptr<const RegionAtHand> region) {
+  const std::lock_guard lock(mutex_);
+  region_ = std::move(region);
+}
+
+std::shared_ptr<const RegionAtHand> Service::region() const {
+  const std::lock_guard lock(mutex_);
+  return region_;
 }
 
 void Service::Reload() {

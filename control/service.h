@@ -11,6 +11,7 @@
 #include "control/delivery/dismissals.h"
 #include "control/delivery/gatekeeper.h"
 #include "control/delivery/refusal.h"
+#include "control/delivery/suspicion_frames.h"
 #include "control/filter/filter_pool.h"
 #include "control/journal/journal.h"
 #include "control/journal/scribe.h"
@@ -121,12 +122,16 @@ class Service {
 
   [[nodiscard]] SnapshotQueue& snapshots() noexcept { return snapshots_; }
 
+  // Null: there is none.
+  [[nodiscard]] std::shared_ptr<const RegionAtHand> region() const;
+
   // Rung when there may be something to do.
   void Enter(std::shared_ptr<Bell> bell);
   void Exit(const std::shared_ptr<Bell>& bell);
 
  private:
   [[nodiscard]] SnapshotOrigin OriginNow();
+  void PutAtHand(std::shared_ptr<const RegionAtHand> region);
   void ReportTrouble(Instant now);
   void GoBy(const RosterWatch::Opened& roster);
 
@@ -149,8 +154,9 @@ class Service {
   FilterPool filters_;
 
   std::atomic<std::uint32_t> subscribers_{0};
-  std::mutex mutex_;  // of all that follows
+  mutable std::mutex mutex_;  // of all that follows
   std::vector<std::shared_ptr<Bell>> bells_;
+  std::shared_ptr<const RegionAtHand> region_;
 };
 
 }  // namespace flatline

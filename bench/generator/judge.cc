@@ -70,13 +70,19 @@ bool Judge::Follow(const DeliveryRecord& record) {
     case RecordKind::kGroup:
     case RecordKind::kFlapping:
     case RecordKind::kMaintenance:
+      break;
     case RecordKind::kLease:
+      if (is_amid_snapshot_) {
+        return true;  // a row of it, with its sequence
+      }
       break;
     case RecordKind::kGap:
       ++findings_.stream.gaps;
       sequence_ = record.sequence;
       return true;
     case RecordKind::kSnapshotBegin:
+    case RecordKind::kSnapshotEnd:
+      is_amid_snapshot_ = record.kind == RecordKind::kSnapshotBegin;
       sequence_ = record.sequence;
       return true;
     default:

@@ -114,6 +114,7 @@ class Judge {
   BlindTime blind_;
   BlindTime long_blind_;                   // what of it flatline must not have counted as silence
   std::optional<std::uint64_t> sequence_;  // of the last record
+  bool is_amid_snapshot_ = false;
   Tally tally_;
   Findings findings_;  // what is known at once
   Samples overshoot_suspect_;

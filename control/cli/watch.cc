@@ -39,7 +39,8 @@ struct Options {
   bool no_health = false;
   bool names = false;
   bool flapping = false;
-  std::string summary;  // empty: transitions
+  double suspicion = 0;  // 0: as the profile has it
+  std::string summary;   // empty: transitions
   std::vector<std::string> liveness;
   std::vector<Group> groups;
   std::string filter;
@@ -85,6 +86,7 @@ std::expected<Subscription, std::string> SubscriptionOf(const Options& options,
   out.trust = options.trust;
   out.want_names = options.names;
   out.want_flapping = options.flapping;
+  out.suspicion = options.suspicion;
   if (!options.summary.empty()) {
     const auto interval = ParseDuration(options.summary).value_or(Duration{});
     constexpr std::int64_t kMostMs = SubscriptionText::kMostSummaryMs;
@@ -197,10 +199,14 @@ void AddWatchVerb(CLI::App& app, Invocation& invocation) {
       ->type_name("EXPRESSION");
   verb->add_flag("--names", options->names, "with the names of the roster");
   verb->add_flag("--flapping", options->flapping, "with changes that are suppressed for flapping");
+  verb->add_option("--suspicion", options->suspicion, "suspect at this level of suspicion, phi")
+      ->type_name("LEVEL")
+      ->check(CLI::Range(0.1, 1000.0));
   verb->add_option("--summary", options->summary, "counts of each group, so often")
       ->excludes(from)
       ->excludes("--snapshot")
       ->excludes("--liveness")
+      ->excludes("--suspicion")
       ->type_name("DURATION")
       ->check(FaultInDuration);
   verb->add_flag("--no-health", options->no_health, "no changes of health");

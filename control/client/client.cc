@@ -1,10 +1,12 @@
 #include "control/client/back_off.h"
+#include "control/client/held_suspicions.h"
 #include "control/client/line.h"
 #include "control/client/stream_position.h"
 
 #include <flatline/client.h>
 #include <flatline/crc32c.h>
 #include <flatline/names.h>
+#include <flatline/suspicion_record.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,6 +17,7 @@
 #include <expected>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <poll.h>
 #include <random>
 #include <span>
@@ -32,6 +35,8 @@ constexpr Duration kAcknowledgeInterval{100'000'000};
 constexpr Duration kLongestPoll{86'400'000'000'000};
 // So many connections in a row on which not even the first record was ours: this is no flatline.
 constexpr unsigned kMostStrangers = 3;
+// So many bookmarks missed, and a silence that was told of may be over.
+constexpr std::int64_t kMostMissed = 2;
 
 Instant Now() {
   return Instant{
@@ -58,7 +63,14 @@ struct Client::Connection {
       : subscription(std::move(wanted)),
         position(subscription),
         back_off(std::random_device{}()),
-        buffer(kBufferRecords) {}
+        buffer(kBufferRecords) {
+    const double threshold = subscription.suspicion;
+    if (!(threshold >= 0 && threshold <= HeldSuspicions::kMostThreshold)) {
+      hopeless = "suspicion: needed a level of 0 to 1000, found " + std::to_string(threshold);
+    } else if (threshold > 0 && subscription.summary_ms == 0) {
+      held.emplace(threshold);
+    }
+  }
 
   // One step towards records: to be called until something was handed out or time is up.
   std::size_t Step(Duration left, const OnRecords& on_records);
@@ -81,8 +93,18 @@ struct Client::Connection {
   std::uint64_t taken = 0;         // where the subscriber says himself what he has dealt with
   std::string hopeless;            // what no further call will mend; empty: nothing is
 
+  std::optional<HeldSuspicions> held;  // where the subscriber has a threshold of its own
+
   // Said at once, where it is time to: the subscriber may be busy, and not poll for long.
   void Acknowledge(std::uint64_t sequence);
+
+  // How much of what came is accounted for.
+  [[nodiscard]] std::uint64_t Accountable(std::uint64_t sequence) const noexcept {
+    return held ? held->Accountable(sequence) : sequence;
+  }
+
+  // Until a suspicion that is held back may be told; nothing: until something comes.
+  [[nodiscard]] std::optional<Instant> due() const noexcept;
 
  private:
   using Verdict = StreamPosition::Verdict;
@@ -96,6 +118,8 @@ struct Client::Connection {
   std::size_t Tell(std::span<const DeliveryRecord> run,
                    const StreamPosition& behind,
                    const OnRecords& on_records);
+  std::size_t TellDue(Instant now, const OnRecords& on_records);
+  void CallBack(std::span<const DeliveryRecord> records, const OnRecords& on_records);
   Verdict Judge(const DeliveryRecord& record, StreamPosition& after);
   void Stop(Verdict verdict, const DeliveryRecord& record);
   void Stop(const Line::Fault& fault);
@@ -183,20 +207,23 @@ void Client::Connection::MakeRequest() {
 std::size_t Client::Connection::Exchange(Duration left, const OnRecords& on_records) {
   const Instant now = Now();
   Acknowledge(now);
+  const std::optional<Instant> next = due();
   const Duration least = position.patience() - (now - heard_at);
+  const Duration until_due = next ? std::max(*next - now, Duration{}) : kAcknowledgeInterval;
   if (!WaitFor(line.descriptor(),
                line.events(!request.empty()),
-               std::min({left, least, kAcknowledgeInterval}))) {
+               std::min({left, least, until_due, kAcknowledgeInterval}))) {
     if (Now() - heard_at >= position.patience()) {
       Break();  // not even bookmarks: nobody is there any more
     }
-    return 0;
+    return TellDue(Now(), on_records);
   }
   if (!Send()) {
     Break();
     return 0;
   }
-  return Receive(on_records);
+  const std::size_t handed = Receive(on_records);
+  return handed + TellDue(Now(), on_records);
 }
 
 // To a cursor only: how far it may move. Now and then as a sign of life.
@@ -204,9 +231,8 @@ void Client::Connection::Acknowledge(Instant now) {
   if (subscription.cursor.empty() || !request.empty() || now < acknowledge_at) {
     return;
   }
-  const std::uint64_t dealt_with = subscription.acknowledge_later
-                                       ? std::min(taken, position.AcknowledgeableSequence())
-                                       : position.AcknowledgeableSequence();
+  const std::uint64_t told = Accountable(position.AcknowledgeableSequence());
+  const std::uint64_t dealt_with = subscription.acknowledge_later ? std::min(taken, told) : told;
   const bool is_news = dealt_with != acknowledged;
   if (!is_news && now < acknowledge_at + Duration{kKeepAliveNs / 2}) {
     return;
@@ -264,12 +290,13 @@ std::size_t Client::Connection::Receive(const OnRecords& on_records) {
   return handed;
 }
 
-// Of records received, without a name at the end whose record is not there yet.
+// Of records received, without a name or a suspicion at the end whose record is not there yet.
 std::size_t Client::Connection::CountWhole() const {
   std::size_t out = received / sizeof(DeliveryRecord);
-  for (std::size_t i = 0;
-       i < kMostNameParts && out != 0 && buffer[out - 1].kind == RecordKind::kName;
-       ++i) {
+  const auto stands_before = [](const DeliveryRecord& record) {
+    return record.kind == RecordKind::kName || AnnouncesSuspicion(record);
+  };
+  for (std::size_t i = 0; i <= kMostNameParts && out != 0 && stands_before(buffer[out - 1]); ++i) {
     --out;
   }
   return out;
@@ -309,17 +336,54 @@ std::size_t Client::Connection::HandOut(const OnRecords& on_records) {
 std::size_t Client::Connection::Tell(std::span<const DeliveryRecord> run,
                                      const StreamPosition& behind,
                                      const OnRecords& on_records) {
-  if (!run.empty()) {
-    try {
-      on_records(run);
-    } catch (...) {
-      Break();
-      throw;
-    }
-    back_off.Succeeded();
+  if (run.empty()) {
+    position = behind;
+    return 0;
   }
+  const auto told = held ? held->Sift(run, position.sequence(), heard_at) : run;
+  if (!told.empty()) {
+    CallBack(told, on_records);
+  }
+  back_off.Succeeded();
   position = behind;
-  return run.size();
+  if (held) {
+    held->Commit();
+  }
+  return told.size();
+}
+
+void Client::Connection::CallBack(std::span<const DeliveryRecord> records,
+                                  const OnRecords& on_records) {
+  try {
+    on_records(records);
+  } catch (...) {
+    if (held) {
+      held->Undo();
+    }
+    Break();
+    throw;
+  }
+}
+
+// Nothing while it cannot be known whether they have been heard: before what had happened meanwhile
+// has come, and where even bookmarks do not.
+std::optional<Instant> Client::Connection::due() const noexcept {
+  const bool hears = state == State::kOpen && position.has_caught_up() &&
+                     Now() - heard_at < kMostMissed * position.bookmark();
+  return held && hears ? held->due() : std::nullopt;
+}
+
+// Behind what has come: it may say that they were heard.
+std::size_t Client::Connection::TellDue(Instant now, const OnRecords& on_records) {
+  if (const std::optional<Instant> next = due(); !next || *next > now) {
+    return 0;
+  }
+  const auto told = held->Due(now);
+  if (!told.empty()) {
+    CallBack(told, on_records);
+  }
+  held->Commit();
+  return told.size();
 }
 
 StreamPosition::Verdict Client::Connection::Judge(const DeliveryRecord& record,
@@ -334,6 +398,10 @@ StreamPosition::Verdict Client::Connection::Judge(const DeliveryRecord& record,
   }
   if (record.kind == RecordKind::kBookmark && verdict == Verdict::kKeep) {
     back_off.Succeeded();
+  }
+  if (held && verdict == Verdict::kKeep) {
+    record.kind == RecordKind::kHello ? held->Greet(record, heard_at)
+                                      : held->Hear(record, heard_at);
   }
   return verdict;
 }
@@ -371,6 +439,9 @@ void Client::Connection::Stop(const Line::Fault& fault) {
 
 void Client::Connection::Break() {
   line.Close();
+  if (held && position.is_amid_snapshot()) {
+    held->Forget();
+  }
   state = State::kWaiting;
   received = 0;
   request.clear();
@@ -419,7 +490,7 @@ void Client::Acknowledge(std::uint64_t sequence) {
 }
 
 std::uint64_t Client::sequence() const noexcept {
-  return connection_->position.sequence();
+  return connection_->Accountable(connection_->position.sequence());
 }
 
 bool Client::connected() const noexcept {
@@ -432,6 +503,11 @@ std::uint64_t Client::reconnections() const noexcept {
 
 int Client::descriptor() const noexcept {
   return connection_->line.descriptor();
+}
+
+Duration Client::pause() const noexcept {
+  const std::optional<Instant> next = connection_->due();
+  return next ? std::clamp(*next - Now(), Duration{}, kLongestPoll) : kLongestPoll;
 }
 
 }  // namespace flatline

@@ -2,6 +2,8 @@
 
 #include "control/delivery/subscription_text.h"
 
+#include <flatline/suspicion_record.h>
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -58,6 +60,7 @@ StreamPosition::StreamPosition(const Subscription& subscription)
       text_bytes_(static_cast<std::uint32_t>(TextOf(subscription).size())),
       options_((subscription.want_names ? kWantNames : 0) |
                (subscription.want_flapping ? kWantFlapping : 0) |
+               (subscription.suspicion > 0 && !is_summary_ ? kWantSuspicion : 0) |
                (subscription.cursor.empty() ? 0 : kAcknowledges)),
       batch_bytes_(std::min(subscription.batch_bytes, kMostBatchBytes)),
       batch_age_us_(BatchAge(subscription.batch_age)),
@@ -66,6 +69,7 @@ StreamPosition::StreamPosition(const Subscription& subscription)
 DeliveryRequest StreamPosition::Connect() {
   stage_ = Stage::kGreeting;
   name_length_ = 0;
+  is_suspected_ = false;
   DeliveryRequest out;
   out.kind = next_request_;
   out.liveness_mask = liveness_mask_;
@@ -86,7 +90,10 @@ StreamPosition::Verdict StreamPosition::Take(const DeliveryRecord& record) {
   if (record.kind == RecordKind::kName) {
     return TakeName(record);
   }
-  if (!IsNamedRightly(record)) {
+  if (AnnouncesSuspicion(record)) {
+    return TakeSuspicion(record);
+  }
+  if (!IsPrecededRightly(record)) {
     return Verdict::kBroken;
   }
   switch (stage_) {
@@ -105,7 +112,8 @@ StreamPosition::Verdict StreamPosition::Take(const DeliveryRecord& record) {
 StreamPosition::Verdict StreamPosition::TakeName(const DeliveryRecord& part) {
   const bool is_asked_for = (options_ & kWantNames) != 0 &&
                             (stage_ == Stage::kFollows || stage_ == Stage::kSnapshot) &&
-                            part.to <= kMostNameParts && part.from <= part.to;
+                            part.to <= kMostNameParts && part.from <= part.to &&
+                            (!is_suspected_ || part.sequence == suspicion_sequence_);
   const bool is_next = name_length_ == 0 ? part.from == 1
                                          : part.from == name_parts_ + 1 &&
                                                part.to == name_length_ && part.sequence == named_;
@@ -118,12 +126,33 @@ StreamPosition::Verdict StreamPosition::TakeName(const DeliveryRecord& part) {
   return Verdict::kHandOut;
 }
 
-// What was named is what comes next, and the name was whole.
-bool StreamPosition::IsNamedRightly(const DeliveryRecord& record) {
+// Before the name of the same record, if it has one.
+StreamPosition::Verdict StreamPosition::TakeSuspicion(const DeliveryRecord& suspicion) {
+  const bool is_asked_for =
+      (options_ & kWantSuspicion) != 0 && (stage_ == Stage::kFollows || stage_ == Stage::kSnapshot);
+  if (!is_asked_for || is_suspected_ || name_length_ != 0) {
+    return Verdict::kBroken;
+  }
+  is_suspected_ = true;
+  suspected_ = suspicion.endpoint;
+  suspicion_sequence_ = suspicion.sequence;
+  return Verdict::kHandOut;
+}
+
+// What was named and suspected is what comes next, and the name was whole.
+bool StreamPosition::IsPrecededRightly(const DeliveryRecord& record) {
   const bool is_named = name_length_ != 0;
-  const bool out = !is_named || (name_parts_ == name_length_ && record.sequence == named_);
+  const bool is_named_rightly =
+      !is_named || (name_parts_ == name_length_ && record.sequence == named_);
+  const bool is_suspect =
+      (record.kind == RecordKind::kLiveness || record.kind == RecordKind::kSnapshotRow) &&
+      record.to == static_cast<std::uint8_t>(Liveness::kSuspect);
+  const bool is_suspected_rightly =
+      !is_suspected_ ||
+      (is_suspect && record.sequence == suspicion_sequence_ && record.endpoint == suspected_);
   name_length_ = 0;
-  return out;
+  is_suspected_ = false;
+  return is_named_rightly && is_suspected_rightly;
 }
 
 StreamPosition::Verdict StreamPosition::TakeGreeting(const DeliveryRecord& record) {
@@ -131,6 +160,10 @@ StreamPosition::Verdict StreamPosition::TakeGreeting(const DeliveryRecord& recor
     return Verdict::kBroken;
   }
   takes_everything_ = wants_everything_ && (record.marks & kMarkFlapping) == 0;
+  newest_ = record.sequence;
+  if (record.incarnation != 0) {
+    bookmark_ = Duration{std::int64_t{record.incarnation} * 1'000'000};
+  }
   patience_ = std::max(kLeastPatience, Duration{std::int64_t{record.incarnation} * 5'000'000});
   if (next_request_ == RequestKind::kSubscribeSnapshot && (record.to == 1 || !has_cursor_)) {
     stage_ = Stage::kAwaitsSnapshot;
@@ -156,7 +189,8 @@ StreamPosition::Verdict StreamPosition::TakeSnapshot(const DeliveryRecord& recor
     rows_ = 0;
     return Verdict::kHandOut;
   }
-  if (stage_ == Stage::kSnapshot && record.kind == RecordKind::kSnapshotRow) {
+  const bool is_lease = record.kind == RecordKind::kLease && record.sequence == snapshot_sequence_;
+  if (stage_ == Stage::kSnapshot && (record.kind == RecordKind::kSnapshotRow || is_lease)) {
     ++rows_;
     return Verdict::kHandOut;
   }
@@ -182,6 +216,12 @@ StreamPosition::Verdict StreamPosition::TakeTail(const DeliveryRecord& record) {
     case RecordKind::kMaintenance:
     case RecordKind::kLease:
       if (record.sequence <= sequence_ || (takes_everything_ && record.sequence != sequence_ + 1)) {
+        return Verdict::kBroken;
+      }
+      sequence_ = record.sequence;
+      return Verdict::kHandOut;
+    case RecordKind::kSuspicion:  // one is over: in the place of a record that is left out
+      if ((options_ & kWantSuspicion) == 0 || record.sequence <= sequence_ || takes_everything_) {
         return Verdict::kBroken;
       }
       sequence_ = record.sequence;

@@ -46,6 +46,16 @@ class StreamPosition {
   // Silence for so long is none of a living flatline: it would have sent a bookmark.
   [[nodiscard]] Duration patience() const noexcept { return patience_; }
 
+  // Where nothing else is to be told, a bookmark comes so often.
+  [[nodiscard]] Duration bookmark() const noexcept { return bookmark_; }
+
+  // All that had happened by the time of the greeting has been heard of.
+  [[nodiscard]] bool has_caught_up() const noexcept {
+    return stage_ == Stage::kFollows && sequence_ >= newest_;
+  }
+
+  [[nodiscard]] bool is_amid_snapshot() const noexcept { return stage_ == Stage::kSnapshot; }
+
   // True when this connection has said something of worth: back-off may begin anew.
   [[nodiscard]] bool greeted() const noexcept { return stage_ != Stage::kGreeting; }
 
@@ -55,7 +65,8 @@ class StreamPosition {
   enum class Stage : std::uint8_t { kGreeting, kAwaitsSnapshot, kSnapshot, kFollows };
 
   [[nodiscard]] Verdict TakeName(const DeliveryRecord& part);
-  [[nodiscard]] bool IsNamedRightly(const DeliveryRecord& record);
+  [[nodiscard]] Verdict TakeSuspicion(const DeliveryRecord& suspicion);
+  [[nodiscard]] bool IsPrecededRightly(const DeliveryRecord& record);
   [[nodiscard]] Verdict TakeGreeting(const DeliveryRecord& record);
   [[nodiscard]] Verdict TakeSnapshot(const DeliveryRecord& record);
   [[nodiscard]] Verdict TakeTail(const DeliveryRecord& record);
@@ -78,9 +89,14 @@ class StreamPosition {
   std::uint64_t sequence_ = 0;
   std::uint64_t snapshot_sequence_ = 0;
   std::uint64_t rows_ = 0;
+  std::uint64_t newest_ = 0;      // as greeted
   std::uint64_t named_ = 0;       // sequence of the record whose name has begun,
   std::uint8_t name_parts_ = 0;   // by so many parts,
   std::uint8_t name_length_ = 0;  // of so many; 0: of none
+  bool is_suspected_ = false;     // a suspicion of this endpoint, with this sequence, has begun
+  EndpointId suspected_ = kNoEndpoint;
+  std::uint64_t suspicion_sequence_ = 0;
+  Duration bookmark_ = kLeastPatience / 5;
   Duration patience_ = kLeastPatience;
 };
 

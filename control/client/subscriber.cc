@@ -2,6 +2,7 @@
 #include <flatline/subscriber.h>
 #include <flatline/summary.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstring>
 #include <exception>
@@ -47,6 +48,7 @@ flatline::Subscription SubscriptionOf(const FlatlineSubscription& from) {
   out.want_names = from.want_names != 0;
   out.summary_ms = from.summary_ms;
   out.want_flapping = from.want_flapping != 0;
+  out.suspicion = from.suspicion;
   out.trust = {.ca = TextOrNone(from.ca),
                .server_name = TextOrNone(from.server_name),
                .certificate = TextOrNone(from.certificate),
@@ -143,4 +145,8 @@ uint64_t FlatlineSequence(const FlatlineSubscriber* subscriber) {
 
 int FlatlineDescriptor(const FlatlineSubscriber* subscriber) {
   return subscriber->client.descriptor();
+}
+
+int64_t FlatlinePauseMs(const FlatlineSubscriber* subscriber) {
+  return std::chrono::ceil<std::chrono::milliseconds>(subscriber->client.pause()).count();
 }

@@ -14,6 +14,9 @@ std::size_t HealthOf(const DeliveryRecord& record) {
 }  // namespace
 
 void Census::Count(const DeliveryRecord& row) {
+  if (row.kind != RecordKind::kSnapshotRow) {
+    return;  // of a lease
+  }
   Counts& counts = counts_[row.group];
   if (row.to < counts.liveness.size()) {
     ++counts.liveness[row.to];

@@ -9,6 +9,7 @@
 #include <flatline/crc32c.h>
 #include <flatline/delivery.h>
 #include <flatline/summary.h>
+#include <flatline/suspicion_record.h>
 #include <flatline/time.h>
 
 #include <algorithm>
@@ -50,8 +51,13 @@ inline DeliveryRecord Hello(const Greeting& greeting, WallInstant wall) noexcept
   return Seal(out);
 }
 
-inline DeliveryRecord Bookmark(std::uint64_t sequence, WallInstant wall) noexcept {
-  return Seal(Make(RecordKind::kBookmark, sequence, wall));
+// `deaf_ns`: see RecordKind.
+inline DeliveryRecord Bookmark(std::uint64_t sequence,
+                               WallInstant wall,
+                               std::int64_t deaf_ns = 0) noexcept {
+  DeliveryRecord out = Make(RecordKind::kBookmark, sequence, wall);
+  out.silence_ns = deaf_ns;
+  return Seal(out);
 }
 
 // Lost are (after, last].
@@ -115,6 +121,33 @@ inline DeliveryRecord NamePart(std::string_view text,
   out.from = part;
   out.to = parts;
   out.reason = static_cast<std::uint8_t>(std::min(text.size(), kNamePartSize));
+  return Seal(out);
+}
+
+// What stands before a record that says that somebody is suspect.
+inline DeliveryRecord Suspicion(const SuspicionScale& scale, const DeliveryRecord& of) noexcept {
+  DeliveryRecord out;
+  out.sequence = of.sequence;
+  out.endpoint = of.endpoint;
+  out.group = of.group;
+  out.profile = of.profile;
+  out.kind = RecordKind::kSuspicion;
+  out.to = static_cast<std::uint8_t>(Liveness::kSuspect);
+  out.generation = of.generation;
+  WriteScale(scale, out);
+  return Seal(out);
+}
+
+// In the place of a record that ends a suspicion, and is not wanted itself.
+inline DeliveryRecord SuspicionOver(const DeliveryRecord& by) noexcept {
+  DeliveryRecord out;
+  out.sequence = by.sequence;
+  out.at_ns = by.at_ns;
+  out.endpoint = by.endpoint;
+  out.group = by.group;
+  out.kind = RecordKind::kSuspicion;
+  out.to = by.to;
+  out.generation = by.generation;
   return Seal(out);
 }
 

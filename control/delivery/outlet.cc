@@ -23,6 +23,7 @@ Outlet::Outlet(Service& service, SnapshotJob::Run run, std::shared_ptr<Bell> bel
                   .run = std::move(run),
                   .wake = [bell = bell_] { bell->Ring(); },
                   .roster = [&service] { return service.filters().roster(); },
+                  .region = [&service] { return service.region(); },
                   .ask_for_snapshot = [&service] { return service.snapshots().Ask(); },
                   .silent_changes = [&service] { return service.administration().results(); }}),
       look_interval_(std::clamp(service.options().bookmark / 4, kMostLooks, kLeastLooks)) {

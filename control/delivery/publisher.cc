@@ -12,6 +12,19 @@ constexpr std::int64_t kMillisecond = 1'000'000;
 // While a census is being taken; its steps ring the bell besides.
 constexpr Duration kPatientLook{20 * kMillisecond};
 
+// For how long not everything has been heard: a worker that does not turn, a port without a link.
+Duration DeafFor(const RegionView& region, Instant now) {
+  std::int64_t heard = now.time_since_epoch().count();
+  for (unsigned worker = 0; worker < region.shape().workers; ++worker) {
+    const auto& drained = region.dataplane().progress[worker].drained_ns;
+    heard = std::min(heard, drained.load(std::memory_order_acquire));
+  }
+  if (const auto since = region.header().deaf_since_ns.load(std::memory_order_acquire); since > 0) {
+    heard = std::min(heard, since);
+  }
+  return now.time_since_epoch() - Duration{std::max<std::int64_t>(heard, 0)};
+}
+
 }  // namespace
 
 Publisher::Publisher(const ReadableJournal& journal, const Trail& trail, PublisherOptions options)
@@ -30,15 +43,27 @@ void Publisher::Follow(WallInstant wall) {
   });
 }
 
-std::shared_ptr<Stream> Publisher::StreamFor(const Filter& filter, bool with_names) {
+std::shared_ptr<Stream> Publisher::StreamFor(const Filter& filter, std::uint32_t options) {
+  const bool with_names = (options & kWantNames) != 0;
+  const bool with_suspicion = (options & kWantSuspicion) != 0;
   for (const auto& weak : streams_) {
-    if (auto stream = weak.lock();
-        stream && stream->has_names() == with_names && *stream->filter() == filter) {
+    if (auto stream = weak.lock(); stream && stream->has_names() == with_names &&
+                                   stream->has_suspicion() == with_suspicion &&
+                                   *stream->filter() == filter) {
       return stream;
     }
   }
+  Stream::Additions additions;
+  if (with_names) {
+    additions.names = options_.roster;
+  }
+  if (with_suspicion) {
+    additions.suspicion = [this] {
+      return std::make_unique<const SuspicionFrames>(options_.region(), *trail_);
+    };
+  }
   auto out = std::make_shared<Stream>(
-      journal_, std::make_shared<const Filter>(filter), with_names ? options_.roster : nullptr);
+      journal_, std::make_shared<const Filter>(filter), std::move(additions));
   streams_.push_back(out);
   return out;
 }
@@ -68,7 +93,7 @@ std::expected<Outgoing, Refusal> Publisher::Begin(Subscriber& subscriber,
                                       .due = now,
                                       .look_at = now};
   } else {
-    subscriber.stream = StreamFor(Filter(request, options_.damps), with_names);
+    subscriber.stream = StreamFor(Filter(request, options_.damps), request.header.options);
   }
   if (request.header.kind == RequestKind::kSubscribeFrom) {
     if (request.header.sequence > newest) {
@@ -105,12 +130,24 @@ std::expected<Outgoing, Refusal> Publisher::Next(Subscriber& subscriber,
     out = std::move(*rows);
   }
   if (out.bytes.empty() && now - subscriber.last_sent >= options_.bookmark) {
-    out = Only(frames::Bookmark(subscriber.cursor, wall));
+    out = Only(Bookmark(subscriber, now, wall));
   }
   if (!out.bytes.empty()) {
     subscriber.last_sent = now;
   }
   return out;
+}
+
+// With what a client must know that waits for a silence to grow.
+DeliveryRecord Publisher::Bookmark(const Subscriber& subscriber,
+                                   Instant now,
+                                   WallInstant wall) const {
+  if (!subscriber.stream || !subscriber.stream->has_suspicion()) {
+    return frames::Bookmark(subscriber.cursor, wall);
+  }
+  const auto region = options_.region();
+  return frames::Bookmark(
+      subscriber.cursor, wall, region ? DeafFor(region->view, now).count() : std::int64_t{-1});
 }
 
 Outgoing Publisher::NextOfSummary(Subscriber& subscriber, Instant now, WallInstant wall) {
@@ -147,7 +184,7 @@ std::shared_ptr<CensusTaker> Publisher::CensusFor(
       .ask_for_snapshot = options_.ask_for_snapshot,
       .silent_changes = options_.silent_changes,
       .make_job =
-          [this, everything = StreamFor(Filter(), false)](auto ticket) {
+          [this, everything = StreamFor(Filter(), 0)](auto ticket) {
             return std::make_shared<SnapshotJob>(
                 std::move(ticket), *everything, *readable_, *trail_, options_.wake);
           },

@@ -26,8 +26,11 @@ struct PublisherOptions {
   bool damps = false;  // changes of those who flap are suppressed
   SnapshotJob::Run run = [](const std::function<void()>& task) { task(); };
   std::function<void()> wake = [] {};  // a step of a snapshot is done
-  // As of now, from any thread.
+  // As of now, from any thread; null: there is none.
   Stream::RosterNow roster = [] { return std::shared_ptr<const Roster>{}; };
+  std::function<std::shared_ptr<const RegionAtHand>()> region = [] {
+    return std::shared_ptr<const RegionAtHand>{};
+  };
   // For summaries; see CensusSources.
   std::function<std::expected<std::shared_ptr<SnapshotTicket>, Refusal>()> ask_for_snapshot = [] {
     return Refuse(DeliveryError::kNoDataplane, "there is no region");
@@ -71,7 +74,11 @@ class Publisher {
                                               WallInstant wall);
   [[nodiscard]] std::shared_ptr<CensusTaker> CensusFor(
       const std::shared_ptr<const CompiledFilter>& filter);
-  [[nodiscard]] std::shared_ptr<Stream> StreamFor(const Filter& filter, bool with_names);
+  // `options` of a request: kWantNames, kWantSuspicion.
+  [[nodiscard]] std::shared_ptr<Stream> StreamFor(const Filter& filter, std::uint32_t options);
+  [[nodiscard]] DeliveryRecord Bookmark(const Subscriber& subscriber,
+                                        Instant now,
+                                        WallInstant wall) const;
 
   const ReadableJournal* readable_;
   const Trail* trail_;

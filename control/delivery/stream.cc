@@ -14,15 +14,17 @@ constexpr std::size_t kAhead = 8;
 
 }  // namespace
 
-Stream::Stream(const JournalReader& journal, std::shared_ptr<const Filter> filter, RosterNow names)
+Stream::Stream(const JournalReader& journal,
+               std::shared_ptr<const Filter> filter,
+               Additions additions)
     : journal_(&journal),
       filter_(std::move(filter)),
-      roster_(std::move(names)),
-      is_everything_(filter_->everything() && !roster_),
+      additions_(std::move(additions)),
+      is_everything_(filter_->everything() && !has_names() && !has_suspicion()),
       upto_(journal.newest()) {}
 
 std::unique_ptr<const NameFrames> Stream::Names() const {
-  return roster_ ? std::make_unique<const NameFrames>(roster_()) : nullptr;
+  return has_names() ? std::make_unique<const NameFrames>(additions_.names()) : nullptr;
 }
 
 void Stream::Follow(WallInstant wall) {
@@ -57,8 +59,9 @@ void Stream::Follow(WallInstant wall) {
 // Until the chunk is full or accounts for the journal up to `limit`, or what is next is not in
 // memory yet.
 void Stream::Encode(Chunk& into, std::uint64_t limit, WallInstant wall) const {
-  const Filter::Look look(*filter_);
-  const auto names = Names();
+  const Encoding encoding{.look = Filter::Look(*filter_),
+                          .names = Names(),
+                          .suspicion = has_suspicion() ? additions_.suspicion() : nullptr};
   while (into.upto < limit && !into.is_full()) {
     const std::uint64_t oldest = journal_->oldest();
     if (into.upto + 1 < oldest) {
@@ -77,15 +80,15 @@ void Stream::Encode(Chunk& into, std::uint64_t limit, WallInstant wall) const {
     if (range.is_coming) {
       return;
     }
-    Encode(into, range.records, look, names.get());
+    Encode(into, range.records, encoding);
   }
 }
 
 // As far as there is room.
 void Stream::Encode(Chunk& into,
                     std::span<const DeliveryRecord> records,
-                    const Filter::Look& look,
-                    const NameFrames* names) {
+                    const Encoding& encoding) {
+  const auto& [look, names, suspicion] = encoding;
   for (std::size_t i = 0; i < records.size() && !into.is_full(); ++i) {
     const DeliveryRecord& record = records[i];
     ++into.upto;
@@ -93,7 +96,13 @@ void Stream::Encode(Chunk& into,
       names->Prefetch(records[i + kAhead].endpoint);
     }
     if (!look.Wants(record)) {
+      if (suspicion != nullptr && look.EndsASuspicion(record)) {
+        into.records.push_back(frames::SuspicionOver(record));
+      }
       continue;
+    }
+    if (suspicion != nullptr) {
+      suspicion->Append(record, into.records);
     }
     if (names != nullptr) {
       names->Append(record, into.records);

@@ -1,10 +1,11 @@
 // What all subscribers with the same filter are sent: the mapped journal itself where nothing is
 // left out or added, else records encoded once for all of them, with the names of the roster of
-// that moment where they want names. One per filter and publisher thread, with names and without,
-// and used by that thread alone. Who is further behind than the encoded window is encoded for by
-// himself, with those who are exactly as far, until he has caught up. Bounds: kMostChunks of
-// kChunkRecords encoded; kMostScanned records looked at in one call. Cost: nothing for each record
-// where all is wanted; else one look at each, whatever the number of subscribers.
+// that moment where they want names, and with what suspicions rise by. One per filter, additions
+// and publisher thread, and used by that thread alone. Who is further behind than the encoded
+// window is encoded for by himself, with those who are exactly as far, until he has caught up.
+// Bounds: kMostChunks of kChunkRecords encoded; kMostScanned records looked at in one call. Cost:
+// nothing for each record where all is wanted; else one look at each, whatever the number of
+// subscribers.
 //
 //   journal:  … | … … … … … | … … … … … |  newest
 //   encoded:      chunk        chunk      upto()         each chunk: (after, upto], what is wanted
@@ -12,6 +13,7 @@
 
 #include "control/delivery/name_frames.h"
 #include "control/delivery/outgoing.h"
+#include "control/delivery/suspicion_frames.h"
 #include "control/filter/filter.h"
 #include "control/journal/readable_journal.h"
 
@@ -39,11 +41,16 @@ class Stream {
 
   // As of now; null: there is none.
   using RosterNow = std::function<std::shared_ptr<const Roster>()>;
+  using SuspicionNow = std::function<std::unique_ptr<const SuspicionFrames>()>;
 
-  // Begins at the newest record. Without `names` there are none.
-  Stream(const JournalReader& journal,
-         std::shared_ptr<const Filter> filter,
-         RosterNow names = nullptr);
+  // What is added to the records of the journal; without any of it they are sent as they are.
+  struct Additions {
+    RosterNow names = nullptr;
+    SuspicionNow suspicion = nullptr;
+  };
+
+  // Begins at the newest record.
+  Stream(const JournalReader& journal, std::shared_ptr<const Filter> filter, Additions additions);
 
   // Takes what has been journaled since, as far as it goes in one call.
   void Follow(WallInstant wall);
@@ -63,13 +70,16 @@ class Stream {
   // What its subscribers are sent of names; null: they want none.
   [[nodiscard]] std::unique_ptr<const NameFrames> Names() const;
 
-  [[nodiscard]] bool has_names() const noexcept { return roster_ != nullptr; }
+  [[nodiscard]] bool has_names() const noexcept { return additions_.names != nullptr; }
+
+  [[nodiscard]] bool has_suspicion() const noexcept { return additions_.suspicion != nullptr; }
 
  private:
   // Appended to while earlier records of it are being sent: never moves.
   struct Chunk {
     explicit Chunk(std::uint64_t after_sequence) : after(after_sequence), upto(after_sequence) {
-      records.reserve(kChunkRecords + kMostNameParts);  // the last one may have a name
+      // The last one may have a name, and be suspect.
+      records.reserve(kChunkRecords + kMostNameParts + 1);
     }
 
     std::uint64_t after;
@@ -85,14 +95,21 @@ class Stream {
                                           std::uint64_t& cursor);
   [[nodiscard]] std::shared_ptr<Chunk> StrayBehind(std::uint64_t cursor, WallInstant wall);
   void Encode(Chunk& into, std::uint64_t limit, WallInstant wall) const;
+
+  // What is looked up once for many records.
+  struct Encoding {
+    Filter::Look look;
+    std::unique_ptr<const NameFrames> names;
+    std::unique_ptr<const SuspicionFrames> suspicion;
+  };
+
   static void Encode(Chunk& into,
                      std::span<const DeliveryRecord> records,
-                     const Filter::Look& look,
-                     const NameFrames* names);
+                     const Encoding& encoding);
 
   const JournalReader* journal_;
   std::shared_ptr<const Filter> filter_;
-  RosterNow roster_;
+  Additions additions_;
   bool is_everything_;
   std::uint64_t upto_;
   std::uint64_t produced_ = 0;

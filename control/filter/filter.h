@@ -69,7 +69,28 @@ class Filter {
       }
     }
 
-    // The same of an endpoint in a snapshot: by endpoint, to, health, group and profile.
+    // A change that is not wanted, though the suspicion which it ends may have been: its marks and
+    // its health are not known any more.
+    [[nodiscard]] bool EndsASuspicion(const DeliveryRecord& record) const noexcept {
+      constexpr auto kSuspect = static_cast<std::uint8_t>(Liveness::kSuspect);
+      if (record.kind != RecordKind::kLiveness || record.from != kSuspect) {
+        return false;
+      }
+      DeliveryRecord suspicion = record;
+      suspicion.from = static_cast<std::uint8_t>(Liveness::kAlive);
+      suspicion.to = kSuspect;
+      suspicion.reason = static_cast<std::uint8_t>(Reason::kDeadlineMissed);
+      for (unsigned i = 0; i < (kSoothingMarks + 1U) * kHealthNames.size(); ++i) {
+        suspicion.marks = static_cast<std::uint8_t>(i & kSoothingMarks);
+        suspicion.health = static_cast<Health>(i / (kSoothingMarks + 1U));
+        if (Wants(suspicion)) {
+          return true;
+        }
+      }
+      return false;
+    }
+
+    // What is wanted of an endpoint in a snapshot: by endpoint, to, health, group and profile.
     [[nodiscard]] bool WantsRow(const DeliveryRecord& row) const noexcept {
       return filter_->HasLiveness(row.to) && filter_->HasGroup(row.group) &&
              (!program_ || program_->WantsRow(row));

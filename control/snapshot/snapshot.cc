@@ -3,6 +3,7 @@
 #include "control/delivery/frames.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <iterator>
 #include <numeric>
@@ -21,15 +22,20 @@ constexpr std::size_t kAhead = 8;  // so many rows ahead is the roster's directo
 
 Snapshot::Snapshot(const SnapshotOrigin& origin,
                    std::shared_ptr<const Filter> filter,
-                   std::unique_ptr<const NameFrames> names)
+                   RowAdditions additions)
     : region_(origin.region),
       sequence_(origin.sequence),
       filter_(std::move(filter)),
       flapping_(origin.flapping),
       chunk_(kChunk),
       filled_(kChunk / kPiece),
-      names_(std::move(names)),
-      row_names_(filled_.size()) {
+      additions_(std::move(additions)),
+      row_names_(filled_.size()),
+      leases_(origin.region, origin.unapplied) {
+  if (additions_.suspicion) {
+    const auto& profiles = region_.header().profiles;
+    profiles_.assign(profiles.begin(), profiles.end());
+  }
   for (const Transition& last : origin.unapplied) {
     if (!ConcernsEndpoint(last)) {
       continue;
@@ -39,14 +45,16 @@ Snapshot::Snapshot(const SnapshotOrigin& origin,
                  {0, last.sequence},
                  last.incarnation,
                  {last.liveness, last.health, last.profile},
-                 last.group};
+                 last.group,
+                 0};
     as_of.presence = last.reason == Reason::kRetired ? Presence::kRetired : Presence::kThere;
   }
 }
 
 void Snapshot::Observe(const DeliveryRecord& record, Trace trace) {
+  leases_.Observe(record);
   const bool is_health = record.kind == RecordKind::kHealth;
-  if ((!is_health && record.kind != RecordKind::kLiveness) || phase_ == Phase::kDone ||
+  if ((!is_health && record.kind != RecordKind::kLiveness) || phase_ >= Phase::kReadingLeases ||
       as_of_.size() > kMostChanges) {
     return;
   }
@@ -65,14 +73,14 @@ void Snapshot::Observe(const DeliveryRecord& record, Trace trace) {
   }
   const bool was_known = before.liveness != Liveness::kUnknown;
   at->second.row = {
-      record.endpoint, {0, record.heartbeat_sequence}, record.incarnation, before, record.group};
+      record.endpoint, {0, record.heartbeat_sequence}, record.incarnation, before, record.group, 0};
   at->second.presence = was_known ? Presence::kThere : Presence::kUnheard;
   at->second.told = was_known && trace.slot < settled_;
 }
 
 Snapshot::Progress Snapshot::Advance(WallInstant wall, const std::function<bool()>& catch_up) {
   rows_.clear();
-  if (as_of_.size() > kMostChanges) {
+  if (as_of_.size() + leases_.changes() > kMostChanges) {
     return Progress::kTooMuch;
   }
   if (phase_ == Phase::kReading) {
@@ -94,10 +102,53 @@ Snapshot::Progress Snapshot::Advance(WallInstant wall, const std::function<bool(
   if (phase_ == Phase::kRemainder) {
     TellRemainder(wall);
     as_of_.clear();
-    phase_ = Phase::kDone;
+    phase_ = region_.shape().leases_per_worker == 0 ? Phase::kDone : Phase::kReadingLeases;
     return Progress::kRows;
   }
-  return Progress::kDone;
+  return phase_ == Phase::kDone ? Progress::kDone : AdvanceLeases(wall, catch_up);
+}
+
+Snapshot::Progress Snapshot::AdvanceLeases(WallInstant wall,
+                                           const std::function<bool()>& catch_up) {
+  if (phase_ == Phase::kReadingLeases) {
+    if (!leases_.Read() && ++looks_ < kMostLooks) {
+      return Progress::kWaiting;
+    }
+    held_until_ = HeadsOf(region_);
+    phase_ = Phase::kHeldLeases;
+  }
+  if (phase_ == Phase::kHeldLeases) {
+    if (!HasReleased(region_, held_until_)) {
+      return Progress::kWaiting;
+    }
+    if (!catch_up()) {
+      return Progress::kTooMuch;
+    }
+    leases_.Settle();
+    phase_ = Phase::kTellingLeases;
+  }
+  if (!TellLeases(wall)) {
+    phase_ = Phase::kDone;
+  }
+  return Progress::kRows;
+}
+
+bool Snapshot::TellLeases(WallInstant wall) {
+  const Filter::Look look(*filter_);
+  DeliveryRecord like = frames::Make(RecordKind::kLease, sequence_, wall);
+  like.generation = GenerationOf(region_.header().generation);
+  std::vector<DeliveryRecord> rows;
+  const bool has_more =
+      leases_.Take(kChunk, like, [&](const DeliveryRecord& row) { return look.Wants(row); }, rows);
+  told_ += rows.size();
+  if (!additions_.names) {
+    rows_ = std::move(rows);
+    return has_more;
+  }
+  for (const DeliveryRecord& row : rows) {
+    additions_.names->Append(row, rows_);
+  }
+  return has_more;
 }
 
 void Snapshot::ReadChunk() {
@@ -128,6 +179,7 @@ std::size_t Snapshot::ReadPiece(std::size_t slot, std::size_t end, std::span<Row
     row.state = EndpointState::Unpack(record.state.load(std::memory_order_acquire));
     row.incarnation = record.incarnation.load(std::memory_order_acquire);
     row.heard = Heard::Unpack(record.heard.load(std::memory_order_acquire));
+    row.arrival = record.arrival.load(std::memory_order_acquire);
     row.group = groups[slot].load(std::memory_order_acquire);
     count += record.id.load(std::memory_order_acquire) == row.id ? 1 : 0;
   }
@@ -158,7 +210,7 @@ std::size_t Snapshot::Settle(std::span<Row> rows) {
 
 // The names of a settled piece; returns how many frames they take.
 std::size_t Snapshot::FindNames(std::size_t piece) {
-  if (!names_) {
+  if (!additions_.names) {
     return 0;
   }
   const auto rows = std::span(chunk_).subspan(piece * kPiece, filled_[piece]);
@@ -167,9 +219,9 @@ std::size_t Snapshot::FindNames(std::size_t piece) {
   std::size_t parts = 0;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (i + kAhead < rows.size()) {
-      names_->Prefetch(rows[i + kAhead].id);
+      additions_.names->Prefetch(rows[i + kAhead].id);
     }
-    found.push_back(names_->NameOf(rows[i].id));
+    found.push_back(additions_.names->NameOf(rows[i].id));
     parts += NameFramesOf(found.back());
   }
   return parts;
@@ -179,7 +231,10 @@ void Snapshot::TellChunk(WallInstant wall) {
   std::vector<std::size_t> widths(filled_.size());
   tbb::parallel_for(std::size_t{0}, filled_.size(), [&](std::size_t piece) {
     filled_[piece] = Settle(std::span(chunk_).subspan(piece * kPiece, filled_[piece]));
-    widths[piece] = filled_[piece] + FindNames(piece);
+    const auto settled = std::span(chunk_).subspan(piece * kPiece, filled_[piece]);
+    const auto scales = static_cast<std::size_t>(std::ranges::count_if(
+        settled, [this](const Row& row) { return ScaleOf(row).has_value(); }));
+    widths[piece] = filled_[piece] + FindNames(piece) + scales;
   });
   std::vector<std::size_t> begins(filled_.size());
   std::exclusive_scan(widths.begin(), widths.end(), begins.begin(), std::size_t{0});
@@ -188,26 +243,44 @@ void Snapshot::TellChunk(WallInstant wall) {
     const auto settled = std::span(chunk_).subspan(piece * kPiece, filled_[piece]);
     DeliveryRecord* out = rows_.data() + begins[piece];
     for (std::size_t i = 0; i < settled.size(); ++i) {
-      if (names_) {
-        out = WriteName(row_names_[piece][i], sequence_, out);
-      }
-      *out++ = RecordOf(settled[i], wall);
+      const std::string_view name = additions_.names ? row_names_[piece][i] : std::string_view{};
+      out = WriteRow(settled[i], name, wall, out);
     }
   });
   told_ += std::reduce(filled_.begin(), filled_.end());
   settled_ = read_;
 }
 
+// With all that stands before it; returns the place behind.
+DeliveryRecord* Snapshot::WriteRow(const Row& row,
+                                   std::string_view name,
+                                   WallInstant wall,
+                                   DeliveryRecord* out) const {
+  const DeliveryRecord record = RecordOf(row, wall);
+  if (const auto scale = ScaleOf(row)) {
+    *out++ = frames::Suspicion(*scale, record);
+  }
+  out = WriteName(name, sequence_, out);
+  *out++ = record;
+  return out;
+}
+
+// By what its suspicion rises, where that is wanted of it.
+std::optional<SuspicionScale> Snapshot::ScaleOf(const Row& row) const noexcept {
+  return additions_.suspicion && row.state.liveness == Liveness::kSuspect
+             ? ScaleIn(profiles_, row.state.profile, row.arrival)
+             : std::nullopt;
+}
+
 void Snapshot::TellRemainder(WallInstant wall) {
   const Filter::Look look(*filter_);
+  std::array<DeliveryRecord, kMostNameParts + 2> frames;
   for (const auto& [id, as_of] : as_of_) {
     if (as_of.presence == Presence::kThere && !as_of.told && look.WantsRow(FactsOf(as_of.row))) {
-      const DeliveryRecord row = RecordOf(as_of.row, wall);
-      if (names_) {
-        names_->Append(row, rows_);
-      } else {
-        rows_.push_back(row);
-      }
+      const std::string_view name =
+          additions_.names ? additions_.names->NameOf(id) : std::string_view{};
+      const DeliveryRecord* const end = WriteRow(as_of.row, name, wall, frames.data());
+      rows_.insert(rows_.end(), static_cast<const DeliveryRecord*>(frames.data()), end);
       ++told_;
     }
   }

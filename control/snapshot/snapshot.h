@@ -10,15 +10,17 @@
 //   every change that the rows can show is known: a row whose endpoint changed after S0 is wound
 //   back to the `from` of the first such change. The one change per worker that was journaled by S0
 //   and perhaps not yet applied is known from the beginning, and counts as applied. Endpoints
-//   retired after S0, before their row was read, follow at the end. Not wound back are sequence,
-//   incarnation, group and profile; and an endpoint that was moved to another profile meanwhile may
-//   be there twice, or not at all.
+//   retired after S0, before their row was read, follow at the end, and behind them who holds which
+//   lease (lease_rows.h). Not wound back are sequence, incarnation, group and profile; and an
+//   endpoint that was moved to another profile meanwhile may be there twice, or not at all.
 #pragma once
 
 #include "control/delivery/name_frames.h"
+#include "control/delivery/suspicion_frames.h"
 #include "control/filter/filter.h"
 #include "control/journal/trail.h"
 #include "control/region/transition_reader.h"
+#include "control/snapshot/lease_rows.h"
 #include "control/snapshot/snapshot_origin.h"
 
 #include <flatline/delivery.h>
@@ -29,6 +31,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <unordered_map>
@@ -36,10 +39,18 @@
 
 namespace flatline {
 
+// What stands before rows.
+struct RowAdditions {
+  std::unique_ptr<const NameFrames> names = nullptr;  // null: they go without
+  bool suspicion = false;                             // a kSuspicion, of those who are suspect
+};
+
 class Snapshot {
  public:
   static constexpr std::size_t kChunk = 32768;  // slots
   static constexpr std::size_t kMostChanges = 1U << 20;
+  // Looks at a lease that is being written, before its writer counts as dead.
+  static constexpr unsigned kMostLooks = 1000;
 
   enum class Progress : std::uint8_t {
     kRows,     // there is something in rows(), perhaps after a filter left nothing of it
@@ -48,10 +59,9 @@ class Snapshot {
     kTooMuch,  // more changed meanwhile than is kept
   };
 
-  // `names` null: rows go without.
   Snapshot(const SnapshotOrigin& origin,
            std::shared_ptr<const Filter> filter,
-           std::unique_ptr<const NameFrames> names = nullptr);
+           RowAdditions additions = {});
 
   // A record that was journaled after the origin's, in order, and the trace it left.
   void Observe(const DeliveryRecord& record, Trace trace);
@@ -67,7 +77,7 @@ class Snapshot {
 
   [[nodiscard]] std::uint64_t sequence() const noexcept { return sequence_; }
 
-  // Rows, names not counted.
+  // Rows, what stands before them not counted.
   [[nodiscard]] std::uint64_t told() const noexcept { return told_; }
 
  private:
@@ -78,6 +88,7 @@ class Snapshot {
     std::uint32_t incarnation = 0;
     EndpointState state;
     Group group = kNoGroup;
+    std::uint64_t arrival = 0;
   };
 
   enum class Presence : std::uint8_t {
@@ -93,7 +104,15 @@ class Snapshot {
     bool told = false;
   };
 
-  enum class Phase : std::uint8_t { kReading, kHeld, kRemainder, kDone };
+  enum class Phase : std::uint8_t {
+    kReading,
+    kHeld,
+    kRemainder,
+    kReadingLeases,
+    kHeldLeases,
+    kTellingLeases,
+    kDone
+  };
 
   void ReadChunk();
   std::size_t ReadPiece(std::size_t slot, std::size_t end, std::span<Row> out) const;
@@ -101,6 +120,13 @@ class Snapshot {
   std::size_t FindNames(std::size_t piece);
   void TellChunk(WallInstant wall);
   void TellRemainder(WallInstant wall);
+  [[nodiscard]] Progress AdvanceLeases(WallInstant wall, const std::function<bool()>& catch_up);
+  [[nodiscard]] bool TellLeases(WallInstant wall);
+  DeliveryRecord* WriteRow(const Row& row,
+                           std::string_view name,
+                           WallInstant wall,
+                           DeliveryRecord* out) const;
+  [[nodiscard]] std::optional<SuspicionScale> ScaleOf(const Row& row) const noexcept;
   [[nodiscard]] static DeliveryRecord FactsOf(const Row& row) noexcept;
   [[nodiscard]] DeliveryRecord RecordOf(const Row& row, WallInstant wall) const;
 
@@ -111,12 +137,15 @@ class Snapshot {
   Phase phase_ = Phase::kReading;
   std::size_t read_ = 0;        // slots that have been read
   std::size_t settled_ = 0;     // slots whose rows have been told
-  RingPositions held_until_{};  // what must be journaled before the chunk may be told
+  RingPositions held_until_{};  // what must be journaled before what was read may be told
   std::vector<Row> chunk_;      // pieces of kPiece rows, filled in part
   std::vector<std::size_t> filled_;
-  std::unique_ptr<const NameFrames> names_;
+  RowAdditions additions_;
+  std::vector<Profile> profiles_;  // as at the beginning: a row is looked at twice
   std::vector<std::vector<std::string_view>> row_names_;  // of each piece; without names: empty
   std::unordered_map<EndpointId, AsOf> as_of_;
+  LeaseRows leases_;
+  unsigned looks_ = 0;  // at the table of leases
   std::vector<DeliveryRecord> rows_;
   std::uint64_t told_ = 0;
 };

@@ -19,7 +19,9 @@ SnapshotJob::SnapshotJob(std::shared_ptr<const SnapshotTicket> ticket,
       trail_(&trail),
       reader_(journal),
       when_done_(std::move(when_done)),
-      snapshot_(ticket_->origin(), stream.filter(), stream.Names()),
+      snapshot_(ticket_->origin(),
+                stream.filter(),
+                {.names = stream.Names(), .suspicion = stream.has_suspicion()}),
       observed_(ticket_->origin().sequence) {}
 
 void SnapshotJob::Start(const Run& run, WallInstant wall) {

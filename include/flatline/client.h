@@ -46,6 +46,9 @@ struct Subscription {
   std::string token{};             // who asks
   std::uint32_t summary_ms = 0;    // counts of each group so often, in place of transitions; 0: no
   TlsTrust trust{};                // over TLS: whom to believe, and who we are
+  // The level of suspicion, phi, at which an endpoint is suspect to this subscriber, where that is
+  // more than its profile's; up to 1000. 0: as the profile has it.
+  double suspicion = 0;
 };
 
 class Client {
@@ -55,6 +58,8 @@ class Client {
   // not asked for follows a gap that could not be resumed from when `resnapshot` is set. Where the
   // connection broke amid a snapshot, it comes anew: a kSnapshotBegin voids the rows before it.
   // With `want_names` there are kName records too, never without the record that they are for.
+  // With `suspicion` one that an endpoint is suspect comes when its level is reached, if it is not
+  // heard before, and so behind others of a higher sequence; include/README.md has the rules.
   using OnRecords = std::function<void(std::span<const DeliveryRecord>)>;
 
   // One of these records, and its name; no kName records. Empty: it has none, or no names were
@@ -85,12 +90,15 @@ class Client {
   void Acknowledge(std::uint64_t sequence);
 
   // The last sequence accounted for: what to subscribe from after a restart of the subscriber.
+  // Where a suspicion is held back, the last before it: what came behind that comes again.
   [[nodiscard]] std::uint64_t sequence() const noexcept;
   [[nodiscard]] bool connected() const noexcept;
   // How often the connection was made anew.
   [[nodiscard]] std::uint64_t reconnections() const noexcept;
-  // For callers with an event loop of their own: the socket, or -1.
+  // For callers with an event loop of their own: the socket, or -1; and how long they may wait for
+  // it until Poll has something without it, a suspicion that is held back. A day where it has not.
   [[nodiscard]] int descriptor() const noexcept;
+  [[nodiscard]] Duration pause() const noexcept;
 
  private:
   struct Connection;

@@ -57,6 +57,9 @@ typedef struct FlatlineSubscription {
   const char* certificate;
   const char* key;
   int want_flapping;  // changes that are suppressed for flapping as well, with their mark
+  // The level of suspicion, phi, at which an endpoint is suspect to this subscriber, where that is
+  // more than its profile's; up to 1000. 0: as the profile has it.
+  double suspicion;
 } FlatlineSubscription;
 
 typedef struct FlatlineSubscriber FlatlineSubscriber;
@@ -105,11 +108,14 @@ int FlatlineReadSummary(const FlatlineRecord* record, FlatlineSummary* out);
 // Valid until the next call with this subscriber; "" where nothing went wrong.
 const char* FlatlineError(const FlatlineSubscriber* subscriber);
 
-// The last sequence accounted for.
+// The last sequence accounted for; where a suspicion is held back, the last before it.
 uint64_t FlatlineSequence(const FlatlineSubscriber* subscriber);
 
 // For an event loop of your own: the socket, or -1.
 int FlatlineDescriptor(const FlatlineSubscriber* subscriber);
+
+// How many milliseconds it may be waited for: then a suspicion that was held back is due.
+int64_t FlatlinePauseMs(const FlatlineSubscriber* subscriber);
 
 #ifdef __cplusplus
 }

@@ -6,6 +6,7 @@
 #include <flatline/delivery.h>
 #include <flatline/guard.h>
 #include <flatline/summary.h>
+#include <flatline/suspicion_record.h>
 
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -21,6 +22,7 @@ namespace {
 
 using nlohmann::json;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 std::string Path() {
   return "/tmp/flatline-verbs-test-" + std::to_string(::getpid()) + ".sock";
@@ -74,6 +76,57 @@ TEST(Watch, PrintsSnapshotsAsJsonAndPassesFilters) {
   EXPECT_EQ(server.requests()[0].liveness_mask, (1U << 3) | (1U << 1));
   EXPECT_EQ(server.requests()[0].want_health, 0);
   EXPECT_THAT(server.groups(), ::testing::ElementsAre(4, 5));
+}
+
+TEST(Watch, TellsWhoHoldsWhichLeaseInASnapshot) {
+  const ScriptedServer server({Script{}
+                                   .Send({Hello(7),
+                                          Record(RecordKind::kSnapshotBegin, 7),
+                                          Sealed({.sequence = 7,
+                                                  .endpoint = 5,
+                                                  .silence_ns = 9,
+                                                  .heartbeat_sequence = 3,
+                                                  .kind = RecordKind::kLease,
+                                                  .from = 2,
+                                                  .to = 1}),
+                                          Record(RecordKind::kSnapshotEnd, 7, 1)})
+                                   .Stay()});
+  const Ran ran = Flatline({"watch", "--address", server.address(), "--snapshot", "--count", "3"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("lease leader:9 is held by"));
+  EXPECT_THAT(ran.out, HasSubstr("snapshot ends after 1 rows"));
+}
+
+// Two suspicions: of the one nothing is known, the other is far below the threshold and over soon.
+TEST(Watch, HasAThresholdOfItsOwn) {
+  DeliveryRecord scale{.sequence = 9, .endpoint = 6, .kind = RecordKind::kSuspicion, .to = 2};
+  WriteScale({.expected = 3600e9, .deviation = 1e9}, scale);
+  const auto change =
+      [](std::uint64_t sequence, EndpointId id, std::uint8_t from, std::uint8_t to) {
+        return Sealed({.sequence = sequence, .endpoint = id, .from = from, .to = to});
+      };
+  const ScriptedServer server({Script{}
+                                   .Send({Hello(11),
+                                          change(8, 5, 1, 2),
+                                          Sealed(scale),
+                                          change(9, 6, 1, 2),
+                                          change(10, 6, 2, 1),
+                                          change(11, 5, 2, 3)})
+                                   .Stay()});
+  const Ran ran = Flatline(
+      {"watch", "--address", server.address(), "--from", "7", "--suspicion", "12", "--count", "2"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(server.requests()[0].options, kWantSuspicion);
+  EXPECT_THAT(ran.out, HasSubstr("#8 endpoint 5 alive -> suspect"));
+  EXPECT_THAT(ran.out, HasSubstr("#11 endpoint 5 suspect -> dead"));
+  EXPECT_THAT(ran.out, Not(HasSubstr("endpoint 6")));
+}
+
+TEST(Watch, RefusesLevelsThatAreNone) {
+  for (const char* const level : {"0", "-3", "1001", "nan", "many", ""}) {
+    EXPECT_EQ(Flatline({"watch", "--suspicion", level}).code, 2) << level;
+  }
+  EXPECT_EQ(Flatline({"watch", "--suspicion", "8", "--summary", "1s"}).code, 2);
 }
 
 TEST(Watch, TellsNamesIfAsked) {

@@ -4,6 +4,7 @@
 
 #include <flatline/subscriber.h>
 #include <flatline/summary.h>
+#include <flatline/suspicion_record.h>
 
 #include <cstring>
 #include <memory>
@@ -75,6 +76,31 @@ TEST(SubscriberInC, NamesComeWithTheirRecordsAndNobodysIsEmpty) {
   EXPECT_GE(FlatlineDescriptor(subscriber.get()), 0);
   EXPECT_STREQ(FlatlineError(subscriber.get()), "");
   EXPECT_EQ(server.requests()[0].options, kWantNames);
+}
+
+TEST(SubscriberInC, HasAThresholdOfItsOwn) {
+  DeliveryRecord scale{.sequence = 1, .endpoint = 7, .kind = RecordKind::kSuspicion, .to = 2};
+  WriteScale({.expected = 2e8, .deviation = 1}, scale);
+  const ScriptedServer server(
+      {Script{}
+           .Send({Hello(2),
+                  Sealed(scale),
+                  Sealed({.sequence = 1, .endpoint = 7, .from = 1, .to = 2}),
+                  Death(2)})
+           .Stay()});
+  FlatlineSubscription wanted{};
+  wanted.suspicion = 12;
+  const Subscriber subscriber = SubscribeTo(server.address(), wanted);
+  EXPECT_THAT(HearNamed(subscriber.get(), 1), ElementsAre("2:"));
+  EXPECT_EQ(FlatlineSequence(subscriber.get()), 0U);
+  EXPECT_LE(FlatlinePauseMs(subscriber.get()), 200);
+  EXPECT_THAT(HearNamed(subscriber.get(), 1), ElementsAre("1:"));
+  EXPECT_EQ(FlatlineSequence(subscriber.get()), 2U);
+  EXPECT_EQ(FlatlinePauseMs(subscriber.get()), 86'400'000);
+  EXPECT_EQ(server.requests()[0].options, kWantSuspicion);
+  wanted.suspicion = -1;
+  EXPECT_THAT(HearNamed(SubscribeTo(server.address(), wanted).get(), 1),
+              ElementsAre(HasSubstr("needed a level")));
 }
 
 TEST(SubscriberInC, WhatIsOfNoUseTryingAgainSaysWhy) {

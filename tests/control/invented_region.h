@@ -24,10 +24,16 @@ class InventedRegion {
     std::uint32_t slots_per_worker = kBlockSlots;
     std::uint32_t transitions = 64;
     std::uint32_t commands = 64;
+    std::uint32_t leases = 0;
   };
 
   explicit InventedRegion(Size size, std::uint64_t generation_s = 1'790'000'000)
-      : shape_{size.workers, size.slots_per_worker, size.transitions, size.commands, kSmallPage},
+      : shape_{.workers = size.workers,
+               .slots_per_worker = size.slots_per_worker,
+               .transition_capacity = size.transitions,
+               .command_capacity = size.commands,
+               .page = kSmallPage,
+               .leases_per_worker = size.leases},
         memory_(Allocate(RegionLayout::Of(shape_).bytes)),
         view_(memory_.get(), shape_) {
     auto& header = *new (memory_.get()) RegionHeader;

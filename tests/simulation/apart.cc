@@ -133,6 +133,7 @@ Report LiveThrough(std::uint64_t seed, const Climate& climate) {
              .control_deaths = tidings.control_deaths,
              .power_cuts = tidings.power_cuts,
              .snapshots = tidings.snapshots,
+             .lease_rows = tidings.lease_rows,
              .tenures = tidings.tenures,
              .holds = tidings.holds,
              .digest = tidings.digest};

@@ -28,6 +28,7 @@ struct Report {
   std::uint64_t control_deaths = 0;
   std::uint64_t power_cuts = 0;
   std::uint64_t snapshots = 0;
+  std::uint64_t lease_rows = 0;
   std::uint64_t tenures = 0;
   std::uint64_t holds = 0;
   std::uint64_t digest = 0;

@@ -288,6 +288,28 @@ std::set<EndpointId> Ledger::FlappingAt(std::uint64_t sequence) const {
   return out;
 }
 
+Ledger::Leases::value_type Ledger::LeaseIn(const DeliveryRecord& record) {
+  return {{record.from, static_cast<std::uint64_t>(record.silence_ns)},
+          {record.endpoint, std::uint64_t{record.incarnation} << 32 | record.heartbeat_sequence}};
+}
+
+Ledger::Leases Ledger::LeasesAt(std::uint64_t sequence) const {
+  Leases out;
+  for (std::uint64_t i = std::max<std::uint64_t>(reset_at_, 1); i <= sequence; ++i) {
+    const DeliveryRecord& at = record(i);
+    if (at.kind != RecordKind::kLease) {
+      continue;
+    }
+    const auto lease = LeaseIn(at);
+    if (at.to != 0) {
+      out.insert_or_assign(lease.first, lease.second);
+    } else {
+      out.erase(lease.first);
+    }
+  }
+  return out;
+}
+
 std::map<EndpointId, Liveness> Ledger::LivenessAt(std::uint64_t sequence) const {
   std::map<EndpointId, Liveness> out;
   for (std::uint64_t i = std::max<std::uint64_t>(reset_at_, 1); i <= sequence; ++i) {

@@ -19,6 +19,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace flatline {
@@ -73,6 +74,14 @@ class Ledger {
 
   // Who was what by the journal up to `sequence`; unknown ones left out.
   [[nodiscard]] std::map<EndpointId, Liveness> LivenessAt(std::uint64_t sequence) const;
+
+  // Who held which lease then, and by which token.
+  using Leases =
+      std::map<std::pair<std::uint8_t, std::uint64_t>, std::pair<EndpointId, std::uint64_t>>;
+  [[nodiscard]] Leases LeasesAt(std::uint64_t sequence) const;
+
+  // As a record of a lease says it: which one, and who has it by which token.
+  [[nodiscard]] static Leases::value_type LeaseIn(const DeliveryRecord& record);
 
   // Whose changes were suppressed then.
   [[nodiscard]] std::set<EndpointId> FlappingAt(std::uint64_t sequence) const;

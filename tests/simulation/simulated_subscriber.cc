@@ -179,13 +179,15 @@ bool SimulatedSubscriber::Take(const DeliveryRecord& record) {
     return false;
   }
   switch (record.kind) {
+    case RecordKind::kLease:
+      position_->is_amid_snapshot() ? TakeSnapshot(record) : TakeFromJournal(record);
+      break;
     case RecordKind::kLiveness:
     case RecordKind::kHealth:
     case RecordKind::kBlind:
     case RecordKind::kReset:
     case RecordKind::kGroup:
     case RecordKind::kFlapping:
-    case RecordKind::kLease:
       TakeFromJournal(record);
       break;
     case RecordKind::kSnapshotBegin:
@@ -243,6 +245,13 @@ void SimulatedSubscriber::TakeSnapshot(const DeliveryRecord& record) {
   if (record.kind == RecordKind::kSnapshotBegin) {
     rows_.clear();
     flapping_.clear();
+    leases_.clear();
+    return;
+  }
+  if (record.kind == RecordKind::kLease) {
+    if (!leases_.insert(Ledger::LeaseIn(record)).second || record.to != 1) {
+      Fault("has two rows of lease " + std::to_string(record.silence_ns) + ", or one of nobody's");
+    }
     return;
   }
   const auto liveness = static_cast<Liveness>(record.to);
@@ -259,6 +268,11 @@ void SimulatedSubscriber::TakeSnapshot(const DeliveryRecord& record) {
   kept_ = record.sequence;
   if (!ledger_->IsOfThisRegion(record.sequence)) {
     return;
+  }
+  lease_rows_ += leases_.size();
+  if (leases_ != ledger_->LeasesAt(record.sequence)) {
+    Fault("has a snapshot as of " + std::to_string(record.sequence) +
+          " that says of other leases that they are held than the journal");
   }
   auto flapping = ledger_->FlappingAt(record.sequence);
   std::erase_if(flapping, [this](EndpointId id) { return !rows_.contains(id); });

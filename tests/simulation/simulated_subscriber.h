@@ -48,6 +48,9 @@ class SimulatedSubscriber {
 
   [[nodiscard]] std::uint64_t snapshots() const { return snapshots_; }
 
+  // Rows of leases in snapshots that were whole.
+  [[nodiscard]] std::uint64_t lease_rows() const { return lease_rows_; }
+
   [[nodiscard]] const std::vector<std::string>& faults() const { return faults_; }
 
  private:
@@ -90,8 +93,10 @@ class SimulatedSubscriber {
   bool knows_place_ = false;  // on this connection it has been told where it stands
   std::map<EndpointId, Liveness> rows_;
   std::set<EndpointId> flapping_;  // among the rows
+  Ledger::Leases leases_;          // likewise
   std::uint64_t heard_ = 0;
   std::uint64_t snapshots_ = 0;
+  std::uint64_t lease_rows_ = 0;
   bool healed_ = false;
   std::vector<std::string> faults_;
 };

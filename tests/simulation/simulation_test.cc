@@ -87,6 +87,7 @@ TEST(Simulation, NothingContradictsTheTruthInAnyWorld) {
                    all.control_deaths += report.control_deaths;
                    all.power_cuts += report.power_cuts;
                    all.snapshots += report.snapshots;
+                   all.lease_rows += report.lease_rows;
                    all.journaled += report.journaled;
                    all.tenures += report.tenures;
                    all.holds += report.holds;
@@ -97,8 +98,8 @@ TEST(Simulation, NothingContradictsTheTruthInAnyWorld) {
             << " answers, " << all.adoptions << " adoptions, " << all.control_deaths
             << " deaths of control, " << all.power_cuts << " power cuts, " << all.journaled
             << " records journaled (" << all.suppressed << " suppressed), " << all.snapshots
-            << " snapshots, " << all.tenures << " tenures of leases, " << all.holds
-            << " holds of guards\n";
+            << " snapshots (with " << all.lease_rows << " leases), " << all.tenures
+            << " tenures of leases, " << all.holds << " holds of guards\n";
   // The worlds must have put the claim to the test.
   EXPECT_GT(all.suspicions, worlds_wanted);
   EXPECT_GT(all.deaths, worlds_wanted);
@@ -110,6 +111,7 @@ TEST(Simulation, NothingContradictsTheTruthInAnyWorld) {
   EXPECT_GT(all.control_deaths, worlds_wanted);
   EXPECT_GT(all.power_cuts, worlds_wanted / 10);
   EXPECT_GT(all.snapshots, worlds_wanted / 10);
+  EXPECT_GT(all.lease_rows, worlds_wanted / 10);
   EXPECT_GT(all.tenures, worlds_wanted);
   EXPECT_GT(all.holds, worlds_wanted / 4);
 }

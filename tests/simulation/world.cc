@@ -188,6 +188,7 @@ Tidings World::Tell() {
   for (const auto& subscriber : subscribers_) {
     add(subscriber->faults());
     out.snapshots += subscriber->snapshots();
+    out.lease_rows += subscriber->lease_rows();
     digest_.Add(subscriber->heard());
   }
   for (unsigned w = 0; w < climate_.workers; ++w) {

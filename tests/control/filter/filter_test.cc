@@ -104,5 +104,37 @@ TEST(Filter, PassesWhatConcernsEverybody) {
   EXPECT_TRUE(filter.Wants(Record(RecordKind::kReset, 0, 0)));
 }
 
+// Who holds a suspicion back must hear that it is over, whatever else it asked for.
+TEST(Filter, KnowsTheEndOfASuspicionThatItMayHavePassed) {
+  FilterPool pool;
+  const auto ends = [&](const std::string& text, const DeliveryRecord& record) {
+    Request request;
+    request.filter = pool.Intern(text).value();
+    const Filter filter(request, true);
+    return !filter.Wants(record) && Filter::Look(filter).EndsASuspicion(record);
+  };
+  DeliveryRecord back = Record(RecordKind::kLiveness, kAlive, 7);
+  back.from = static_cast<std::uint8_t>(Liveness::kSuspect);
+  back.endpoint = 42;
+  back.health = Health::kReady;
+  EXPECT_TRUE(ends("liveness:suspect,dead", back));
+  EXPECT_TRUE(ends("liveness:suspect and group:7 and id:42", back));
+  EXPECT_TRUE(ends("mark:mass-failure", back)) << "as the suspicion may have been";
+  EXPECT_TRUE(ends("mark:none and liveness:suspect", back));
+  EXPECT_TRUE(ends("health:failing", back)) << "as it may have said then";
+  EXPECT_TRUE(ends("reason:deadline-missed", back));
+  EXPECT_FALSE(ends("liveness:dead", back));
+  EXPECT_FALSE(ends("liveness:suspect and id:43", back));
+  EXPECT_FALSE(ends("liveness:suspect and group:8", back));
+  DeliveryRecord hidden = back;
+  hidden.marks = kMarkFlapping;
+  EXPECT_TRUE(ends("group:7", hidden)) << "suppressed, and an end all the same";
+  back.from = kDead;
+  EXPECT_FALSE(ends("liveness:suspect", back)) << "it was none";
+  back = Record(RecordKind::kHealth, 1, 7);
+  back.from = 2;
+  EXPECT_FALSE(ends("liveness:suspect", back));
+}
+
 }  // namespace
 }  // namespace flatline
