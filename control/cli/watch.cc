@@ -13,6 +13,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -22,6 +23,7 @@
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <unistd.h>
 #include <vector>
 
@@ -49,6 +51,15 @@ struct Options {
   std::string duration;     // empty: for ever
   std::uint64_t count = 0;  // 0: no limit
 };
+
+// Empty: it is one that can be reached.
+std::string FaultInLevel(const std::string& text) {
+  double level = 0;
+  const char* const end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data(), end, level);
+  const bool is_one = error == std::errc{} && at == end && level >= 0.1 && level <= 1000;
+  return is_one ? "" : "needed a level of suspicion, 0.1 to 1000, found \"" + text + "\"";
+}
 
 // The Unix socket where we may use it, else the first TCP address.
 std::string AddressOf(const ControlConfig& control) {
@@ -201,7 +212,7 @@ void AddWatchVerb(CLI::App& app, Invocation& invocation) {
   verb->add_flag("--flapping", options->flapping, "with changes that are suppressed for flapping");
   verb->add_option("--suspicion", options->suspicion, "suspect at this level of suspicion, phi")
       ->type_name("LEVEL")
-      ->check(CLI::Range(0.1, 1000.0));
+      ->check(FaultInLevel);
   verb->add_option("--summary", options->summary, "counts of each group, so often")
       ->excludes(from)
       ->excludes("--snapshot")
