@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """delivery.latency_*, many_*, storm_seconds, snapshot_seconds: what it costs to tell many, or much.
 Control is real, and fed through a region by crowd_bench, which also plays the subscribers (in mode
-hostile: by hostile_bench; in mode storm-beside: by storm_bench, which is a dataplane too). Each mode
+hostile and handshakes: by hostile_bench; in mode storm-beside: by storm_bench, which is a dataplane too). Each mode
 has a control of its own. `crowd.py [MODE...]`.
 """
 
@@ -13,7 +13,7 @@ import tempfile
 
 from fan_out import BUILD, free_port, server
 
-MODES = ("latency", "latency-unix", "latency-ten", "hostile", "many", "storm", "storm-beside",
+MODES = ("latency", "latency-unix", "latency-ten", "hostile", "handshakes", "many", "storm", "storm-beside",
          "snapshot")
 
 
@@ -23,6 +23,8 @@ def command(mode, directory, port, pid):
     once = name != mode
     if name == "hostile":
         return ["hostile_bench", directory, port, pid, *(["1"] if once else [])]
+    if name == "handshakes":
+        return ["hostile_bench", directory, port, pid, "1" if once else "9", f"{directory}/tls.pem"]
     if name == "storm-beside":
         return ["storm_bench", directory, port, *(["20000"] if once else [])]
     return ["crowd_bench", mode, directory, port, pid]
@@ -33,7 +35,8 @@ def main(modes):
         # in memory: a snapshot's region is 600 MB, and the disk's speed is not what is measured
         with tempfile.TemporaryDirectory(prefix="flatline-crowd-", dir="/dev/shm") as directory:
             port = free_port()
-            with server("flatline", directory, port) as pid:
+            kind = "tls" if mode.startswith("handshakes") else "flatline"
+            with server(kind, directory, port) as pid:
                 program, *arguments = command(mode, directory, str(port), str(pid))
                 ran = subprocess.run([BUILD / "bench" / program, *arguments], check=True,
                                      stdout=subprocess.PIPE, text=True, timeout=120)

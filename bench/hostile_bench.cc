@@ -1,9 +1,11 @@
-// What ten good subscribers notice of four hundred bad ones: their latency with a Mob beside them,
-// over that without, in turns. `hostile_bench DIRECTORY PORT PID [ROUNDS]`, where control beside it
-// is fed through a region in DIRECTORY; started by bench/crowd.py. 10,000 transitions a second, the
-// good by the client library over TCP, each held to hear every record in its turn. Prints the
-// median of the rounds' ratios, the least and the most of them, and control's memory.
+// What ten good subscribers notice of bad ones: their latency with a Mob of four hundred beside
+// them, over that without, in turns; or, where CA is given, with a flood of handshakes.
+// `hostile_bench DIRECTORY PORT PID [ROUNDS [CA]]`, where control beside it is fed through a region
+// in DIRECTORY; started by bench/crowd.py. 10,000 transitions a second, the good by the client
+// library over TCP (with CA, over the Unix socket), each held to hear every record in its turn.
+// Prints the median of the rounds' ratios, the least and the most of them, and control's memory.
 #include "bench/fed_region.h"
+#include "bench/handshake_flood.h"
 #include "bench/latencies.h"
 #include "bench/mob.h"
 #include "bench/process_status.h"
@@ -46,10 +48,8 @@ std::int64_t WallNow() {
 
 class GoodOnes {
  public:
-  GoodOnes(std::uint16_t port, Reaper& reaper)
+  GoodOnes(const Subscription& subscription, Reaper& reaper)
       : reaper_(&reaper), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
-    Subscription subscription;
-    subscription.address = fmt::format("127.0.0.1:{}", port);
     for (std::size_t i = 0; i < kGood; ++i) {
       clients_.push_back(std::make_unique<Client>(subscription));
       for (int k = 0; k < 20; ++k) {  // connect, ask, be greeted
@@ -107,7 +107,7 @@ class GoodOnes {
 struct Ratios {
   std::vector<double> values;
 
-  void Print(const char* name) {
+  void Print(const std::string& name) {
     std::ranges::sort(values);
     fmt::print("delivery.{}_ratio {:.3g} 1\n", name, values[values.size() / 2]);
     fmt::print("delivery.{}_least {:.3g} 1\n", name, values.front());
@@ -119,7 +119,42 @@ double InMicroseconds(const Latencies& latencies, double share) {
   return static_cast<double>(std::max<std::size_t>(latencies.AtShare(share), 1));
 }
 
-void Measure(const std::string& directory, std::uint16_t port, const std::string& pid, int rounds) {
+struct Task {
+  std::string directory;
+  std::uint16_t port = 0;
+  std::string pid;
+  int rounds = 9;
+  std::string ca;  // empty: beside a mob, else beside a flood of handshakes
+
+  // Beside a flood of handshakes in the clear: what is measured is not what TLS costs them.
+  [[nodiscard]] Subscription good() const {
+    Subscription out;
+    out.address = ca.empty() ? fmt::format("127.0.0.1:{}", port)
+                             : fmt::format("unix:{}/control.sock", directory);
+    return out;
+  }
+
+  [[nodiscard]] std::string row() const {
+    return ca.empty() ? "latency_beside_hostile" : "latency_beside_handshakes";
+  }
+};
+
+// Whoever is beside them.
+struct Company {
+  std::optional<Mob> mob;
+  std::optional<HandshakeFlood> flood;
+
+  explicit Company(const Task& task) {
+    if (task.ca.empty()) {
+      mob.emplace(task.port);
+    } else {
+      flood.emplace(task.port, task.ca);
+    }
+  }
+};
+
+void Measure(const Task& task) {
+  const auto& [directory, port, pid, rounds, ca] = task;
   FedRegion region(directory, 64);
   std::this_thread::sleep_for(kJoins);
   for (std::uint64_t i = 0; i < kBefore; ++i) {
@@ -128,24 +163,26 @@ void Measure(const std::string& directory, std::uint16_t port, const std::string
   }
   std::this_thread::sleep_for(kJoins);
   Reaper reaper(region, 10'000);
-  GoodOnes good(port, reaper);
+  GoodOnes good(task.good(), reaper);
   Ratios medians;
   Ratios tails;
   Latencies all_without;
   Latencies all_with;
   std::uint64_t resident = 0;
+  std::uint64_t handshakes = 0;
   for (int round = 0; round < rounds; ++round) {
     std::array<Latencies, 2> latencies;
     for (int turn = 0; turn < 2; ++turn) {
       const bool with = (round + turn) % 2 == 1;  // who goes first changes
-      std::optional<Mob> mob;
+      std::optional<Company> company;
       if (with) {
-        mob.emplace(port);
+        company.emplace(task);
       } else {
         resident = std::max(resident, ResidentBytes(pid));
       }
       good.Listen(kSettles, nullptr);
       good.Listen(kWindow, &latencies[with ? 1 : 0]);
+      handshakes += company && company->flood ? company->flood->finished() : 0;
     }
     medians.values.push_back(InMicroseconds(latencies[1], 0.5) / InMicroseconds(latencies[0], 0.5));
     tails.values.push_back(InMicroseconds(latencies[1], 0.99) / InMicroseconds(latencies[0], 0.99));
@@ -158,8 +195,14 @@ void Measure(const std::string& directory, std::uint16_t port, const std::string
                latencies[1].AtShare(0.99));
   }
   FLATLINE_CHECK(good.unbroken());
-  medians.Print("latency_beside_hostile");
-  tails.Print("latency_beside_hostile_p99");
+  medians.Print(task.row());
+  tails.Print(task.row() + "_p99");
+  if (!ca.empty()) {
+    FLATLINE_CHECK(handshakes != 0);
+    fmt::print("delivery.latency_beside_handshakes_finished {:.0f} 1/s\n",
+               static_cast<double>(handshakes) / (1.5 * rounds));
+    return;
+  }
   fmt::print("delivery.latency_beside_hostile_memory_bytes {} B\n",
              std::max(resident, ResidentBytes(pid)));
 }
@@ -168,13 +211,14 @@ void Measure(const std::string& directory, std::uint16_t port, const std::string
 }  // namespace flatline
 
 int main(int count, char** arguments) {
-  if (count != 4 && count != 5) {
-    std::fputs("usage: hostile_bench DIRECTORY PORT PID [ROUNDS]\n", stderr);
+  if (count < 4 || count > 6) {
+    std::fputs("usage: hostile_bench DIRECTORY PORT PID [ROUNDS [CA]]\n", stderr);
     return 2;
   }
-  flatline::Measure(arguments[1],
-                    static_cast<std::uint16_t>(std::atoi(arguments[2])),
-                    arguments[3],
-                    count == 5 ? std::atoi(arguments[4]) : 9);
+  flatline::Measure({.directory = arguments[1],
+                     .port = static_cast<std::uint16_t>(std::atoi(arguments[2])),
+                     .pid = arguments[3],
+                     .rounds = count > 4 ? std::atoi(arguments[4]) : 9,
+                     .ca = count > 5 ? arguments[5] : ""});
   return 0;
 }

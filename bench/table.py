@@ -52,6 +52,7 @@ TARGETS = [
     ("delivery.latency_median_us", AT_MOST, 50, "us"),
     ("delivery.latency_p999_us", AT_MOST, 1000, "us"),
     ("delivery.latency_beside_hostile_ratio", AT_MOST, 1.2, "1"),
+    ("delivery.latency_beside_handshakes_ratio", AT_MOST, 1.5, "1"),
     ("delivery.storm_seconds", AT_MOST, 3, "s"),
     ("delivery.storm_heartbeats_lost", AT_MOST, 0, "1"),
     ("delivery.snapshot_seconds", AT_MOST, 1.5, "s"),

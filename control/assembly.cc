@@ -4,6 +4,7 @@
 #include "control/clock.h"
 #include "control/contracts/contract_watch.h"
 #include "control/control_loop.h"
+#include "control/patient_thread.h"
 #include "control/tls/credentials.h"
 #include "control/uring/publisher_thread.h"
 #include "control/vigil.h"
@@ -70,10 +71,10 @@ MassFailureSettings SettingsOf(const MassFailureConfig& config) {
 
 std::expected<Publishers, std::string> StartPublishers(std::uint32_t count,
                                                        Service& service,
-                                                       const SnapshotJob::Run& run) {
+                                                       const uring::Elsewhere& elsewhere) {
   Publishers out;
   while (out.size() < count) {
-    auto publisher = uring::PublisherThread::Start(service, run);
+    auto publisher = uring::PublisherThread::Start(service, elsewhere);
     if (!publisher) {
       return std::unexpected(std::move(publisher.error()));
     }
@@ -191,7 +192,9 @@ std::expected<void, std::string> RunControl(const Config& config, Wishes& wishes
     return watched;
   }
   Background background;
-  const auto publishers = StartPublishers(config.control.publishers, service, background.run());
+  PatientThread handshakes("handshakes");
+  const auto publishers =
+      StartPublishers(config.control.publishers, service, {background.run(), handshakes.run()});
   if (!publishers) {
     return std::unexpected(publishers.error());
   }

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utility>
 
 namespace flatline::uring {
 
@@ -11,12 +12,12 @@ Connection::Connection(Ring& ring,
                        int descriptor,
                        Session& session,
                        Turnover& turnover,
-                       const std::shared_ptr<const TlsContext>& tls)
+                       std::shared_ptr<const TlsContext> tls)
     : ring_(&ring),
       descriptor_(descriptor),
       session_(&session),
       turnover_(&turnover),
-      channel_(tls ? std::make_unique<TlsChannel>(tls) : nullptr) {
+      tls_(std::move(tls)) {
   session.CarryBy(*this);
 }
 
@@ -29,7 +30,7 @@ void Connection::AttendOpen() {
     Close();
     return;
   }
-  if (channel_) {
+  if (tls_) {
     AttendSealed();
     return;
   }
@@ -88,7 +89,7 @@ void Connection::CancelReceive() {
 void Connection::Send(std::span<const std::byte> bytes) {
   io_uring_sqe& submission = ring_->Next();
   io_uring_prep_send(&submission, descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-  if (!channel_ && session_->ready_is_cold()) {
+  if (!tls_ && session_->ready_is_cold()) {
     submission.flags |= IOSQE_ASYNC;  // reading it from the disk must not hold the others up
   }
   Ring::Address(submission, *this, kSend);
@@ -107,7 +108,7 @@ void Connection::Complete(unsigned operation, const io_uring_cqe& completion) {
 void Connection::Received(const io_uring_cqe& completion) {
   const auto bytes = ring_->BufferOf(completion);
   if (!bytes.empty() && state_ == State::kOpen) {
-    if (channel_) {
+    if (tls_) {
       Unseal(bytes);
     } else {
       session_->Receive(bytes, turnover_->now, turnover_->wall);
@@ -135,7 +136,7 @@ void Connection::Sent(int result) {
     Close();
     return;
   }
-  if (channel_) {
+  if (tls_) {
     SentSealed(static_cast<std::size_t>(std::max(result, 0)));
     return;
   }
@@ -161,7 +162,7 @@ void Connection::Close() {
 }
 
 void Connection::EndIfIdle() {
-  if (state_ == State::kClosing && !receiving_ && !sending_ && !has_ended_) {
+  if (state_ == State::kClosing && !receiving_ && !sending_ && !step_ && !has_ended_) {
     has_ended_ = true;
     turnover_->ended.push_back(this);
   }

@@ -1,5 +1,6 @@
 // A connection's way over TLS: at most one bounded piece is sealed and on its way, and the session
-// hears of it when all of it has gone.
+// hears of it when all of it has gone. While it shakes hands the channel is either here, and
+// something of it may be on its way, or in the background, and what comes meanwhile waits.
 #include "control/uring/connection.h"
 
 #include <algorithm>
@@ -9,20 +10,29 @@
 namespace flatline::uring {
 
 void Connection::AttendSealed() {
-  if (sending_) {
+  if (sending_ || step_) {
     return;
   }
-  const TlsChannel::State state = channel_->state();
-  if (state == TlsChannel::State::kShaking && !session_->ready().empty()) {
-    session_->dismissals().CountUnshaken("found no end of a handshake within 10 seconds");
-    Close();
+  if (is_shaking()) {
+    if (!session_->ready().empty()) {
+      session_->dismissals().CountUnshaken("found no end of a handshake within 10 seconds");
+      Close();
+      return;
+    }
+    if (channel_) {
+      SendSealed();
+    }
+    if (!sending_ && !unfed_.empty()) {
+      AwaitHandshake();
+    }
     return;
   }
   if (session_->finished()) {
     channel_->End();
   }
   SendSealed();
-  if (!sending_ && (session_->finished() || state == TlsChannel::State::kFailed)) {
+  const bool has_failed = channel_->state() == TlsChannel::State::kFailed;
+  if (!sending_ && (session_->finished() || has_failed)) {
     Linger();
   }
 }
@@ -52,38 +62,63 @@ void Connection::SentSealed(std::size_t bytes) {
 }
 
 void Connection::Unseal(std::span<const std::byte> ciphertext) {
-  if (channel_->state() == TlsChannel::State::kFailed) {
+  if (!step_ && !is_shaking()) {
+    if (channel_->state() != TlsChannel::State::kFailed) {
+      channel_->Feed(ciphertext);
+      Open();
+    }
     return;
   }
-  channel_->Feed(ciphertext);
-  if (channel_->was_addressed_in_the_clear()) {
-    // Nothing but this word is said in the clear.
-    channel_.reset();
-    session_->Dismiss({DeliveryError::kWrongTransport, "this address speaks TLS 1.3 only"});
+  if (unfed_.size() + ciphertext.size() > TlsChannel::kMostUnread) {
+    session_->dismissals().CountUnshaken("found more than a handshake, and no end of it");
+    Close();
     return;
   }
-  if (channel_->state() != TlsChannel::State::kShaking) {
-    Open();
-  } else if (!awaits_handshake_) {
-    Shake();
+  unfed_.insert(unfed_.end(), ciphertext.begin(), ciphertext.end());
+  if (!sending_ && !step_) {
+    AwaitHandshake();
   }
 }
 
-void Connection::Shake() {
-  awaits_handshake_ = false;
-  if (state_ != State::kOpen || !channel_ || channel_->state() != TlsChannel::State::kShaking) {
-    return;
-  }
-  if (turnover_->handshakes == 0) {
-    awaits_handshake_ = true;
+void Connection::AwaitHandshake() {
+  if (!std::exchange(awaits_handshake_, true)) {
     turnover_->shaking.push_back(this);
-    return;
   }
-  channel_->Advance();
-  if (!channel_->outgoing().empty()) {
-    --turnover_->handshakes;  // it has signed
+}
+
+bool Connection::Shake() {
+  awaits_handshake_ = false;
+  if (state_ != State::kOpen || !tls_ || sending_ || unfed_.empty()) {
+    return false;
   }
-  Open();
+  step_ = std::make_shared<Handshake>(tls_);
+  step_->Start(std::move(channel_), std::exchange(unfed_, {}), turnover_->run, turnover_->wake);
+  return true;
+}
+
+bool Connection::TakeStep() {
+  if (!has_step()) {
+    return false;
+  }
+  channel_ = step_->Take();
+  step_.reset();
+  if (state_ == State::kOpen) {
+    GoOnFromStep();
+  }
+  EndIfIdle();
+  return true;
+}
+
+void Connection::GoOnFromStep() {
+  if (channel_->was_addressed_in_the_clear()) {
+    // Nothing but this word is said in the clear.
+    channel_.reset();
+    tls_.reset();
+    session_->Dismiss({DeliveryError::kWrongTransport, "this address speaks TLS 1.3 only"});
+  } else if (!is_shaking()) {
+    channel_->Feed(std::exchange(unfed_, {}));
+    Open();
+  }
   Attend();
 }
 

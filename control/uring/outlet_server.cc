@@ -32,7 +32,7 @@ class EventDescriptor {
 }  // namespace
 
 std::expected<std::unique_ptr<OutletServer>, std::string> OutletServer::Create(
-    Service& service, SnapshotJob::Run run) {
+    Service& service, const Elsewhere& elsewhere) {
   auto ring = Ring::Create(Ring::Use::kServing);
   if (!ring) {
     return std::unexpected(std::move(ring.error()));
@@ -45,7 +45,9 @@ std::expected<std::unique_ptr<OutletServer>, std::string> OutletServer::Create(
   }
   auto event = std::make_shared<const EventDescriptor>(out->bell_descriptor_);
   auto bell = std::make_shared<Bell>([event = std::move(event)] { event->Signal(); });
-  out->outlet_ = std::make_unique<Outlet>(service, std::move(run), std::move(bell));
+  out->turnover_.run = elsewhere.handshakes;
+  out->turnover_.wake = [bell] { bell->Ring(); };
+  out->outlet_ = std::make_unique<Outlet>(service, elsewhere.snapshots, std::move(bell));
   return out;
 }
 
@@ -106,16 +108,27 @@ void OutletServer::Serve(Instant now, WallInstant wall) {
   Bury();
 }
 
-// Those who wait for it, in the order in which they came, as far as this turn goes.
+// Takes back what is done, and begins with those who wait, in the order in which they came.
 void OutletServer::Shake() {
-  turnover_.handshakes = Connection::kMostHandshakes;
-  for (Connection* const connection : std::exchange(turnover_.shaking, {})) {
-    connection->Shake();
+  std::erase_if(turnover_.under_way, [](Connection* connection) { return connection->TakeStep(); });
+  while (MayShake()) {
+    Connection* const connection = turnover_.shaking.front();
+    turnover_.shaking.pop_front();
+    if (connection->Shake()) {
+      turnover_.under_way.push_back(connection);
+    }
   }
+}
+
+bool OutletServer::MayShake() const noexcept {
+  return !turnover_.shaking.empty() && turnover_.under_way.size() < Connection::kMostHandshakes;
 }
 
 void OutletServer::Bury() {
   for (Connection* const connection : std::exchange(turnover_.ended, {})) {
+    if (connection->awaits_handshake()) {
+      std::erase(turnover_.shaking, connection);
+    }
     const std::size_t place = connection->place();
     outlet_->Close(connection->session());
     std::swap(connections_[place], connections_.back());
@@ -127,8 +140,9 @@ void OutletServer::Bury() {
 
 void OutletServer::Wait(Duration most) {
   bell()->LieDown();
-  const bool has_work = outlet_->has_work() || !turnover_.ended.empty() ||
-                        !turnover_.shaking.empty() || HasArrivals();
+  const bool has_work = outlet_->has_work() || !turnover_.ended.empty() || HasArrivals() ||
+                        MayShake() ||
+                        std::ranges::any_of(turnover_.under_way, &Connection::has_step);
   const Duration until = std::clamp(outlet_->next_turn() - turnover_.now, Duration{}, most);
   ring_->Wait(has_work ? Duration{} : until);
   bell()->GetUp();

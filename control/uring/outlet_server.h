@@ -23,6 +23,12 @@
 
 namespace flatline::uring {
 
+// Where what takes long is done, away from the threads that serve.
+struct Elsewhere {
+  SnapshotJob::Run snapshots;
+  Handshake::Run handshakes;
+};
+
 class OutletServer final : private Completer {
  public:
   // New connections that it takes in one turn.
@@ -30,7 +36,7 @@ class OutletServer final : private Completer {
 
   // On the thread that is to use it.
   [[nodiscard]] static std::expected<std::unique_ptr<OutletServer>, std::string> Create(
-      Service& service, SnapshotJob::Run run);
+      Service& service, const Elsewhere& elsewhere);
 
   OutletServer(const OutletServer&) = delete;
   OutletServer& operator=(const OutletServer&) = delete;
@@ -66,6 +72,7 @@ class OutletServer final : private Completer {
   void TakeArrivals();
   [[nodiscard]] bool HasArrivals();
   void Shake();
+  [[nodiscard]] bool MayShake() const noexcept;
   void Bury();
   void Complete(unsigned operation, const io_uring_cqe& completion) override;
 

@@ -15,12 +15,12 @@ constexpr Duration kLongestWait{250'000'000};
 }  // namespace
 
 std::expected<std::unique_ptr<PublisherThread>, std::string> PublisherThread::Start(
-    Service& service, const SnapshotJob::Run& run) {
+    Service& service, const Elsewhere& elsewhere) {
   std::unique_ptr<PublisherThread> out(new PublisherThread);
   std::promise<std::expected<void, std::string>> begun;
   auto has_begun = begun.get_future();
-  out->thread_ = std::thread([self = out.get(), &service, &run, &begun] {
-    auto server = OutletServer::Create(service, run);
+  out->thread_ = std::thread([self = out.get(), &service, &elsewhere, &begun] {
+    auto server = OutletServer::Create(service, elsewhere);
     if (!server) {
       begun.set_value(std::unexpected(std::move(server.error())));
       return;

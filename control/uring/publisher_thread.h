@@ -19,7 +19,7 @@ class PublisherThread {
  public:
   // The error says why there can be no ring.
   [[nodiscard]] static std::expected<std::unique_ptr<PublisherThread>, std::string> Start(
-      Service& service, const SnapshotJob::Run& run);
+      Service& service, const Elsewhere& elsewhere);
 
   ~PublisherThread();
   PublisherThread(const PublisherThread&) = delete;

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -28,7 +29,7 @@ class Served : public testing::Test {
 
   // After what the test has to say in `config_`.
   void Serve(TlsCredentials* credentials = nullptr) {
-    auto outlet = OutletServer::Create(service_, [](const std::function<void()>& task) { task(); });
+    auto outlet = OutletServer::Create(service_, {run_, run_});
     if (!outlet && outlet.error().starts_with("io_uring")) {
       GTEST_SKIP() << outlet.error();
     }
@@ -70,6 +71,16 @@ class Served : public testing::Test {
   JournalInADirectory place_{16383, 4};  // 1 MiB each
   ControlConfig config_;
   Service service_;
+  // What is to be done elsewhere: at once, unless the test holds it back.
+  SnapshotJob::Run run_ = [this](std::function<void()> task) {
+    if (holds_back_) {
+      held_back_.push_back(std::move(task));
+    } else {
+      task();
+    }
+  };
+  bool holds_back_ = false;
+  std::vector<std::function<void()>> held_back_;
   std::unique_ptr<OutletServer> outlet_;
   std::unique_ptr<Server> server_;
 };

@@ -18,6 +18,7 @@
 #include <limits>
 #include <memory>
 #include <span>
+#include <thread>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -83,6 +84,9 @@ class SealedPeer {
   void SendRaw(std::span<const std::byte> bytes) const {
     EXPECT_EQ(peer_.Send(bytes), bytes.size());
   }
+
+  // As much as there is room for.
+  void SendSome(std::span<const std::byte> bytes) const { static_cast<void>(peer_.Send(bytes)); }
 
   [[nodiscard]] bool closed() const { return peer_.closed; }
 
@@ -285,6 +289,46 @@ TEST_F(TlsTest, MoreHandshakesThanATurnHasAreAllHad) {
     std::ranges::for_each(peers, [](SealedPeer& peer) { peer.Read(); });
     return std::ranges::all_of(peers, [](const SealedPeer& peer) { return peer.size() != 0; });
   }));
+}
+
+// While strangers' handshakes are on another thread, subscribers are served; who goes away or talks
+// on meanwhile is seen to when his has come back.
+TEST_F(TlsTest, HandshakesAreDoneElsewhereAndHoldNobodyUp) {
+  constexpr EndpointId kDeaths = 1'000;
+  SealedPeer good(port(), context_);
+  good.Ask(RequestKind::kSubscribeFrom);
+  ASSERT_TRUE(TurnUntilHeard(good));
+  holds_back_ = true;
+  std::deque<SealedPeer> peers;
+  for (std::size_t i = 0; i < 10; ++i) {
+    peers.emplace_back(port(), context_);
+    peers.back().Ask(RequestKind::kSubscribeNow);
+    peers.back().Read();
+    ASSERT_TRUE(TurnUntil([&] { return outlet_->connections() == i + 2; }));
+  }
+  ASSERT_TRUE(TurnUntil([&] {
+    Kill(kDeaths);
+    good.Read();
+    return good.size() >= kDeaths + 2;
+  }));
+  ExpectDeaths(good.Records(), kDeaths);
+  EXPECT_EQ(held_back_.size(), Connection::kMostHandshakes) << "the others wait";
+  const std::vector<std::byte> more(TlsChannel::kMostUnread + 1, std::byte{22});
+  ASSERT_TRUE(TurnUntil([&] {
+    peers[0].SendSome(more);
+    return service_.dismissals().unshaken() == 1;
+  }));
+  peers.pop_front();
+  peers.pop_front();
+  peers.pop_back();  // this one had not begun
+  ASSERT_TRUE(TurnUntil([&] { return outlet_->connections() == 10; }));
+  std::thread([this] { std::ranges::for_each(held_back_, [](auto& task) { task(); }); }).join();
+  holds_back_ = false;
+  EXPECT_TRUE(TurnUntil([&] {
+    std::ranges::for_each(peers, [](SealedPeer& peer) { peer.Read(); });
+    return std::ranges::all_of(peers, [](const SealedPeer& peer) { return peer.size() != 0; });
+  }));
+  EXPECT_TRUE(TurnUntil([&] { return outlet_->connections() == 8; }));
 }
 
 TEST_F(TlsTest, DamageUnderWayEndsTheConnectionWithAnAlert) {
