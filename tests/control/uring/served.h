@@ -18,10 +18,11 @@ namespace flatline::uring {
 
 class Served : public testing::Test {
  protected:
-  explicit Served(std::uint32_t subscribers)
+  // `syncs`: nobody is told what is not on the disk yet.
+  explicit Served(std::uint32_t subscribers, bool syncs = false)
       : service_(
             {.bookmark = Duration{1'000'000'000}, .subscribers = subscribers, .first_serial = 1},
-            place_.Open()) {
+            OpenJournal(syncs)) {
     config_.socket = place_.options.directory + "/control.sock";
     config_.listen = {"127.0.0.1:0"};
     config_.subscribers = subscribers;
@@ -60,6 +61,11 @@ class Served : public testing::Test {
       }
     }
     return false;
+  }
+
+  [[nodiscard]] std::unique_ptr<Journal> OpenJournal(bool syncs) {
+    place_.options.sync_before_telling = syncs;
+    return place_.Open();
   }
 
   // Of the listener over TCP.

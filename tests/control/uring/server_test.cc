@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string>
@@ -186,6 +187,49 @@ TEST_F(ServerTest, ListensOnceOnly) {
   const auto second = Server::Create(config_, {outlet_.get()});
   ASSERT_FALSE(second);
   EXPECT_THAT(second.error(), testing::HasSubstr("another flatline-control answering"));
+}
+
+TEST_F(ServerTest, WhoIsOneTooManyIsClosedAndNobodyElse) {
+  std::vector<std::unique_ptr<Peer>> peers;
+  for (std::size_t i = 0; i < config_.subscribers + Service::kSpareSessions; ++i) {
+    peers.push_back(std::make_unique<Peer>(config_.socket));
+    Turn();
+  }
+  Peer late(config_.socket);
+  EXPECT_TRUE(TurnUntil([&] {
+    late.Read();
+    return late.closed;
+  }));
+  EXPECT_EQ(late.size(), 0U);
+  for (const auto& peer : peers) {
+    peer->Read();
+    EXPECT_FALSE(peer->closed);
+  }
+}
+
+class SyncingServerTest : public Served {
+ protected:
+  SyncingServerTest() : Served(8, true) {}
+
+  void SetUp() override { Serve(); }
+};
+
+TEST_F(SyncingServerTest, TellsWhatTheRingHasPutOnTheDisk) {
+  Peer peer(config_.socket);
+  peer.Ask(RequestKind::kSubscribeFrom);
+  ASSERT_TRUE(region_.PushDeath(0, 7, 1));
+  region_.Published(0, 2);
+  region_.Published(1, 2);
+  const auto heard = [&] {
+    peer.Read();
+    return peer.size() >= 3;  // hello, reset, death
+  };
+  EXPECT_FALSE(TurnUntil(heard, 200)) << "it is written, and not on the disk";
+  EXPECT_TRUE(TurnUntil([&] {
+    server_->Sync(service_);
+    return heard();
+  }));
+  EXPECT_EQ(peer.Records()[2].endpoint, 7U);
 }
 
 }  // namespace
