@@ -1,5 +1,6 @@
 #include "control/cli/token.h"
 
+#include "control/cli/tell_control.h"
 #include "control/delivery/tokens.h"
 
 #include <CLI/CLI.hpp>
@@ -22,8 +23,18 @@ struct Options {
   bool may_administer = false;
 };
 
-// What else there is to do, to a person.
-void SayWhenItHolds(const Invocation& in) {
+// Control goes by the file once it is told: of its own configuration's by us, if we may; else by
+// somebody who hears of it here.
+void LetItHold(const Options& options, const Invocation& in) {
+  const auto config = in.Load();
+  if (options.file.empty() && config) {
+    const auto told = TellControl(config->control.socket);
+    if (told) {
+      in.err << "flatline-control was told, and goes by it in a moment\n";
+      return;
+    }
+    in.err << "flatline-control could not be told: " << told.error() << "\n";
+  }
   in.err << "flatline-control goes by it once it is told: systemctl reload flatline-control\n";
 }
 
@@ -76,7 +87,7 @@ ExitCode New(const Options& options, const std::string& path, Tokens tokens, con
   }
   in.out << (in.json ? nlohmann::json{{"name", options.name}, {"token", text}}.dump() : text)
          << "\n";
-  SayWhenItHolds(in);
+  LetItHold(options, in);
   return ExitCode::kOk;
 }
 
@@ -111,7 +122,7 @@ ExitCode Revoke(const Options& options,
   if (const auto written = WriteTokens(path, tokens); !written) {
     return in.Fail(ExitCode::kFailed, written.error());
   }
-  SayWhenItHolds(in);
+  LetItHold(options, in);
   return ExitCode::kOk;
 }
 

@@ -2,11 +2,17 @@
 #include "control/delivery/tokens.h"
 #include "tests/cli/in_process.h"
 
+#include <atomic>
+#include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -27,12 +33,16 @@ class TokenVerb : public testing::Test {
     std::string pattern =
         (std::filesystem::temp_directory_path() / "flatline-token-XXXXXX").string();
     directory_ = ::mkdtemp(pattern.data());
-    std::ofstream(directory_ + "/config.toml") << "[control]\ntokens = \"" << path() << "\"\n";
+    // A socket of the test's own: another control on this machine is none of its business.
+    std::ofstream(directory_ + "/config.toml")
+        << "[control]\ntokens = \"" << path() << "\"\nsocket = \"" << socket() << "\"\n";
   }
 
   ~TokenVerb() override { std::filesystem::remove_all(directory_); }
 
   [[nodiscard]] std::string path() const { return directory_ + "/tokens"; }
+
+  [[nodiscard]] std::string socket() const { return directory_ + "/control.sock"; }
 
   [[nodiscard]] Ran Run(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), "token");
@@ -63,6 +73,35 @@ TEST_F(TokenVerb, MakesWhatControlLetsIn) {
                                 .filter = "rack=r7 and not profile:5",
                                 .may_administer = true}));
   EXPECT_THAT(Text(), Not(HasSubstr(token.substr(4)))) << "it is kept nowhere";
+}
+
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): all that a handler can reach
+std::atomic<int> told{0};
+
+TEST_F(TokenVerb, TellsWhoeverListensOnControlsSocket) {
+  EXPECT_THAT(Run({"new", "a"}).err, HasSubstr("could not be told: No such file or directory"));
+  struct sigaction action{};
+  struct sigaction before{};
+  action.sa_handler = [](int) { told.fetch_add(1); };
+  ::sigaction(SIGHUP, &action, &before);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  ASSERT_LT(socket().size(), sizeof(address.sun_path));
+  std::memcpy(address.sun_path, socket().c_str(), socket().size());
+  const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  ASSERT_EQ(::listen(listener, 9), 0);
+  const Ran revoked = Run({"revoke", "a"});
+  EXPECT_EQ(revoked.code, 0) << revoked.err;
+  EXPECT_THAT(revoked.err, HasSubstr("flatline-control was told"));
+  EXPECT_EQ(told.load(), 1) << "a signal to oneself comes before kill returns";
+  EXPECT_THAT(Run({"new", "b", "--file", path()}).err, HasSubstr("systemctl reload"))
+      << "a file that control may know nothing of";
+  EXPECT_EQ(told.load(), 1);
+  ::close(listener);
+  EXPECT_THAT(Run({"revoke", "b"}).err, HasSubstr("could not be told: Connection refused"));
+  EXPECT_EQ(told.load(), 1);
+  ::sigaction(SIGHUP, &before, nullptr);
 }
 
 TEST_F(TokenVerb, ListsAndRevokes) {
