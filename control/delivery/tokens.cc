@@ -269,8 +269,7 @@ std::expected<void, std::string> WriteTokens(const std::string& path, const Toke
   const bool keeps_owner =
       ::stat(path.c_str(), &old) != 0 || ::fchown(file, old.st_uid, old.st_gid) == 0;
   const bool written =
-      keeps_owner && ::fchmod(file, 0640) == 0 && WriteAll(file, PrintTokens(tokens)) &&
-      ::fsync(file) == 0;  // before it takes the name: a loss of power must not leave it empty
+      keeps_owner && ::fchmod(file, 0640) == 0 && WriteAll(file, PrintTokens(tokens));
   if (::close(file) != 0 || !written || ::rename(fresh.c_str(), path.c_str()) != 0) {
     const auto out = Trouble(path, "run as its owner, and see that there is room");
     ::unlink(fresh.c_str());
