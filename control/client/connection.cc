@@ -301,14 +301,15 @@ std::optional<Instant> Client::Connection::due() const noexcept {
 
 // Behind what has come: it may say that they were heard.
 std::size_t Client::Connection::TellDue(Instant now, const OnRecords& on_records) {
-  if (const std::optional<Instant> next = due(); !next || *next > now) {
+  const std::optional<Instant> next = due();
+  if (!held || !next || *next > now) {
     return 0;
   }
   const auto told = held->Due(now);
   if (!told.empty()) {
     CallBack(told, on_records);
   }
-  held->Commit();
+  held->Commit();  // NOLINT(bugprone-unchecked-optional-access): the call back leaves it there
   return told.size();
 }
 
