@@ -220,12 +220,8 @@ StreamPosition::Verdict StreamPosition::TakeTail(const DeliveryRecord& record) {
       }
       sequence_ = record.sequence;
       return Verdict::kHandOut;
-    case RecordKind::kSuspicion:  // one is over: in the place of a record that is left out
-      if ((options_ & kWantSuspicion) == 0 || record.sequence <= sequence_ || takes_everything_) {
-        return Verdict::kBroken;
-      }
-      sequence_ = record.sequence;
-      return Verdict::kHandOut;
+    case RecordKind::kSuspicion:
+      return TakeSuspicionOver(record);
     case RecordKind::kSummary:
       return is_summary_ ? Verdict::kHandOut : Verdict::kBroken;
     case RecordKind::kBookmark:
@@ -248,6 +244,15 @@ StreamPosition::Verdict StreamPosition::TakeTail(const DeliveryRecord& record) {
     default:
       return Verdict::kBroken;
   }
+}
+
+// In the place of a record that is left out.
+StreamPosition::Verdict StreamPosition::TakeSuspicionOver(const DeliveryRecord& record) {
+  if ((options_ & kWantSuspicion) == 0 || record.sequence <= sequence_ || takes_everything_) {
+    return Verdict::kBroken;
+  }
+  sequence_ = record.sequence;
+  return Verdict::kHandOut;
 }
 
 StreamPosition::Verdict StreamPosition::TakeError(const DeliveryRecord& record) {

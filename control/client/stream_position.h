@@ -70,6 +70,7 @@ class StreamPosition {
   [[nodiscard]] Verdict TakeGreeting(const DeliveryRecord& record);
   [[nodiscard]] Verdict TakeSnapshot(const DeliveryRecord& record);
   [[nodiscard]] Verdict TakeTail(const DeliveryRecord& record);
+  [[nodiscard]] Verdict TakeSuspicionOver(const DeliveryRecord& record);
   [[nodiscard]] Verdict TakeError(const DeliveryRecord& record);
 
   Stage stage_ = Stage::kGreeting;
