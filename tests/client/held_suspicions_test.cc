@@ -355,84 +355,118 @@ TEST_F(HeldSuspicionsTest, NoScaleThatIsNoneHoldsAnythingForEver) {
   }
 }
 
-// Whatever happens to a hundred endpoints, read at once, record by record or with breaks: the same
-// is told, each suspicion once or with its return not at all, and deaths always.
+// What happened to twenty endpoints, and what is to be told of it: each suspicion once, or with its
+// return not at all, and deaths always.
+struct Story {
+  std::vector<std::vector<DeliveryRecord>> pieces;
+  std::vector<std::string> expected;  // sorted
+  std::int64_t end_ms = 0;
+};
+
+std::string TagOf(EndpointId id) {
+  return ":" + std::to_string(id) + " ";
+}
+
+std::string ToldOf(const DeliveryRecord& record) {
+  return record.to == kSuspect
+             ? "suspect" + TagOf(record.endpoint)
+             : std::to_string(record.sequence) + TagOf(record.endpoint) + std::to_string(record.to);
+}
+
+Story Invent(std::mt19937& random) {
+  Story out;
+  std::vector<std::uint8_t> state(20, kAlive);
+  std::vector<std::int64_t> since(state.size());
+  for (std::uint64_t sequence = 1; sequence <= 400; ++sequence) {
+    out.end_ms += static_cast<std::int64_t>(random() % 30);
+    const std::int64_t ms = out.end_ms;
+    const auto id = random() % state.size();
+    if (state[id] == kAlive) {
+      out.pieces.push_back(Suspicion(sequence, id, ms));
+      since[id] = ms;
+      state[id] = kSuspect;
+      continue;
+    }
+    const bool dies = state[id] == kSuspect && random() % 3 == 0;
+    const std::uint8_t next = dies ? kDead : kAlive;
+    out.pieces.push_back({Change(sequence, id, state[id], next, ms)});
+    const bool is_reached = ms * kMs >= since[id] * kMs + Needed() - 1'500 * kMs;
+    if (state[id] == kSuspect && (dies || is_reached)) {
+      out.expected.push_back("suspect" + TagOf(id));
+    }
+    if (state[id] != kSuspect || dies || is_reached) {
+      out.expected.push_back(ToldOf(out.pieces.back().back()));
+    }
+    state[id] = next;
+  }
+  for (std::size_t id = 0; id < state.size(); ++id) {
+    if (state[id] == kSuspect) {
+      out.expected.push_back("suspect" + TagOf(id));
+    }
+  }
+  std::ranges::sort(out.expected);
+  return out;
+}
+
+enum class Way : std::uint8_t { kAtOnce, kInRuns, kOneByOne };
+
+// What is told of it, sorted, however it is read.
+class Reader {
+ public:
+  explicit Reader(std::mt19937& random) : random_(&random) {
+    held_.Greet(Other(RecordKind::kHello, 0, 0), At(kWall));
+  }
+
+  std::vector<std::string> Read(const Story& story, Way way) {
+    for (const auto& piece : story.pieces) {
+      std::ranges::copy(piece, std::back_inserter(run_));
+      if (way == Way::kOneByOne || (way == Way::kInRuns && (*random_)() % 4 == 0)) {
+        TakeRun();
+      }
+    }
+    Note(held_.Sift(run_, before_, At(kWall + story.end_ms * kMs)));
+    Note(held_.Due(At(kWall + 3'600 * kSecond)));
+    EXPECT_EQ(held_.size(), 0U);
+    std::ranges::sort(told_);
+    return told_;
+  }
+
+ private:
+  static Instant At(std::int64_t ns) { return Instant{Duration{ns - kWall + kSecond}}; }
+
+  void TakeRun() {
+    const Instant now = At(run_.back().at_ns);
+    if ((*random_)() % 8 == 0) {
+      static_cast<void>(held_.Sift(run_, before_, now));
+      held_.Undo();  // nobody took it, and it comes again
+    }
+    Note(held_.Sift(run_, before_, now));
+    Note(held_.Due(now));
+    before_ = run_.back().sequence;
+    run_.clear();
+  }
+
+  void Note(std::span<const DeliveryRecord> records) {
+    for (const DeliveryRecord& record : records) {
+      told_.push_back(ToldOf(record));
+    }
+    held_.Commit();
+  }
+
+  std::mt19937* random_;
+  HeldSuspicions held_{kThreshold};
+  std::vector<DeliveryRecord> run_;
+  std::uint64_t before_ = 0;
+  std::vector<std::string> told_;
+};
+
 TEST(HeldSuspicionsModel, ToldDoesNotDependOnHowItIsRead) {
   for (std::uint32_t seed = 1; seed <= 50; ++seed) {
     std::mt19937 random(seed);
-    std::vector<std::vector<DeliveryRecord>> pieces;
-    std::vector<std::uint8_t> state(20, kAlive);
-    std::vector<std::int64_t> since(20);
-    std::vector<std::string> expected;
-    std::int64_t ms = 0;
-    for (std::uint64_t sequence = 1; sequence <= 400; ++sequence) {
-      ms += static_cast<std::int64_t>(random() % 30);
-      const auto id = random() % state.size();
-      const std::string tag = ":" + std::to_string(id) + " ";
-      if (state[id] == kAlive) {
-        pieces.push_back(Suspicion(sequence, id, ms));
-        since[id] = ms;
-        state[id] = kSuspect;
-        continue;
-      }
-      const bool dies = state[id] == kSuspect && random() % 3 == 0;
-      const std::uint8_t next = dies ? kDead : kAlive;
-      pieces.push_back({Change(sequence, id, state[id], next, ms)});
-      const std::int64_t due = since[id] * kMs + Needed() - 1'500 * kMs;
-      const bool is_reached = ms * kMs >= due;
-      if (state[id] == kSuspect && (dies || is_reached)) {
-        expected.push_back("suspect" + tag);
-      }
-      if (state[id] != kSuspect || dies || is_reached) {
-        expected.push_back(std::to_string(sequence) + tag + std::to_string(next));
-      }
-      state[id] = next;
-    }
-    for (std::size_t id = 0; id < state.size(); ++id) {
-      if (state[id] == kSuspect) {
-        expected.push_back("suspect:" + std::to_string(id) + " ");
-      }
-    }
-    std::ranges::sort(expected);
-    for (int way = 0; way < 3; ++way) {
-      HeldSuspicions held(kThreshold);
-      std::vector<std::string> told;
-      const auto note = [&](std::span<const DeliveryRecord> records) {
-        for (const DeliveryRecord& record : records) {
-          const std::string tag = ":" + std::to_string(record.endpoint) + " ";
-          told.push_back(record.to == kSuspect
-                             ? "suspect" + tag
-                             : std::to_string(record.sequence) + tag + std::to_string(record.to));
-        }
-      };
-      const auto at = [](std::int64_t ns) { return Instant{Duration{ns - kWall + kSecond}}; };
-      held.Greet(Other(RecordKind::kHello, 0, 0), at(kWall));
-      std::vector<DeliveryRecord> run;
-      std::uint64_t before = 0;
-      for (const auto& piece : pieces) {
-        std::ranges::copy(piece, std::back_inserter(run));
-        if (way == 0 || (way == 1 && random() % 4 != 0)) {
-          continue;  // more at once
-        }
-        const Instant now = at(run.back().at_ns);
-        if (random() % 8 == 0) {
-          static_cast<void>(held.Sift(run, before, now));
-          held.Undo();  // nobody took it, and it comes again
-        }
-        note(held.Sift(run, before, now));
-        held.Commit();
-        note(held.Due(now));
-        held.Commit();
-        before = run.back().sequence;
-        run.clear();
-      }
-      note(held.Sift(run, before, at(kWall + ms * kMs)));
-      held.Commit();
-      note(held.Due(at(kWall + 3'600 * kSecond)));
-      held.Commit();
-      EXPECT_EQ(held.size(), 0U);
-      std::ranges::sort(told);
-      ASSERT_EQ(told, expected) << "seed " << seed << ", way " << way;
+    const Story story = Invent(random);
+    for (const Way way : {Way::kAtOnce, Way::kInRuns, Way::kOneByOne}) {
+      ASSERT_EQ(Reader(random).Read(story, way), story.expected)
+          << "seed " << seed << ", way " << static_cast<int>(way);
     }
   }
 }

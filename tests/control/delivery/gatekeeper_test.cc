@@ -12,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -26,6 +27,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 
 constexpr Duration kExpiry{86'400'000'000'000};
 constexpr WallInstant kWall{Duration{1'790'000'000'000'000'000}};
@@ -75,6 +77,17 @@ class Peer final : public Carrier {
     for (const DeliveryRecord& record : std::exchange(heard_, {})) {
       if (record.kind == kind) {
         out.push_back(record.endpoint);
+      }
+    }
+    return out;
+  }
+
+  // How many endpoints of each group it was told of in summaries; at most one per group.
+  [[nodiscard]] std::map<Group, std::uint64_t> Counted() const {
+    std::map<Group, std::uint64_t> out;
+    for (const DeliveryRecord& record : heard_) {
+      if (record.kind == RecordKind::kSummary && record.to == 0) {
+        out[record.group] = ReadSummary(record).endpoints();
       }
     }
     return out;
@@ -141,6 +154,16 @@ class GatekeeperTest : public testing::Test {
     now_ += later;
     ASSERT_TRUE(service_.Turn(now_, kWall));
     outlet_.Turn(now_, kWall);
+  }
+
+  // Endpoints 1 to 4 are alive; n has group n % 4.
+  void Watch() {
+    for (const EndpointId id : {EndpointId{1}, EndpointId{2}, EndpointId{3}, EndpointId{4}}) {
+      auto& record = region_.view().records()[id];
+      record.state.store(EndpointState{Liveness::kAlive, {}, 1}.Pack());
+      region_.view().groups()[id].store(static_cast<Group>(id % 4));
+      record.id.store(id);
+    }
   }
 
   // A second: in it everybody is looked at.
@@ -219,23 +242,28 @@ TEST_F(GatekeeperTest, NoExpressionGetsOutOfItsToken) {
 }
 
 TEST_F(GatekeeperTest, NoSummaryCountsWhatATokenDoesNotGrant) {
-  Grant({some_, all_, {.name = "g", .hash = HashOf("flt_g"), .groups = {2}}});
-  const auto error_of = [&](const std::string& token) {
-    const auto peer = Subscribe("token=" + token + "\nsummary=100\n", RequestKind::kSubscribeNow);
-    return peer->Error();
+  Watch();
+  Grant({some_,
+         all_,
+         {.name = "g", .hash = HashOf("flt_g"), .groups = {2}},
+         {.name = "dead", .hash = HashOf("flt_dead"), .filter = "liveness:dead"}});
+  const auto summary = [&](const std::string& token, const std::string& filter = "") {
+    return Subscribe("token=" + token + "\nsummary=100\n" + filter, RequestKind::kSubscribeNow);
   };
-  EXPECT_EQ(error_of("flt_some"), "1 summary: by group only, no filter");
-  EXPECT_EQ(error_of("flt_g"), "none");
-  EXPECT_EQ(error_of("flt_all"), "none");
+  const auto some = summary("flt_some");
+  const auto three = summary("flt_some", "filter=group:2,3\n");
+  const auto two = summary("flt_g");
+  const auto all = summary("flt_all");
+  TurnForASecond();
+  EXPECT_THAT(some->Counted(), ElementsAre(Pair(1, 1), Pair(3, 1)));
+  EXPECT_THAT(three->Counted(), ElementsAre(Pair(3, 1)));
+  EXPECT_THAT(two->Counted(), ElementsAre(Pair(2, 1)));
+  EXPECT_THAT(all->Counted(), ElementsAre(Pair(0, 1), Pair(1, 1), Pair(2, 1), Pair(3, 1)));
+  EXPECT_EQ(summary("flt_dead")->Error(), "1 summary: no filter by liveness:");
 }
 
 TEST_F(GatekeeperTest, LimitsASnapshotToo) {
-  for (const EndpointId id : {EndpointId{1}, EndpointId{2}, EndpointId{3}, EndpointId{4}}) {
-    auto& record = region_.view().records()[id];
-    record.state.store(EndpointState{Liveness::kAlive, {}, 1}.Pack());
-    region_.view().groups()[id].store(static_cast<Group>(id % 4));
-    record.id.store(id);
-  }
+  Watch();
   Grant({some_});
   const auto peer = Subscribe("token=flt_some\n", RequestKind::kSubscribeSnapshot);
   TurnForASecond();
