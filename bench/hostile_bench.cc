@@ -153,24 +153,36 @@ struct Company {
   }
 };
 
-void Measure(const Task& task) {
-  const auto& [directory, port, pid, rounds, ca] = task;
-  FedRegion region(directory, 64);
+// What there is to be told before anybody listens.
+void FillJournal(FedRegion& region) {
   std::this_thread::sleep_for(kJoins);
   for (std::uint64_t i = 0; i < kBefore; ++i) {
     while (!region.Kill(i % 64 + 1)) {
     }
   }
   std::this_thread::sleep_for(kJoins);
+}
+
+void PrintRound(int round, const Latencies& without, const Latencies& with) {
+  fmt::print(stderr,
+             "round {}: median {} and {} us, 99 % {} and {} us\n",
+             round,
+             without.AtShare(0.5),
+             with.AtShare(0.5),
+             without.AtShare(0.99),
+             with.AtShare(0.99));
+}
+
+void Measure(const Task& task) {
+  FedRegion region(task.directory, 64);
+  FillJournal(region);
   Reaper reaper(region, 10'000);
   GoodOnes good(task.good(), reaper);
   Ratios medians;
   Ratios tails;
-  Latencies all_without;
-  Latencies all_with;
   std::uint64_t resident = 0;
   std::uint64_t handshakes = 0;
-  for (int round = 0; round < rounds; ++round) {
+  for (int round = 0; round < task.rounds; ++round) {
     std::array<Latencies, 2> latencies;
     for (int turn = 0; turn < 2; ++turn) {
       const bool with = (round + turn) % 2 == 1;  // who goes first changes
@@ -178,7 +190,7 @@ void Measure(const Task& task) {
       if (with) {
         company.emplace(task);
       } else {
-        resident = std::max(resident, ResidentBytes(pid));
+        resident = std::max(resident, ResidentBytes(task.pid));
       }
       good.Listen(kSettles, nullptr);
       good.Listen(kWindow, &latencies[with ? 1 : 0]);
@@ -186,25 +198,19 @@ void Measure(const Task& task) {
     }
     medians.values.push_back(InMicroseconds(latencies[1], 0.5) / InMicroseconds(latencies[0], 0.5));
     tails.values.push_back(InMicroseconds(latencies[1], 0.99) / InMicroseconds(latencies[0], 0.99));
-    fmt::print(stderr,
-               "round {}: median {} and {} us, 99 % {} and {} us\n",
-               round,
-               latencies[0].AtShare(0.5),
-               latencies[1].AtShare(0.5),
-               latencies[0].AtShare(0.99),
-               latencies[1].AtShare(0.99));
+    PrintRound(round, latencies[0], latencies[1]);
   }
   FLATLINE_CHECK(good.unbroken());
   medians.Print(task.row());
   tails.Print(task.row() + "_p99");
-  if (!ca.empty()) {
+  if (!task.ca.empty()) {
     FLATLINE_CHECK(handshakes != 0);
     fmt::print("delivery.latency_beside_handshakes_finished {:.0f} 1/s\n",
-               static_cast<double>(handshakes) / (1.5 * rounds));
+               static_cast<double>(handshakes) / (1.5 * task.rounds));
     return;
   }
   fmt::print("delivery.latency_beside_hostile_memory_bytes {} B\n",
-             std::max(resident, ResidentBytes(pid)));
+             std::max(resident, ResidentBytes(task.pid)));
 }
 
 }  // namespace

@@ -95,20 +95,23 @@ void Stream::Encode(Chunk& into,
     if (names != nullptr && i + kAhead < records.size()) {
       names->Prefetch(records[i + kAhead].endpoint);
     }
-    if (!look.Wants(record)) {
-      if (suspicion != nullptr && look.EndsASuspicion(record)) {
-        into.records.push_back(frames::SuspicionOver(record));
-      }
-      continue;
+    if (look.Wants(record)) {
+      EncodeOne(into, record, encoding);
+    } else if (suspicion != nullptr && look.EndsASuspicion(record)) {
+      into.records.push_back(frames::SuspicionOver(record));
     }
-    if (suspicion != nullptr) {
-      suspicion->Append(record, into.records);
-    }
-    if (names != nullptr) {
-      names->Append(record, into.records);
-    } else {
-      into.records.push_back(record);
-    }
+  }
+}
+
+// With what stands before it, for those who asked for that.
+void Stream::EncodeOne(Chunk& into, const DeliveryRecord& record, const Encoding& encoding) {
+  if (encoding.suspicion != nullptr) {
+    encoding.suspicion->Append(record, into.records);
+  }
+  if (encoding.names != nullptr) {
+    encoding.names->Append(record, into.records);
+  } else {
+    into.records.push_back(record);
   }
 }
 

@@ -106,6 +106,7 @@ class Stream {
   static void Encode(Chunk& into,
                      std::span<const DeliveryRecord> records,
                      const Encoding& encoding);
+  static void EncodeOne(Chunk& into, const DeliveryRecord& record, const Encoding& encoding);
 
   const JournalReader* journal_;
   std::shared_ptr<const Filter> filter_;
