@@ -3,6 +3,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <fstream>
+#include <string>
+#include <string_view>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <system_error>
@@ -11,8 +14,25 @@
 namespace flatline::cli {
 namespace {
 
-std::unexpected<std::string> Because(int error) {
+std::expected<void, std::string> Because(int error) {
   return std::unexpected(std::generic_category().message(error));
+}
+
+// What the kernel calls a process: fifteen bytes of its file's name.
+constexpr std::string_view kControl = "flatline-contro";
+
+// Whoever made the socket that was found: another program there would die of the signal.
+std::expected<void, std::string> Tell(pid_t listener) {
+  std::string name;
+  std::getline(std::ifstream("/proc/" + std::to_string(listener) + "/comm"), name);
+  if (name != kControl) {
+    return std::unexpected("who listens there is process " + std::to_string(listener) + ", " +
+                           (name.empty() ? "of no name" : name));
+  }
+  if (::kill(listener, SIGHUP) != 0) {
+    return Because(errno);
+  }
+  return {};
 }
 
 }  // namespace
@@ -33,13 +53,10 @@ std::expected<void, std::string> TellControl(const std::string& socket) {
   const bool is_there =
       ::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 &&
       ::getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &listener, &size) == 0;
-  int error = is_there ? 0 : errno;
   // Told before the connection closes: as long as it is there, so is who listens.
-  if (is_there && (listener.pid <= 0 || ::kill(listener.pid, SIGHUP) != 0)) {
-    error = listener.pid <= 0 ? ESRCH : errno;
-  }
+  auto out = is_there ? Tell(listener.pid) : Because(errno);
   ::close(descriptor);
-  return error == 0 ? std::expected<void, std::string>{} : Because(error);
+  return out;
 }
 
 }  // namespace flatline::cli

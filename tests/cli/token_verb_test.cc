@@ -2,6 +2,7 @@
 #include "control/delivery/tokens.h"
 #include "tests/cli/in_process.h"
 
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
@@ -9,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -91,6 +93,11 @@ TEST_F(TokenVerb, TellsWhoeverListensOnControlsSocket) {
   const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   ASSERT_EQ(::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
   ASSERT_EQ(::listen(listener, 9), 0);
+  EXPECT_THAT(Run({"new", "c"}).err, HasSubstr("who listens there is process "));
+  EXPECT_EQ(told.load(), 0) << "another program would die of it";
+  std::array<char, 16> own{};
+  ::prctl(PR_GET_NAME, own.data());
+  ::prctl(PR_SET_NAME, "flatline-control");
   const Ran revoked = Run({"revoke", "a"});
   EXPECT_EQ(revoked.code, 0) << revoked.err;
   EXPECT_THAT(revoked.err, HasSubstr("flatline-control was told"));
@@ -102,6 +109,7 @@ TEST_F(TokenVerb, TellsWhoeverListensOnControlsSocket) {
   EXPECT_THAT(Run({"revoke", "b"}).err, HasSubstr("could not be told: Connection refused"));
   EXPECT_EQ(told.load(), 1);
   ::sigaction(SIGHUP, &before, nullptr);
+  ::prctl(PR_SET_NAME, own.data());
 }
 
 TEST_F(TokenVerb, ListsAndRevokes) {
