@@ -38,7 +38,9 @@ class FleetInMemory {
   }
 
   // A shard as after a restart: it adopts the records.
-  void Start() { shard_ = Shard::Create(region_, 0, kStart).value(); }
+  void Start() {
+    shard_ = Shard::Create(region_, 0, {.hearing = kStart, .horizon = kStart}).value();
+  }
 
   // All alive, stamped at `kStart`, sequence 0.
   void Populate() noexcept {

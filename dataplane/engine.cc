@@ -62,12 +62,13 @@ std::expected<std::unique_ptr<Engine>, std::string> Engine::Create(const RegionV
         {.from = past.since, .to = now, .reason = Reason::kDataplaneRestarted, .port = kAllPorts});
   }
   const HearingInstant hearing = clock.horizon();
-  if (auto made = engine->MakeShards(hearing); !made) {
+  const Moment stopped{.now = past.since, .hearing = hearing, .horizon = hearing};
+  if (auto made = engine->MakeShards(stopped); !made) {
     return std::unexpected(made.error());
   }
   try {
     engine->MakeLeases(hearing);
-    engine->ReapplyLastTransitions(hearing);
+    engine->ReapplyLastTransitions(stopped);
     engine->MakeWorkers(now, hearing);
   } catch (const std::bad_alloc&) {
     return std::unexpected(
@@ -117,7 +118,7 @@ std::expected<void, std::string> Engine::CountGroups() {
 }
 
 // Large ones on as many cores as there are: after a restart nobody hears until the last is there.
-std::expected<void, std::string> Engine::MakeShards(HearingInstant now) {
+std::expected<void, std::string> Engine::MakeShards(const Moment& stopped) {
   const unsigned workers = region_.shape().workers;
   if (auto counted = CountGroups(); !counted) {
     return counted;
@@ -127,7 +128,7 @@ std::expected<void, std::string> Engine::MakeShards(HearingInstant now) {
   const auto make = [&] {
     for (unsigned number = next.fetch_add(1); number < workers; number = next.fetch_add(1)) {
       try {
-        made[number] = Shard::Create(region_, number, now, groups_.get(), options_.enrolment);
+        made[number] = Shard::Create(region_, number, stopped, groups_.get(), options_.enrolment);
       } catch (const std::bad_alloc&) {  // on a thread of its own nobody else would catch it
         made[number] = std::unexpected(
             std::string("engine: needed memory for a shard, found none; free some memory"));
@@ -155,7 +156,7 @@ std::expected<void, std::string> Engine::MakeShards(HearingInstant now) {
 // A verdict is published first and made after, so the last one in each ring may not have been made.
 // One that was must not be made again: a restart, alive before and after it, would take back the
 // sequences heard since, and captured heartbeats would count once more.
-void Engine::ReapplyLastTransitions(HearingInstant now) noexcept {
+void Engine::ReapplyLastTransitions(const Moment& stopped) noexcept {
   for (unsigned number = 0; number < region_.shape().workers; ++number) {
     RingHead& ring = region_.dataplane().transition_heads[number];
     const std::uint64_t head = ring.value.load(std::memory_order_acquire);
@@ -163,11 +164,11 @@ void Engine::ReapplyLastTransitions(HearingInstant now) noexcept {
     if (head != 0) {
       const Transition& last = entries[(head - 1) & (entries.size() - 1)];
       if (head != ring.made.load(std::memory_order_acquire)) {
-        shards_[number]->Reapply(last, now);
+        shards_[number]->Reapply(last, stopped);
         ring.made.store(head, std::memory_order_release);
       }
       if (!leases_.empty()) {
-        leases_[number]->Reapply(last, now);
+        leases_[number]->Reapply(last, stopped.hearing);
       }
     }
   }

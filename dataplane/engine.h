@@ -80,8 +80,8 @@ class Engine {
 
   [[nodiscard]] Inheritance Inherit(Instant now) const noexcept;
   [[nodiscard]] std::expected<void, std::string> CountGroups();
-  [[nodiscard]] std::expected<void, std::string> MakeShards(HearingInstant now);
-  void ReapplyLastTransitions(HearingInstant now) noexcept;
+  [[nodiscard]] std::expected<void, std::string> MakeShards(const Moment& stopped);
+  void ReapplyLastTransitions(const Moment& stopped) noexcept;
   void MakeLeases(HearingInstant now);
   void MakeWorkers(Instant now, HearingInstant hearing);
   [[nodiscard]] std::size_t PairOf(unsigned from, unsigned to) const noexcept;

@@ -88,14 +88,18 @@ void GroupCounts::Change(Group group, Liveness from, Liveness to) noexcept {
   Enter(group, to);
 }
 
-void GroupCounts::Died(Group group, Instant now) noexcept {
+void GroupCounts::Died(Group group, Instant at) noexcept {
   Entry* const entry = group == kNoGroup ? nullptr : EntryFor(group);
   if (entry == nullptr) {
     return;
   }
-  const std::uint32_t part = PartAt(now);
+  const std::uint32_t part = PartAt(at);
   std::atomic<std::uint64_t>& word = entry->died[part % kParts];
   const std::uint64_t before = word.load(kRelaxed);
+  const auto later = static_cast<std::int32_t>(static_cast<std::uint32_t>(before >> 32) - part);
+  if ((before & kCount) != 0 && later > 0) {
+    return;  // it is out of the window
+  }
   const std::uint64_t count = (before >> 32) == part ? before & kCount : 0;
   word.store((std::uint64_t{part} << 32) | (count + 1), kRelaxed);
 }

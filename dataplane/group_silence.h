@@ -55,7 +55,7 @@ class GroupCounts {
   void Enter(Group group, Liveness liveness) noexcept;
   void Leave(Group group, Liveness liveness) noexcept;
   void Change(Group group, Liveness from, Liveness to) noexcept;
-  void Died(Group group, Instant now) noexcept;
+  void Died(Group group, Instant at) noexcept;
   // One that died at about `at` is back, and no longer silent.
   void TakeBack(Group group, Instant at, Instant now) noexcept;
 

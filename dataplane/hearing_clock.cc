@@ -7,6 +7,7 @@ namespace flatline {
 HearingClock::HearingClock(Instant since, Duration blind_total, Duration overload) noexcept
     : blind_total_(blind_total),
       horizon_(since.time_since_epoch() - blind_total),
+      blind_until_(since),
       accounted_(since),
       overload_(overload) {
   blind_.Add(Instant{}, since);  // the monotonic clock begins at 0
@@ -19,6 +20,7 @@ void HearingClock::Account(const BlindReport& report) noexcept {
     return;
   }
   blind_total_ += added.length;
+  blind_until_ = std::max(blind_until_, report.to);
   Remember(added);
   Extend(added, report);
 }

@@ -56,6 +56,10 @@ class HearingClock {
 
   [[nodiscard]] HearingInstant horizon() const noexcept { return horizon_; }
 
+  // When the latest blindness in blind_total was over, which may be after `now`: who reported it
+  // looked at the clock later.
+  [[nodiscard]] Instant blind_until() const noexcept { return blind_until_; }
+
   // Up to when all known blindness is in blind_total.
   [[nodiscard]] Instant accounted() const noexcept { return accounted_; }
 
@@ -98,6 +102,7 @@ class HearingClock {
   std::array<Transition, kQueue> queue_{};  // first, for its alignment
   Duration blind_total_;
   HearingInstant horizon_;
+  Instant blind_until_;
   Instant accounted_;
   Duration overload_;
   BlindIntervals blind_;

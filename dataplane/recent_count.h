@@ -42,19 +42,22 @@ class RecentCount {
  public:
   explicit RecentCount(Duration window) noexcept : part_(std::max(window / kParts, Duration{1})) {}
 
-  void Add(Instant now) noexcept {
-    MoveTo(now);
-    ++parts_[static_cast<std::size_t>(current_ % kParts)];
-    ++sum_;
+  // Alone may go back: what is older than the window is not counted.
+  void Add(Instant at) noexcept {
+    MoveTo(at);
+    const std::int64_t part = PartOf(at);
+    if (part > current_ - kParts) {
+      ++parts_[static_cast<std::size_t>(part % kParts)];
+      ++sum_;
+    }
   }
 
   // One that happened at about `at`. What is older than the window is no longer counted anyhow.
   void TakeBack(Instant at, Instant now) noexcept {
     MoveTo(now);
-    const auto part =
-        PartToTakeFrom(at.time_since_epoch() / part_, current_, kParts, [this](std::int64_t of) {
-          return parts_[static_cast<std::size_t>(of % kParts)];
-        });
+    const auto part = PartToTakeFrom(PartOf(at), current_, kParts, [this](std::int64_t of) {
+      return parts_[static_cast<std::size_t>(of % kParts)];
+    });
     if (part) {
       --parts_[static_cast<std::size_t>(*part % kParts)];
       --sum_;
@@ -69,8 +72,13 @@ class RecentCount {
  private:
   static constexpr std::int64_t kParts = 16;
 
+  // What is reckoned to have been before the machine started was about then.
+  [[nodiscard]] std::int64_t PartOf(Instant at) const noexcept {
+    return std::max(at, Instant{}).time_since_epoch() / part_;
+  }
+
   void MoveTo(Instant now) noexcept {
-    const std::int64_t part = now.time_since_epoch() / part_;
+    const std::int64_t part = PartOf(now);
     if (part <= current_) [[likely]] {
       return;
     }

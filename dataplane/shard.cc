@@ -16,7 +16,7 @@ constexpr std::size_t kReclaimBudget = 256;
 
 std::expected<std::unique_ptr<Shard>, std::string> Shard::Create(const RegionView& region,
                                                                  unsigned number,
-                                                                 HearingInstant now,
+                                                                 const Moment& stopped,
                                                                  GroupSilence* groups,
                                                                  const EnrolmentLimits& limits) {
   const ShardSlots slots = ShardSlots::Of(region, number);
@@ -29,7 +29,7 @@ std::expected<std::unique_ptr<Shard>, std::string> Shard::Create(const RegionVie
   if (!table) {
     return std::unexpected(table.error());
   }
-  auto wheel = TimingWheel::Create(table->block_count(), TickOf(now));
+  auto wheel = TimingWheel::Create(table->block_count(), TickOf(stopped.hearing));
   if (!wheel) {
     return std::unexpected(wheel.error());
   }
@@ -51,7 +51,7 @@ std::expected<std::unique_ptr<Shard>, std::string> Shard::Create(const RegionVie
     }
     out->unanswered_ = std::move(*unanswered);
   }
-  out->Adopt();
+  out->Adopt(stopped);
   out->AdoptPayloads();
   return out;
 }
@@ -372,20 +372,54 @@ bool Shard::Publish(const Verdict& verdict, Turn& turn) noexcept {
   return true;
 }
 
-// One who was dead is back, has left or is watched no more: none of them is silent. When it had
-// died, about and at the earliest, its record says as it still is.
-void Shard::TakeBackDeath(const Transition& told, const Moment& moment) noexcept {
-  const RecordView seen = View(table_.record(told.slot));
+// When one who is dead died, about and at the earliest, as its record says. Nullopt: it was never
+// heard, and so is not counted.
+std::optional<Instant> Shard::DiedAbout(const RecordView& seen,
+                                        const Moment& moment) const noexcept {
   if (seen.incarnation == 0 && seen.heard.sequence == 0) {
-    return;  // it was never heard, and so not counted
+    return std::nullopt;
   }
   const Timing& timing = detector_.TimingOf(seen.state.profile);
   const std::int64_t dead_for = AgeOf(seen.heard.stamp, HorizonStamp(moment.hearing)) -
                                 timing.silence.least - timing.confirmations.back();
-  const Instant died = told.at - SilenceOf(dead_for);
-  died_.TakeBack(died, told.at);
+  return moment.now - SilenceOf(dead_for);
+}
+
+void Shard::CountDeath(Group group, Instant at) noexcept {
+  died_.Add(at);
   if (groups_ != nullptr) {
-    groups_->of(number_).TakeBack(told.group, died, told.at);
+    groups_->of(number_).Died(group, at);
+  }
+}
+
+// At adoption: a guard goes on with those whom the predecessor had counted.
+void Shard::CountIfDead(Slot slot, const Moment& moment) noexcept {
+  const RecordView seen = View(table_.record(slot));
+  if (seen.state.liveness != Liveness::kDead) {
+    return;
+  }
+  if (const auto died = DiedAbout(seen, moment)) {
+    CountDeath(table_.group(slot), *died);
+  }
+}
+
+// One who was dead is back, has left or is watched no more: none of them is silent. Asks its record
+// as it was before.
+void Shard::CountDeaths(const Transition& told, const Moment& moment) noexcept {
+  if (told.kind != TransitionKind::kLiveness) {
+    return;
+  }
+  if (static_cast<Liveness>(told.from) == Liveness::kDead) {
+    if (const auto died = DiedAbout(View(table_.record(told.slot)), moment)) {
+      died_.TakeBack(*died, moment.now);
+      if (groups_ != nullptr) {
+        groups_->of(number_).TakeBack(told.group, *died, moment.now);
+      }
+    }
+  }
+  const bool died = told.liveness == Liveness::kDead && told.reason != Reason::kRetired;
+  if (died && told.reason != Reason::kNeverHeard) {
+    CountDeath(told.group, moment.now);
   }
 }
 
@@ -395,25 +429,17 @@ void Shard::CountTransition(const Transition& told, Turn& turn) noexcept {
   if (told.kind != TransitionKind::kLiveness) {
     return;
   }
-  const auto from = static_cast<Liveness>(told.from);
-  if (from == Liveness::kDead) {
-    TakeBackDeath(told, turn.moment);
-  }
+  CountDeaths(told, turn.moment);
   if (told.reason == Reason::kRetired) {
     return;
   }
+  const auto from = static_cast<Liveness>(told.from);
   if (told.liveness == Liveness::kSuspect) {
     tally.Add(Counter::kSuspicions);
   } else if (told.liveness == Liveness::kDead) {
     tally.Add(Counter::kDeaths);
     tally.Add(Counter::kCorroborations,
               static_cast<std::uint64_t>(told.reason == Reason::kCorroborated));
-    if (told.reason != Reason::kNeverHeard) {
-      died_.Add(told.at);
-      if (groups_ != nullptr) {
-        groups_->of(number_).Died(told.group, told.at);
-      }
-    }
   } else if (told.liveness == Liveness::kAlive &&
              (from == Liveness::kSuspect || from == Liveness::kDead)) {
     tally.Add(Counter::kRecoveries);

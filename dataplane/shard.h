@@ -74,18 +74,19 @@ class Shard {
   // Shard `number` of a region. Takes its options, profiles and hash key from the header, and
   // adopts the records that are there: index and slots are rebuilt, a record that cannot be
   // (another shard's id, an id twice, a liveness that does not exist) is cleared, and every block
-  // with somebody to watch is due at once. Linear in the slots of the shard.
+  // with somebody to watch is due at once; who died of late is counted as that. Linear in the
+  // slots of the shard. `stopped`: up to when the predecessor vouched for what it heard.
   // `groups`, where there is any, counts those of all shards; it outlives this one.
   [[nodiscard]] static std::expected<std::unique_ptr<Shard>, std::string> Create(
       const RegionView& region,
       unsigned number,
-      HearingInstant now,
+      const Moment& stopped,
       GroupSilence* groups = nullptr,
       const EnrolmentLimits& limits = {});
 
   // The last transition in this worker's ring, at adoption only, where the ring does not say that
   // it was made. Nothing happens where the record says so.
-  void Reapply(const Transition& told, HearingInstant now) noexcept;
+  void Reapply(const Transition& told, const Moment& stopped) noexcept;
 
   // A heartbeat or leave that found no record by its handle or by the index, or that Consider says
   // concerns the owner; from the network or from another worker. Looks it up, enrols it where
@@ -196,10 +197,10 @@ class Shard {
   // shard_adoption.cc
   using BlockHashes = std::array<std::uint64_t, kBlockSlots>;
 
-  void Adopt() noexcept;
+  void Adopt(const Moment& stopped) noexcept;
   void AdoptPayloads();
   void HashBlock(std::uint32_t block, BlockHashes& out) const noexcept;
-  void AdoptBlock(std::uint32_t block, const BlockHashes& hashes) noexcept;
+  void AdoptBlock(std::uint32_t block, const BlockHashes& hashes, const Moment& stopped) noexcept;
   [[nodiscard]] bool Mend(EndpointRecord& record, std::uint64_t hash) noexcept;
 
   // shard.cc
@@ -230,7 +231,11 @@ class Shard {
   void Watch(Slot slot, HearingInstant hearing) noexcept;
   [[nodiscard]] bool Publish(const Verdict& verdict, Turn& turn) noexcept;
   void CountTransition(const Transition& told, Turn& turn) noexcept;
-  void TakeBackDeath(const Transition& told, const Moment& moment) noexcept;
+  [[nodiscard]] std::optional<Instant> DiedAbout(const RecordView& seen,
+                                                 const Moment& moment) const noexcept;
+  void CountDeath(Group group, Instant at) noexcept;
+  void CountIfDead(Slot slot, const Moment& moment) noexcept;
+  void CountDeaths(const Transition& told, const Moment& moment) noexcept;
 
   // shard_probes.cc
   HearOutcome HearAnswer(const Handoff& heard, Turn& turn) noexcept;

@@ -27,7 +27,7 @@ std::uint32_t NewestOf(const RecordView& seen, const Transition& told) noexcept 
 
 // Records two blocks ahead and the index's buckets of the next block are on their way while a block
 // is entered: the misses of a hundred endpoints overlap, and none is waited for alone.
-void Shard::Adopt() noexcept {
+void Shard::Adopt(const Moment& stopped) noexcept {
   const std::uint32_t blocks = table_.block_count();
   std::array<BlockHashes, 2> hashes;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   HashBlock(0, hashes[0]);
@@ -36,7 +36,7 @@ void Shard::Adopt() noexcept {
     if (block + 1 < blocks) {
       HashBlock(block + 1, hashes[(block + 1) % 2]);
     }
-    AdoptBlock(block, hashes[block % 2]);
+    AdoptBlock(block, hashes[block % 2], stopped);
     table_.RebuildBlock(block);
     if (table_.TakenIn(block) != 0) {
       wheel_.Arm(block, wheel_.now());
@@ -55,7 +55,9 @@ void Shard::HashBlock(std::uint32_t block, BlockHashes& out) const noexcept {
 
 // Those that another entry might be the same as wait until the records that tell are there: one in
 // thirty, and every id that is there twice.
-void Shard::AdoptBlock(std::uint32_t block, const BlockHashes& hashes) noexcept {
+void Shard::AdoptBlock(std::uint32_t block,
+                       const BlockHashes& hashes,
+                       const Moment& stopped) noexcept {
   const Slot first = table_.FirstSlot(block);
   std::uint64_t doubtful = 0;
   for (Slot i = 0; i < kBlockSlots; ++i) {
@@ -63,6 +65,7 @@ void Shard::AdoptBlock(std::uint32_t block, const BlockHashes& hashes) noexcept 
     if (record.id.load(std::memory_order_relaxed) == kNoEndpoint || !Mend(record, hashes[i])) {
       continue;
     }
+    CountIfDead(first + i, stopped);
     if (index_.MayHold(hashes[i])) [[unlikely]] {
       doubtful |= std::uint64_t{1} << i;
     } else {
@@ -104,7 +107,7 @@ void Shard::AdoptPayloads() {
   payloads_.Adopt([this](EndpointId id) { return index_.Find(id, HashOf(id)) != kNoSlot; });
 }
 
-void Shard::Reapply(const Transition& told, HearingInstant now) noexcept {
+void Shard::Reapply(const Transition& told, const Moment& stopped) noexcept {
   if (!ConcernsEndpoint(told) || static_cast<std::size_t>(told.liveness) >= kLivenesses ||
       told.slot < table_.FirstSlot(0) || told.slot - table_.FirstSlot(0) >= table_.capacity()) {
     return;
@@ -118,6 +121,7 @@ void Shard::Reapply(const Transition& told, HearingInstant now) noexcept {
       present != told.from) {
     return;
   }
+  CountDeaths(told, stopped);
   if (told.reason == Reason::kRetired) {
     Dismiss(told.slot);
     return;
@@ -131,10 +135,10 @@ void Shard::Reapply(const Transition& told, HearingInstant now) noexcept {
   }
   if (told.liveness == Liveness::kAlive) {
     // The stamp may not have been stored; we have been deaf since, so now is as good.
-    record.heard.store(Heard{StampOf(now), newest}.Pack(), std::memory_order_relaxed);
+    record.heard.store(Heard{StampOf(stopped.hearing), newest}.Pack(), std::memory_order_relaxed);
   }
   table_.SetState(told.slot, state);
-  Watch(told.slot, now);
+  Watch(told.slot, stopped.hearing);
 }
 
 }  // namespace flatline

@@ -97,12 +97,13 @@ TurnOutcome Worker::Turn(Instant now) noexcept {
   if (leases_ != nullptr) {
     due = leases_->Turn(moment_) || due;
   }
-  shard_->CountInto(*progress_, moment_.horizon, now);
   PublishProgress();
   bool commands = false;
   if (housekeeping_.IsDue(now)) {
     commands = KeepHouse();
   }
+  // After all that changes them: the leader knows each worker as its turn left it.
+  shard_->CountInto(*progress_, moment_.horizon, now);
   tally_.Add(Counter::kIdleTurns, frames == 0 && !due && !commands ? 1 : 0);
   return {.frames = frames, .more = !std::exchange(drained_, false) || due || commands};
 }
@@ -136,13 +137,13 @@ void Worker::BeginTurn(Instant now) noexcept {
 }
 
 // A total that holds blindness after `now`, which the leader may have learnt of while we stood
-// between the reading of the clock and this line, does not count yet: a leader whose turn began
-// before `now` knows of none. Else that of the end of our last turn does, which was before `now`.
+// between the reading of the clock and this line, does not count yet: our stall would hold it a
+// second time. Else that of the end of our last turn does, which was before `now`.
 void Worker::ReadBlindTotal() noexcept {
-  const Duration total{region_.header().blind_total_ns.load(std::memory_order_acquire)};
-  const std::int64_t leader_turn =
-      region_.dataplane().progress[0].turn_ns.load(std::memory_order_relaxed);
-  if (Instant{Duration{leader_turn}} <= moment_.now) {
+  const RegionHeader& header = region_.header();
+  const Duration total{header.blind_total_ns.load(std::memory_order_acquire)};
+  const Instant until{Duration{header.blind_until_ns.load(std::memory_order_relaxed)}};
+  if (until <= moment_.now) {
     blind_total_ = total;
   }
 }

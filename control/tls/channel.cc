@@ -206,7 +206,11 @@ void TlsChannel::Judge(int result) {
     case SSL_ERROR_WANT_WRITE:
       return;
     case SSL_ERROR_ZERO_RETURN:
-      state_ = State::kEnded;
+      if (state_ == State::kShaking) {  // nobody has proved who said so
+        Fail("found an end amid the handshake");
+      } else {
+        state_ = State::kEnded;
+      }
       return;
     default:
       Fail(DescribeFault());

@@ -185,6 +185,28 @@ TEST(RecentCount, ForgetsWhatIsOlderThanItsWindow) {
   EXPECT_EQ(count.Sum(begin + Seconds(10'000)), 1U);
 }
 
+TEST(RecentCount, CountsWhatIsToldLaterThanItWas) {
+  RecentCount count(Seconds(16));
+  const Instant begin{Seconds(5000)};
+  count.Add(begin + Seconds(8));
+  count.Add(begin);
+  count.Add(begin - Seconds(8));
+  EXPECT_EQ(count.Sum(begin + Seconds(8)), 2U) << "one was a window ago";
+  EXPECT_EQ(count.Sum(begin + Seconds(16)), 1U);
+}
+
+TEST(RecentCount, AMachineThatHasJustStartedHasNoTimesBefore) {
+  RecentCount count(Seconds(16));
+  const Instant reckoned{-Seconds(20'000)};
+  count.Add(reckoned);
+  EXPECT_EQ(count.Sum(Instant{Seconds(1)}), 1U) << "about when it started";
+  count.TakeBack(reckoned, Instant{Seconds(2)});
+  EXPECT_EQ(count.Sum(Instant{Seconds(2)}), 0U);
+  count.Add(Instant{Seconds(30)});
+  count.TakeBack(reckoned, Instant{Seconds(30)});
+  EXPECT_EQ(count.Sum(Instant{Seconds(30)}), 1U);
+}
+
 TEST(RecentCount, TakesBackWhatItStillCounts) {
   RecentCount count(Seconds(16));
   const auto at = [](std::int64_t second) { return Instant{Seconds(100 + second)}; };

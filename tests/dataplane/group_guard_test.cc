@@ -73,6 +73,18 @@ class GroupGuardTest : public TwoWorkersTest {
   std::uint64_t turn_ = 0;
 };
 
+TEST_F(GroupGuardTest, WhoDiedBeforeARestartIsCountedAfterIt) {
+  Live(Milliseconds(600), [](EndpointId id) { return id > 8; });
+  ASSERT_EQ(dead_[1], 8);
+  engine_.reset();
+  now_ += Milliseconds(500);
+  Start();
+  Live(Milliseconds(1'000), [](EndpointId id) { return id > 12; });
+  ASSERT_EQ(guard_.size(), 1U) << "12 of 20, not 4 of 12";
+  EXPECT_EQ(guard_[0].incarnation, 12U);
+  EXPECT_EQ(dead_[1], 8);
+}
+
 TEST_F(GroupGuardTest, HoldsARackAndNobodyElse) {
   // All of rack 1, and three of rack 2: the witnesses.
   Live(Milliseconds(1'500), [](EndpointId id) { return id > 23; });

@@ -88,6 +88,15 @@ TEST(GroupSilence, ForgetsTheDeadAfterTheWindow) {
   EXPECT_EQ(Of(table, 7, At(100'000'000)).died, 1U) << "its place had an older part";
 }
 
+TEST(GroupSilence, CountsADeathThatIsToldLaterThanItWas) {
+  GroupCounts table = TableFor(100);
+  table.Died(7, At(140'000));
+  table.Died(7, At(120'000));
+  table.Died(7, At(140'000) - kWindow);  // its place has a later part
+  EXPECT_EQ(Of(table, 7, At(140'000)).died, 2U);
+  EXPECT_EQ(Of(table, 7, At(180'000)).died, 1U);
+}
+
 TEST(GroupSilence, CountsNobodyDeadWhoIsBack) {
   GroupCounts table = TableFor(100);
   table.Enter(7, Liveness::kAlive);

@@ -120,6 +120,36 @@ TEST_F(GuardTest, HoldsOverARestart) {
   EXPECT_EQ(told_["guard begins"], 1) << "told already";
 }
 
+TEST_F(GuardTest, WhoDiedBeforeARestartIsCountedAfterIt) {
+  Live(Milliseconds(500), kFleet);
+  Live(Milliseconds(600), kFleet - 400);
+  ASSERT_EQ(told_["not-confirmed"], 400);
+  engine_.reset();
+  now_ += Milliseconds(500);
+  Start();
+  Live(Milliseconds(1'000), kFleet - 600);
+  EXPECT_EQ(told_["guard begins"], 1) << "600 of 1,000, not 200 of 600";
+  EXPECT_EQ(told_["not-confirmed"], 400);
+}
+
+TEST_F(GuardTest, WhoDiedBeforeARestartTakesNobodyElseBack) {
+  Live(Milliseconds(500), kFleet);
+  Live(Milliseconds(600), kFleet - 100);
+  engine_.reset();
+  now_ += Milliseconds(500);
+  Start();
+  Live(Milliseconds(600), kFleet - 200);
+  ASSERT_EQ(told_["not-confirmed"], 200);
+  const GuardState& guard = region_.view().dataplane().guard;
+  EXPECT_EQ(guard.silent, 200U);
+  EXPECT_EQ(guard.watched, kFleet);
+  Live(Milliseconds(200), kFleet - 100);
+  EXPECT_EQ(guard.silent, 100U);
+  Live(Milliseconds(11'000), kFleet - 100);
+  EXPECT_EQ(guard.silent, 0U) << "a window later";
+  EXPECT_EQ(guard.watched, kFleet - 100);
+}
+
 TEST_F(GuardTest, ObeysOrders) {
   Live(Milliseconds(500), kFleet);
   Order(GuardMode::kHold);

@@ -27,7 +27,7 @@ class ShardTest : public testing::Test {
 
   // Starts a shard on the region as it is: a successor adopts.
   void Start() {
-    auto shard = Shard::Create(region_.view(), 0, Hearing());
+    auto shard = Shard::Create(region_.view(), 0, Now());
     ASSERT_TRUE(shard) << shard.error();
     shard_ = std::move(*shard);
     ring_ = std::make_unique<TransitionProducer>(region_.view().dataplane().transition_heads[0],
@@ -425,10 +425,10 @@ TEST_F(ShardTest, WhatWasToldAndNotMadeIsMadeByTheSuccessor) {
   // As if the predecessor had been killed between telling and making.
   record.state = EndpointState{Liveness::kAlive, Health::kReady, 1}.Pack();
   Start();
-  shard_->Reapply(last_, Hearing());
+  shard_->Reapply(last_, Now());
   EXPECT_EQ(Record(kId).state.liveness, Liveness::kSuspect);
   EXPECT_EQ(shard_->table().count(Liveness::kSuspect), 1U);
-  shard_->Reapply(last_, Hearing());
+  shard_->Reapply(last_, Now());
   EXPECT_EQ(Record(kId).state.liveness, Liveness::kSuspect) << "once is enough";
   Pass(kConfirmation + kLateness);
   EXPECT_EQ(Told(), Strings{"suspect>dead not-confirmed"});
@@ -441,7 +441,7 @@ TEST_F(ShardTest, ARetirementThatWasToldIsMadeByTheSuccessor) {
   EndpointRecord& record = region_.view().records()[last_.slot];
   record.id = kId;
   Start();
-  shard_->Reapply(last_, Hearing());
+  shard_->Reapply(last_, Now());
   EXPECT_EQ(SlotOf(kId), kNoSlot);
   EXPECT_EQ(shard_->table().size(), 0U);
 }

@@ -152,6 +152,28 @@ TEST_F(WorkerTest, SubtractsItsOwnStallFromEverybodysSilence) {
   EXPECT_EQ(Told().size(), 1U) << "but silence that was heard counts";
 }
 
+// Found by simulated worlds: a leader that had read its clock long ago took in what was later than
+// the clock of a worker that had stood as long, whose stall then held it a second time. What that
+// worker stamped from then on was too old.
+TEST_F(WorkerTest, BlindnessAfterItsClockDoesNotCountTwice) {
+  TurnsUntil(now_ + Milliseconds(2));
+  now_ += Milliseconds(1);
+  const Instant read = now_;  // by both, who stand then
+  engine_->port_watch().LinkDown(0, now_ + Milliseconds(1));
+  engine_->port_watch().LinkUp(0, now_ + Milliseconds(250));
+  engine_->worker(0).Turn(read);
+  engine_->worker(1).Turn(read);
+  now_ += Milliseconds(251);
+  ports_[1].source.Put(HeartbeatFrame({.id = 7, .incarnation = 1, .sequence = 1}));
+  TurnsUntil(now_ + Milliseconds(2));
+  const Instant spoke = now_ - Milliseconds(1);
+  Forget();
+  TurnsUntil(spoke + Milliseconds(299));
+  EXPECT_TRUE(Told().empty());
+  TurnsUntil(spoke + Milliseconds(304));
+  EXPECT_EQ(Told().size(), 1U);
+}
+
 TEST_F(WorkerTest, TakesWhatLiesInTheQueueBeforeItJudges) {
   Beat(7);
   TurnsUntil(now_ + Milliseconds(2));

@@ -80,7 +80,9 @@ class Model {
       endpoint.next = now_ + Milliseconds(static_cast<std::int64_t>(random_() % 100));
       fleet_.push_back(endpoint);
     }
-    shard_ = std::move(Shard::Create(region_.view(), 0, Hearing()).value());
+    shard_ = std::move(
+        Shard::Create(region_.view(), 0, {.now = now_, .hearing = Hearing(), .horizon = Hearing()})
+            .value());
   }
 
   // A step of time: heartbeats, a turn, and what it told against the deadlines.

@@ -2,7 +2,8 @@
 // groups. Looks at their state before and after each turn of a worker and at what is told in it,
 // keeps for how long whose verdicts were held, and collects faults as sentences: a death that was
 // told under a hold, a hold that begins with more silent endpoints than there were, or that does
-// not end. Costs a look at 256 guards a turn where groups have any.
+// not end; none where there were too many for certain, before a restart or after it. Costs a look
+// at 256 guards a turn where groups have any.
 #pragma once
 
 #include "tests/simulation/truth.h"
@@ -28,10 +29,13 @@ class GuardWitness {
   // for the ring.
   void BeforeTurn(Instant now);
   void Take(const Transition& told, bool has_room);
-  void AfterTurn(Instant now);
+  void AfterTurn(unsigned worker, Instant now);
+
+  // Another process has adopted the region.
+  void Adopted();
 
   // The region has been formatted anew.
-  void BeginRegion() { endpoints_.clear(); }
+  void BeginRegion();
 
   // Of this stretch, for how long a verdict on the endpoint had to wait for a guard, or for what
   // follows a hold.
@@ -53,21 +57,49 @@ class GuardWitness {
   // As it was told of last.
   struct Known {
     Liveness liveness = Liveness::kUnknown;
+    Group group = kNoGroup;  // it may not have said yet
     Instant died{};
-    bool was_heard = false;  // before it died
+    Duration silence{};        // when it died
+    Duration blind_before{};   // all blindness until then
+    bool was_heard = false;    // before it died
+    bool was_adopted = false;  // as one who is dead: the guard has but its record to go by
+  };
+
+  // One who had died was heard again, left or was retired.
+  struct Return {
+    EndpointId id = kNoEndpoint;
+    Instant at{};
+  };
+
+  // What a guard may count, and what it must.
+  struct Bounds {
+    std::uint64_t most_silent = 0;
+    std::uint64_t least_silent = 0;
+    std::uint64_t watched = 0;        // with those silent, at the most
+    std::uint64_t least_watched = 0;  // with them
+
+    [[nodiscard]] bool IsBeyond(std::uint32_t share_ppm, std::uint32_t of_at_least) const {
+      return least_watched >= of_at_least && least_silent * kWholeShare >= share_ppm * watched;
+    }
   };
 
   [[nodiscard]] std::set<Group> Holding() const;
-  [[nodiscard]] std::uint64_t MostSilent(Group group, Instant now) const;
+  [[nodiscard]] Bounds BoundsOf(Group group, Instant now) const;
+  [[nodiscard]] bool HasSpentItself(Group group) const;
+  void CheckBegin(const Transition& told, bool has_room);
+  void CheckGroupOf(const Transition& death);
+  void CheckFleetIsHeld(unsigned worker);
   void Fault(const Transition& told, const std::string& sentence);
 
   RegionView region_;
   // kNoGroup: of the fleet.
   std::set<Group> held_before_;  // the turn
   std::map<Group, std::vector<Hold>> holds_of_;
-  std::uint64_t silent_before_ = 0;  // of the fleet
+  Bounds before_;                   // of the fleet
+  std::set<unsigned> have_turned_;  // since the process began
   std::vector<Transition> deaths_in_turn_;
   std::unordered_map<EndpointId, Known> endpoints_;
+  std::vector<Return> returns_;  // within the window
   std::uint64_t holds_ = 0;
   std::vector<std::string> faults_;
 };

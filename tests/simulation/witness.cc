@@ -41,7 +41,7 @@ void Witness::Read(unsigned worker, Instant heard, Instant now) {
     guards_.Take(told, last_full_ < told.at);
     Take(told, heard, now);
   }
-  guards_.AfterTurn(now);
+  guards_.AfterTurn(worker, now);
   const std::uint64_t tail = region_.control().transition_tails[worker].value.load();
   if (head - tail == entries.size()) {
     last_full_ = now;

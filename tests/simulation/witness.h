@@ -39,6 +39,9 @@ class Witness {
 
   void Read(unsigned worker, Instant heard, Instant now);
 
+  // Another process has adopted the region.
+  void Adopted() { guards_.Adopted(); }
+
   // The region has been formatted anew: all that was believed is void.
   void BeginRegion();
 

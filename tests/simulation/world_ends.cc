@@ -22,6 +22,7 @@ void World::Kill() {
   }
   engine_.reset();
   ++adoptions_;
+  witness_.Adopted();
   const Instant killed = now_;
   now_ += lots_.ends.Between(Milliseconds(1), Milliseconds(500));
   blind_.Add(killed, now_);

@@ -5,6 +5,7 @@
 #include "tests/control/tls/authority.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -352,6 +353,16 @@ TEST_F(TlsChannelTest, AnEndIsToldFromACut) {
   second.Seal(Pattern(10));
   EXPECT_EQ(Carry(second, cut), Pattern(10));
   EXPECT_EQ(cut.state(), State::kOpen);
+}
+
+// Found by fuzzing: nobody has proved who he is, so it is no end.
+TEST_F(TlsChannelTest, AnEndAmidTheHandshakeIsAFault) {
+  TlsChannel client(Client());
+  constexpr std::array<unsigned char, 7> kCloseNotify{21, 3, 3, 0, 2, 1, 0};
+  client.Feed(std::as_bytes(std::span(kCloseNotify)));
+  EXPECT_EQ(ReadAll(client), Bytes{});
+  EXPECT_EQ(client.state(), State::kFailed);
+  EXPECT_THAT(client.fault(), HasSubstr("amid the handshake"));
 }
 
 TEST_F(TlsChannelTest, WhatIsBeingSentStaysWhereItIs) {
