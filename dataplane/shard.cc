@@ -12,6 +12,11 @@ namespace {
 // Blocks whose quarantine may end in one turn.
 constexpr std::size_t kReclaimBudget = 256;
 
+// For the guards, of one who is dead. A heartbeat of life 0 and number 0 alone does not show.
+constexpr bool WasHeard(std::uint32_t incarnation, std::uint32_t sequence) noexcept {
+  return incarnation != 0 || sequence != 0;
+}
+
 }  // namespace
 
 std::expected<std::unique_ptr<Shard>, std::string> Shard::Create(const RegionView& region,
@@ -376,7 +381,7 @@ bool Shard::Publish(const Verdict& verdict, Turn& turn) noexcept {
 // heard, and so is not counted.
 std::optional<Instant> Shard::DiedAbout(const RecordView& seen,
                                         const Moment& moment) const noexcept {
-  if (seen.incarnation == 0 && seen.heard.sequence == 0) {
+  if (!WasHeard(seen.incarnation, seen.heard.sequence)) {
     return std::nullopt;
   }
   const Timing& timing = detector_.TimingOf(seen.state.profile);
@@ -418,7 +423,7 @@ void Shard::CountDeaths(const Transition& told, const Moment& moment) noexcept {
     }
   }
   const bool died = told.liveness == Liveness::kDead && told.reason != Reason::kRetired;
-  if (died && told.reason != Reason::kNeverHeard) {
+  if (died && WasHeard(told.incarnation, told.sequence)) {
     CountDeath(told.group, moment.now);
   }
 }

@@ -69,7 +69,7 @@ void GuardWitness::Take(const Transition& told, bool has_room) {
     known.died = told.at;
     known.silence = told.silence;
     known.blind_before = Duration{region_.header().blind_total_ns.load()};
-    known.was_heard = told.reason != Reason::kNeverHeard;
+    known.was_heard = told.incarnation != 0 || told.sequence != 0;
     known.was_adopted = false;
   }
   known.liveness = told.liveness;
