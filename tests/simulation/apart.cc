@@ -134,6 +134,8 @@ Report LiveThrough(std::uint64_t seed, const Climate& climate) {
              .power_cuts = tidings.power_cuts,
              .snapshots = tidings.snapshots,
              .lease_rows = tidings.lease_rows,
+             .scales = tidings.scales,
+             .eased = tidings.eased,
              .tenures = tidings.tenures,
              .holds = tidings.holds,
              .digest = tidings.digest};

@@ -29,6 +29,8 @@ struct Report {
   std::uint64_t power_cuts = 0;
   std::uint64_t snapshots = 0;
   std::uint64_t lease_rows = 0;
+  std::uint64_t scales = 0;
+  std::uint64_t eased = 0;
   std::uint64_t tenures = 0;
   std::uint64_t holds = 0;
   std::uint64_t digest = 0;

@@ -1,6 +1,7 @@
 #include "tests/simulation/simulated_subscriber.h"
 
 #include <flatline/crc32c.h>
+#include <flatline/suspicion_record.h>
 
 #include <algorithm>
 #include <cstring>
@@ -9,6 +10,7 @@
 namespace flatline {
 namespace {
 
+constexpr double kThreshold = 8;
 constexpr std::uint8_t kOnlyBad =
     1U << static_cast<unsigned>(Liveness::kSuspect) | 1U << static_cast<unsigned>(Liveness::kDead);
 
@@ -38,6 +40,7 @@ Subscription SimulatedSubscriber::SubscriptionNow() const {
                                                      : RequestKind::kSubscribeFrom;
   out.sequence = kept_.value_or(0);
   out.want_flapping = wants_flapping();
+  out.suspicion = wants_suspicion() ? kThreshold : 0;
   out.resnapshot = nature_ == Nature::kSnapshot;
   if (nature_ == Nature::kFiltered) {
     out.liveness_mask = kOnlyBad;
@@ -195,6 +198,9 @@ bool SimulatedSubscriber::Take(const DeliveryRecord& record) {
     case RecordKind::kSnapshotEnd:
       TakeSnapshot(record);
       break;
+    case RecordKind::kSuspicion:
+      TakeSuspicion(record);
+      break;
     case RecordKind::kGap:
       for (auto lost = static_cast<std::uint64_t>(record.silence_ns) + 1; lost <= record.sequence;
            ++lost) {
@@ -211,6 +217,27 @@ bool SimulatedSubscriber::Take(const DeliveryRecord& record) {
       }
   }
   return verdict != Verdict::kHandOutEnd;
+}
+
+// That it stands before its suspect, and was asked for, the position has seen; a suspicion that is
+// over accounts for the change that it stands for.
+void SimulatedSubscriber::TakeSuspicion(const DeliveryRecord& record) {
+  if (AnnouncesSuspicion(record)) {
+    const SuspicionScale scale = ReadScale(record);
+    if (!(scale.deviation > 0) || !(scale.expected >= 0)) {
+      Fault("was told of a suspicion that rises by nothing");
+    }
+    ++scales_;
+    return;
+  }
+  ++eased_;
+  const DeliveryRecord& change = ledger_->record(record.sequence);
+  if (record.sequence > ledger_->newest() || change.kind != RecordKind::kLiveness ||
+      change.endpoint != record.endpoint || change.to != record.to || Wants(change)) {
+    Fault("was told that a suspicion is over by " + std::to_string(record.sequence) +
+          ", which is no such change");
+  }
+  Account(record.sequence);
 }
 
 // Everything behind what was kept and up to here that is wanted has been heard, or is lost.

@@ -48,6 +48,12 @@ class SimulatedSubscriber {
 
   [[nodiscard]] std::uint64_t snapshots() const { return snapshots_; }
 
+  // Scales of suspicion that stood before a suspect, and suspicions that were over without a word
+  // that was asked for.
+  [[nodiscard]] std::uint64_t scales() const { return scales_; }
+
+  [[nodiscard]] std::uint64_t eased() const { return eased_; }
+
   // Rows of leases in snapshots that were whole.
   [[nodiscard]] std::uint64_t lease_rows() const { return lease_rows_; }
 
@@ -71,6 +77,10 @@ class SimulatedSubscriber {
   // Whether it asks for what is suppressed.
   [[nodiscard]] bool wants_flapping() const { return number_ % 2 == 1; }
 
+  // Whether it has a threshold of its own, and asks by what a suspicion rises.
+  [[nodiscard]] bool wants_suspicion() const { return number_ % 4 >= 2; }
+
+  void TakeSuspicion(const DeliveryRecord& record);
   void Fault(const std::string& sentence);
 
   [[nodiscard]] bool Strikes(std::uint64_t one_in) {
@@ -97,6 +107,8 @@ class SimulatedSubscriber {
   std::uint64_t heard_ = 0;
   std::uint64_t snapshots_ = 0;
   std::uint64_t lease_rows_ = 0;
+  std::uint64_t scales_ = 0;
+  std::uint64_t eased_ = 0;
   bool healed_ = false;
   std::vector<std::string> faults_;
 };

@@ -88,6 +88,8 @@ TEST(Simulation, NothingContradictsTheTruthInAnyWorld) {
                    all.power_cuts += report.power_cuts;
                    all.snapshots += report.snapshots;
                    all.lease_rows += report.lease_rows;
+                   all.scales += report.scales;
+                   all.eased += report.eased;
                    all.journaled += report.journaled;
                    all.tenures += report.tenures;
                    all.holds += report.holds;
@@ -98,7 +100,8 @@ TEST(Simulation, NothingContradictsTheTruthInAnyWorld) {
             << " answers, " << all.adoptions << " adoptions, " << all.control_deaths
             << " deaths of control, " << all.power_cuts << " power cuts, " << all.journaled
             << " records journaled (" << all.suppressed << " suppressed), " << all.snapshots
-            << " snapshots (with " << all.lease_rows << " leases), " << all.tenures
+            << " snapshots (with " << all.lease_rows << " leases), " << all.scales
+            << " scales of suspicion (" << all.eased << " were over untold), " << all.tenures
             << " tenures of leases, " << all.holds << " holds of guards\n";
   // The worlds must have put the claim to the test.
   EXPECT_GT(all.suspicions, worlds_wanted);
@@ -112,6 +115,8 @@ TEST(Simulation, NothingContradictsTheTruthInAnyWorld) {
   EXPECT_GT(all.power_cuts, worlds_wanted / 10);
   EXPECT_GT(all.snapshots, worlds_wanted / 10);
   EXPECT_GT(all.lease_rows, worlds_wanted / 10);
+  EXPECT_GT(all.scales, worlds_wanted);
+  EXPECT_GT(all.eased, worlds_wanted / 10);
   EXPECT_GT(all.tenures, worlds_wanted);
   EXPECT_GT(all.holds, worlds_wanted / 4);
 }

@@ -189,6 +189,8 @@ Tidings World::Tell() {
     add(subscriber->faults());
     out.snapshots += subscriber->snapshots();
     out.lease_rows += subscriber->lease_rows();
+    out.scales += subscriber->scales();
+    out.eased += subscriber->eased();
     digest_.Add(subscriber->heard());
   }
   for (unsigned w = 0; w < climate_.workers; ++w) {

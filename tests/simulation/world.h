@@ -56,6 +56,8 @@ struct Tidings {
   std::uint64_t power_cuts = 0;
   std::uint64_t snapshots = 0;
   std::uint64_t lease_rows = 0;  // in them
+  std::uint64_t scales = 0;      // of suspicion, told to subscribers
+  std::uint64_t eased = 0;       // suspicions, likewise
   std::uint64_t tenures = 0;     // of leases
   std::uint64_t holds = 0;       // of guards
   std::uint64_t digest = 0;      // of all that happened
