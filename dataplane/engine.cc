@@ -223,6 +223,7 @@ void Engine::MakeWorkers(Instant now, HearingInstant hearing) {
                         .outgoing_leases = {},
                         .incoming_leases = {},
                         .reports = reports_[number].get(),
+                        .blind_until_ns = &blind_until_ns_,
                         .authenticator = options_.authenticator,
                         .neighbours = neighbours_.get(),
                         .probe_key = options_.probe_key,

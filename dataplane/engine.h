@@ -24,6 +24,7 @@
 #include <flatline/region.h>
 #include <flatline/time.h>
 
+#include <atomic>
 #include <cstddef>
 #include <expected>
 #include <memory>
@@ -89,7 +90,8 @@ class Engine {
   RegionView region_;
   EngineOptions options_;
   PortWatch port_watch_;
-  std::unique_ptr<Neighbours> neighbours_;  // where a profile asks
+  std::atomic<std::int64_t> blind_until_ns_{0};  // leader.h
+  std::unique_ptr<Neighbours> neighbours_;       // where a profile asks
   std::unique_ptr<GroupGuards> group_guards_;
   std::unique_ptr<GroupSilence> groups_;  // where somebody asks for groups
   std::vector<std::unique_ptr<Shard>> shards_;

@@ -71,10 +71,9 @@ void Leader::Publish() noexcept {
       }
     }
   }
-  // In this order: who sees the blind total sees when its latest blindness was over, and who sees
-  // the horizon sees the clock that it was measured on.
-  header.blind_until_ns.store(clock_.blind_until().time_since_epoch().count(),
-                              std::memory_order_relaxed);
+  // Each before what is seen with it: who sees the horizon sees the clock that it was measured on.
+  wiring_.blind_until_ns->store(clock_.blind_until().time_since_epoch().count(),
+                                std::memory_order_relaxed);
   header.blind_total_ns.store(clock_.blind_total().count(), std::memory_order_release);
   header.accounted_ns.store(clock_.accounted().time_since_epoch().count(),
                             std::memory_order_release);

@@ -17,6 +17,7 @@
 #include <flatline/time.h>
 #include <flatline/transition_ring.h>
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -28,6 +29,9 @@ struct LeaderWiring {
   PortWatch* ports = nullptr;
   TransitionProducer* ring = nullptr;  // worker 0's
   GroupGuards* group_guards = nullptr;
+  // Instant at which the latest blindness in the region's blind_total was over. Who sees that sees
+  // this, or a later one.
+  std::atomic<std::int64_t>* blind_until_ns = nullptr;
 };
 
 class Leader {

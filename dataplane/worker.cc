@@ -11,6 +11,7 @@ Worker::Worker(const WorkerWiring& wiring)
     : region_(wiring.region),
       number_(wiring.number),
       group_guards_(wiring.group_guards),
+      blind_until_ns_(wiring.blind_until_ns),
       stall_(wiring.stall),
       tag_(wiring.authenticator != nullptr ? wiring.authenticator->tag_size() : TagSize::kNone),
       progress_(&region_.dataplane().progress[number_]),
@@ -65,7 +66,8 @@ void Worker::Lead(std::vector<BlindReports*> reports, PortWatch& ports, const He
                                      LeaderWiring{.reports = std::move(reports),
                                                   .ports = &ports,
                                                   .ring = &ring_,
-                                                  .group_guards = group_guards_},
+                                                  .group_guards = group_guards_,
+                                                  .blind_until_ns = blind_until_ns_},
                                      clock);
 }
 
@@ -140,9 +142,8 @@ void Worker::BeginTurn(Instant now) noexcept {
 // between the reading of the clock and this line, does not count yet: our stall would hold it a
 // second time. Else that of the end of our last turn does, which was before `now`.
 void Worker::ReadBlindTotal() noexcept {
-  const RegionHeader& header = region_.header();
-  const Duration total{header.blind_total_ns.load(std::memory_order_acquire)};
-  const Instant until{Duration{header.blind_until_ns.load(std::memory_order_relaxed)}};
+  const Duration total{region_.header().blind_total_ns.load(std::memory_order_acquire)};
+  const Instant until{Duration{blind_until_ns_->load(std::memory_order_relaxed)}};
   if (until <= moment_.now) {
     blind_total_ = total;
   }

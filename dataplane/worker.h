@@ -25,6 +25,7 @@
 #include <flatline/time.h>
 #include <flatline/transition_ring.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -59,8 +60,9 @@ struct WorkerWiring {
   std::vector<LeaseRing*> outgoing_leases;  // as the others; empty where none is granted
   std::vector<LeaseRing*> incoming_leases;
   BlindReports* reports = nullptr;
-  const Authenticator* authenticator = nullptr;  // null: no tag is looked at
-  Neighbours* neighbours = nullptr;              // null: no profile asks its endpoints
+  std::atomic<std::int64_t>* blind_until_ns = nullptr;  // the leader's (leader.h)
+  const Authenticator* authenticator = nullptr;         // null: no tag is looked at
+  Neighbours* neighbours = nullptr;                     // null: no profile asks its endpoints
   SipKey probe_key{};
   std::uint64_t probes_per_second = 0;
   GroupGuards* group_guards = nullptr;  // null: nobody guards groups
@@ -119,6 +121,7 @@ class Worker {
   RegionView region_;
   unsigned number_;
   GroupGuards* group_guards_;
+  std::atomic<std::int64_t>* blind_until_ns_;
   Duration stall_;
   TagSize tag_;               // of plain heartbeats, where tags are looked at
   WorkerProgress* progress_;  // in the region; this worker writes

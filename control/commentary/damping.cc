@@ -66,7 +66,9 @@ void Damping::Free(Slot slot) {
   const std::uint64_t version = entry.version;
   entry = {};
   entry.version = version;
-  pending_[slot] = Pending::kNothing;
+  if (std::exchange(pending_[slot], Pending::kNothing) != Pending::kNothing) {
+    std::erase(news_, slot);  // whoever has the slot next is not told of twice
+  }
   free_.push_back(slot);
   Keep(entries_[slot], file_->slots[slot]);
 }

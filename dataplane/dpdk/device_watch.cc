@@ -10,11 +10,6 @@
 namespace flatline::dpdk {
 namespace {
 
-int LinkChanged(std::uint16_t /*id*/, rte_eth_event_type /*type*/, void* event, void* /*result*/) {
-  eventfd_write(*static_cast<const int*>(event), 1);
-  return 0;
-}
-
 // Of a kernel interface: whether it is up and its peer too. One that is not there has no carrier.
 bool HasCarrier(const std::string& interface) {
   char carrier = '0';
@@ -30,8 +25,11 @@ bool HasLink(const Port& port) {
          (port.kernel_interface().empty() || HasCarrier(port.kernel_interface()));
 }
 
-std::uint64_t Closings(const Port& port) {
-  return port.gate() == nullptr ? 0 : port.gate()->closings();
+// How often it had none, ever; 0 where the kernel does not count.
+std::uint64_t CarriersLost(const std::string& interface) {
+  std::uint64_t out = 0;
+  std::ifstream("/sys/class/net/" + interface + "/carrier_down_count") >> out;
+  return out;
 }
 
 }  // namespace
@@ -43,17 +41,18 @@ DeviceWatch::DeviceWatch(std::span<const std::unique_ptr<Port>> ports,
   for (const auto& port : ports) {
     ports_.push_back({.port = port.get(),
                       .sockets = PacketSockets(port->kernel_interface()),
+                      .events = std::make_unique<LinkEvents>(event_.get()),
                       .lost = 0,
-                      .closings = Closings(*port),
+                      .changes = 0,
                       .up = true,
                       .up_at = at,
                       .looked = at});
   }
-  fd_ = event_.get();
   for (Watched& watched : ports_) {
     watched.lost = Lost(watched);
+    watched.changes = Changes(watched);
     (void)rte_eth_dev_callback_register(
-        watched.port->id(), RTE_ETH_EVENT_INTR_LSC, LinkChanged, &fd_);
+        watched.port->id(), RTE_ETH_EVENT_INTR_LSC, LinkChanged, watched.events.get());
   }
   Look(at);
 }
@@ -61,8 +60,19 @@ DeviceWatch::DeviceWatch(std::span<const std::unique_ptr<Port>> ports,
 DeviceWatch::~DeviceWatch() {
   for (const Watched& watched : ports_) {
     (void)rte_eth_dev_callback_unregister(
-        watched.port->id(), RTE_ETH_EVENT_INTR_LSC, LinkChanged, &fd_);
+        watched.port->id(), RTE_ETH_EVENT_INTR_LSC, LinkChanged, watched.events.get());
   }
+}
+
+// On the driver's thread. The count first: who is woken finds it.
+int DeviceWatch::LinkChanged(std::uint16_t /*id*/,
+                             rte_eth_event_type /*type*/,
+                             void* events,
+                             void* /*result*/) {
+  auto& told = *static_cast<LinkEvents*>(events);
+  told.changes.fetch_add(1, std::memory_order_relaxed);
+  eventfd_write(told.event, 1);
+  return 0;
 }
 
 void DeviceWatch::Look(Instant now) {
@@ -79,9 +89,22 @@ std::uint64_t DeviceWatch::Lost(Watched& watched) {
   return watched.sockets.Dropped() + (known ? stats.imissed + stats.rx_nombuf : 0);
 }
 
+// What moves where a link goes down, however short.
+std::uint64_t DeviceWatch::Changes(const Watched& watched) {
+  const Port& port = *watched.port;
+  if (port.gate() != nullptr) {
+    return port.gate()->closings();
+  }
+  return port.kernel_interface().empty() ? watched.events->changes.load(std::memory_order_relaxed)
+                                         : CarriersLost(port.kernel_interface());
+}
+
 void DeviceWatch::LookAt(Watched& watched, std::uint8_t index, Instant now) {
+  const bool was_up = watched.up;
+  // Before the link is asked for: what changes in between is for the next look.
+  const std::uint64_t changes = Changes(watched);
   const bool up = HasLink(*watched.port);
-  if (up != watched.up) {
+  if (up != was_up) {
     Log(LogLevel::kNotice, "port {}: link {}", watched.port->name(), up ? "up" : "down");
   }
   if (up) {
@@ -92,13 +115,11 @@ void DeviceWatch::LookAt(Watched& watched, std::uint8_t index, Instant now) {
   }
   watched.up = up;
   const std::uint64_t lost = Lost(watched);
-  const std::uint64_t closings = Closings(*watched.port);
-  // a gate that closed and opened between two looks is a link that went down for a moment
-  if (lost > watched.lost || (up && closings != watched.closings)) {
+  if (lost > watched.lost || (up && was_up && changes != watched.changes)) {
     engine_.ReportMissed(index, watched.looked, now);
   }
   watched.lost = lost;
-  watched.closings = closings;
+  watched.changes = changes;
   watched.looked = now;
 }
 

@@ -2,8 +2,9 @@
 // it cannot have heard. Run by the main thread, which looks every 10 ms (less often where a look is
 // slow: some devices answer by mailbox) and at once when a driver says that a link changed. Cold.
 // Some drivers (af_packet, af_xdp) believe their link to be up whatever happens, so there the
-// kernel is asked for the interface's carrier. Assumes ports that outlive it. Cost: a few driver
-// calls for each port and poll.
+// kernel is asked for the interface's carrier. A link that was gone between two looks and is back
+// is known by its count: of changes that the driver told of, or of carriers lost. Assumes ports
+// that outlive it. Cost: a few driver calls for each port and poll.
 #pragma once
 
 #include "dataplane/dpdk/memif_channel.h"
@@ -13,10 +14,13 @@
 
 #include <flatline/time.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
+
+#include <rte_ethdev.h>
 
 namespace flatline::dpdk {
 
@@ -38,23 +42,31 @@ class DeviceWatch {
   [[nodiscard]] int link_event() const noexcept { return event_.get(); }
 
  private:
+  // What a driver's thread says of a port's link, at an address that drivers may keep.
+  struct LinkEvents {
+    int event = -1;
+    std::atomic<std::uint64_t> changes{0};
+  };
+
   struct Watched {
     const Port* port = nullptr;
     PacketSockets sockets;
-    std::uint64_t lost = 0;      // as of the last look
-    std::uint64_t closings = 0;  // of its gate, as of the last look
+    std::unique_ptr<LinkEvents> events;
+    std::uint64_t lost = 0;     // as of the last look
+    std::uint64_t changes = 0;  // of its link, as of the last look
     bool up = true;
     Instant up_at{};  // when it was last known to be up
     Instant looked{};
   };
 
+  static int LinkChanged(std::uint16_t id, rte_eth_event_type type, void* events, void* result);
   // Frames that came and could not be delivered, ever.
   static std::uint64_t Lost(Watched& watched);
+  static std::uint64_t Changes(const Watched& watched);
   void LookAt(Watched& watched, std::uint8_t index, Instant now);
 
   PortWatch& engine_;
   Descriptor event_;
-  int fd_ = -1;  // of event_, at an address that drivers may keep
   std::vector<Watched> ports_;
 };
 

@@ -89,9 +89,6 @@ struct RegionHeader {
   std::array<char, 32> build{};  // version of the dataplane that formatted or adopted it
   GuardSettings guard{};
   std::array<Profile, kMaxProfiles> profiles{};
-  // Instant at which the latest blindness in blind_total was over; leader, before that. Behind all
-  // else, in what fills the page: a region of before has its place.
-  std::atomic<std::int64_t> blind_until_ns{0};
 };
 
 // One worker's signs of life, on a line of its own. Worker writes, everyone reads.

@@ -17,6 +17,7 @@ from heartbeat import PORT, acknowledged, heartbeat
 DEVICES = {"af_packet": "net_af_packet0,iface=veth0",
            "af_xdp": "net_af_xdp0,iface=veth0,force_copy=1"}
 OURS = {socket.AF_INET: "10.7.0.1", socket.AF_INET6: "fd00:7::1"}
+LINK_DOWN, FRAMES_MISSED = 11, 12
 BEATS = 20
 INTERVAL = 0.05
 
@@ -91,6 +92,20 @@ class KernelTest(unittest.TestCase):
 
     def test_af_xdp(self):
         self.over("af_xdp")
+
+    def test_a_carrier_that_is_gone_for_a_moment_is_a_blind_interval(self):
+        port = {"device": DEVICES["af_packet"], "addresses": list(OURS.values())}
+        with Appliance([port], namespace=self.ours) as flatline:
+            flatline.start_dataplane()
+            flatline.start_control()
+            stream = flatline.subscribe()
+            # Shorter than the time between two looks at the ports: all but some are known by count.
+            for blink in range(1, 6):
+                self.theirs.run("sh", "-c", "ip link set veth0 down; ip link set veth0 up")
+                stream.until(lambda: len(stream.kinds(delivery.BLIND)) >= blink, 10)
+                time.sleep(0.2)  # blind intervals nearer to each other are told as one
+            for record in stream.kinds(delivery.BLIND):
+                self.assertIn(record.reason, (LINK_DOWN, FRAMES_MISSED))
 
     def test_agent_verb_beats_over_a_kernel_socket(self):
         port = {"device": DEVICES["af_packet"], "addresses": list(OURS.values())}

@@ -5,6 +5,7 @@
 
 #include <flatline/time.h>
 
+#include <atomic>
 #include <cstdint>
 
 #include <gtest/gtest.h>
@@ -33,12 +34,16 @@ class LeaderTest : public testing::Test {
   BlindReports first_{kBlindReports};
   BlindReports second_{kBlindReports};
   PortWatch ports_;
+  std::atomic<std::int64_t> blind_until_ns_{0};
   Tally tally_;
   TransitionProducer ring_{region_.view().dataplane().transition_heads[0],
                            region_.view().control().transition_tails[0],
                            region_.view().transitions(0)};
   Leader leader_{region_.view(),
-                 {.reports = {&first_, &second_}, .ports = &ports_, .ring = &ring_},
+                 {.reports = {&first_, &second_},
+                  .ports = &ports_,
+                  .ring = &ring_,
+                  .blind_until_ns = &blind_until_ns_},
                  HearingClock{At(1000), Duration{0}, Milliseconds(100)}};
 };
 
@@ -58,6 +63,7 @@ TEST_F(LeaderTest, TakesTheReportsOfEveryWorker) {
   Drained(1, 1050);
   leader_.Turn(At(1050), tally_);
   EXPECT_EQ(HorizonMs(), 1010);
+  EXPECT_EQ(blind_until_ns_.load(), Milliseconds(1040).count());
   EXPECT_EQ(region_.view().header().blind_total_ns.load(), Milliseconds(40).count());
   EXPECT_EQ(tally_.values[static_cast<std::size_t>(Counter::kBlindNs)], 40'000'000U);
 }

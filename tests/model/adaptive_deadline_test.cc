@@ -80,9 +80,7 @@ class Model {
       endpoint.next = now_ + Milliseconds(static_cast<std::int64_t>(random_() % 100));
       fleet_.push_back(endpoint);
     }
-    shard_ = std::move(
-        Shard::Create(region_.view(), 0, {.now = now_, .hearing = Hearing(), .horizon = Hearing()})
-            .value());
+    shard_ = std::move(Shard::Create(region_.view(), 0, Now()).value());
   }
 
   // A step of time: heartbeats, a turn, and what it told against the deadlines.
@@ -93,7 +91,7 @@ class Model {
         Beat(endpoint);
       }
     }
-    const Moment moment{.now = Instant{now_}, .hearing = Hearing(), .horizon = Hearing()};
+    const Moment moment = Now();
     shard_->Reclaim(moment);
     while (shard_->Expire(moment, 4096, ring_, tally_)) {
     }
@@ -110,6 +108,10 @@ class Model {
 
  private:
   [[nodiscard]] HearingInstant Hearing() const { return HearingInstant{now_}; }
+
+  [[nodiscard]] Moment Now() const {
+    return {.now = Instant{now_}, .hearing = Hearing(), .horizon = Hearing()};
+  }
 
   [[nodiscard]] const EndpointRecord& RecordOf(const Endpoint& endpoint) const {
     return region_.view().records()[shard_->index().Find(
@@ -128,7 +130,7 @@ class Model {
     heard.heartbeat.incarnation = 1;
     heard.heartbeat.profile = endpoint.profile;
     heard.stamp = StampOf(Hearing());
-    const Moment moment{.now = Instant{now_}, .hearing = Hearing(), .horizon = Hearing()};
+    const Moment moment = Now();
     ASSERT_TRUE(shard_->Hear(heard, Arrived::kFromNetwork, moment, ring_, tally_).counted);
     endpoint.is_alive = true;
     const SilenceRule& rule = shard_->detector().TimingOf(endpoint.profile).silence;

@@ -242,6 +242,8 @@ void World::LookAt(unsigned port) {
   if (!link.up && now_ >= link.returns) {
     link.up = true;
     blind_.Add(link.down_since, now_);
+    // Between two looks it is known by a count alone.
+    link.missed = link.missed || link.down_since == last_look_;
   }
   if (link.up) {
     engine_->port_watch().LinkUp(number, now_);
