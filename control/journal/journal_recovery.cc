@@ -77,6 +77,14 @@ std::expected<std::unique_ptr<Journal>, std::string> Journal::Open(const Journal
     return std::unexpected(std::move(recovered.error()));
   }
   out->SettleInherited(findings);
+  // In it will stand how far numbers were given out while the disk took nothing (MarkInMemory).
+  if (options.sync_before_telling && out->segments_.empty() && !out->PrepareNext({})) {
+    return std::unexpected(
+        fmt::format("{}: tells of nothing that is not on the disk, and has no first segment there: "
+                    "{}; free some room, or set control.durability to another",
+                    options.directory,
+                    out->refusal_));
+  }
   out->Show();
   out->readable_.Wrote(out->newest_);
   out->readable_.MayTell(out->newest_);

@@ -87,8 +87,20 @@ void SimulatedControl::Die(Instant now) {
 }
 
 void SimulatedControl::Start(Instant now) {
+  try {
+    Begin(now);
+  } catch (const Died&) {
+    Die(now);
+  }
+}
+
+void SimulatedControl::Begin(Instant now) {
   Journal::Findings findings;
   auto journal = Journal::Open(options_, findings);
+  if (!journal && disk_error_ != 0) {
+    starts_at_ = now + Milliseconds(50);  // as its service manager has it
+    return;
+  }
   if (!journal) {
     faults_.push_back("control: " + journal.error());
     starts_at_ = Instant::max();

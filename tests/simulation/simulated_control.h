@@ -82,6 +82,7 @@ class SimulatedControl {
   }
 
   [[nodiscard]] int Allocate(int descriptor, std::uint64_t bytes);
+  void Begin(Instant now);
   void Die(Instant now);
   void Drop();
   void Serve(Instant now, WallInstant wall);

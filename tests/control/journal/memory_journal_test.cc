@@ -237,6 +237,24 @@ TEST_F(MemoryJournalTest, GivesOutNoNumberTwiceAfterALossOfPower) {
   EXPECT_EQ(listener.heard().size(), 3 * kRecords + 100);
 }
 
+// Found by simulated worlds: with no file on the disk nothing could say how far numbers had gone.
+TEST_F(MemoryJournalTest, BeginsOnTheDiskWhereItMayTellOfNothingElse) {
+  journal_.reset();
+  std::filesystem::remove_all(place_.options.directory);
+  place_.options.sync_before_telling = true;
+  refuses_with_ = ENOSPC;
+  EXPECT_FALSE(place_.Open());
+  EXPECT_THAT(place_.error, HasSubstr("free some room"));
+  refuses_with_ = 0;
+  Open();
+  refuses_with_ = ENOSPC;
+  Fill(2 * kRecords);
+  ASSERT_TRUE(journal_->SyncTarget());
+  std::filesystem::remove_all(place_.options.memory_directory);
+  Open();
+  EXPECT_GE(journal_->newest(), 2 * kRecords);
+}
+
 TEST_F(MemoryJournalTest, LivesWithoutADirectoryInMemoryToo) {
   std::filesystem::create_directory(place_.options.memory_directory);
   std::filesystem::permissions(place_.options.memory_directory, std::filesystem::perms::all);
