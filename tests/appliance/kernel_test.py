@@ -101,7 +101,7 @@ class KernelTest(unittest.TestCase):
             stream = flatline.subscribe()
             # Shorter than the time between two looks at the ports: all but some are known by count.
             for blink in range(1, 6):
-                self.theirs.run("sh", "-c", "ip link set veth0 down; ip link set veth0 up")
+                self.theirs.run("sh", "-c", "printf 'link set veth0 %s\\n' down up | ip -batch -")
                 stream.until(lambda: len(stream.kinds(delivery.BLIND)) >= blink, 10)
                 time.sleep(0.2)  # blind intervals nearer to each other are told as one
             for record in stream.kinds(delivery.BLIND):
