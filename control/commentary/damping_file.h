@@ -37,7 +37,9 @@ struct DampingEntry {
   std::uint8_t profile = 0;
   std::uint32_t crc = 0;  // CRC32C of all before
 
-  [[nodiscard]] bool is_possible() const noexcept { return std::isfinite(penalty); }
+  [[nodiscard]] bool is_possible() const noexcept {
+    return std::isfinite(penalty) && penalty >= 0 && IsTime(at_ns) && IsTime(since_ns);
+  }
 };
 
 static_assert(sizeof(DampingEntry) == 64);

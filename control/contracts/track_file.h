@@ -64,10 +64,12 @@ struct ContractTrack {
   std::uint32_t crc = 0;  // CRC32C of all before
 
   [[nodiscard]] bool is_possible() const noexcept {
-    return std::isfinite(silence_sum_ns) && std::isfinite(mistake_sum_ns) &&
-           std::isfinite(watched_ns) && std::isfinite(loss) && std::isfinite(loss_behind_loss) &&
-           unmeasured <= mistakes && keep <= endpoints && silence_most_ns >= 0 &&
-           mistake_most_ns >= 0;
+    const auto is_sum = [](double sum) { return std::isfinite(sum) && sum >= 0; };
+    return is_sum(silence_sum_ns) && is_sum(mistake_sum_ns) && is_sum(watched_ns) && is_sum(loss) &&
+           is_sum(loss_behind_loss) && unmeasured <= mistakes && keep <= endpoints &&
+           IsTime(since_ns) && IsTime(silence_most_ns) && IsTime(mistake_most_ns) &&
+           IsTime(measured_ns) && IsTime(interval_ns) && IsTime(jitter_ns) &&
+           IsTime(worst_jitter_ns) && IsTime(broken_ns);
   }
 
   [[nodiscard]] bool is_kept_for(const Promise& promise) const noexcept {
@@ -85,6 +87,10 @@ struct OpenDeath {
   std::int64_t at_ns = 0;             // wall clock
   std::uint32_t marks = 0;            // of the record
   std::uint32_t crc = 0;              // CRC32C of all before
+
+  [[nodiscard]] bool is_possible() const noexcept {
+    return endpoint != kNoEndpoint && IsTime(at_ns);
+  }
 };
 
 static_assert(sizeof(OpenDeath) == 32);

@@ -55,7 +55,7 @@ void TrackRecord::Load(const Contracts& contracts, std::uint64_t newest, WallIns
   std::uint64_t latest = 0;
   for (std::size_t place = 0; place < kMostOpenDeaths; ++place) {
     OpenDeath& death = file_->deaths.at(place);
-    if (death.endpoint == kNoEndpoint || death.crc != CrcOf(death) || death.sequence > newest ||
+    if (!death.is_possible() || death.crc != CrcOf(death) || death.sequence > newest ||
         !places_.emplace(death.endpoint, place).second) {
       death = {};
     } else if (death.sequence > latest) {

@@ -22,6 +22,11 @@ template <typename Entry>
   return Crc32c(std::as_bytes(std::span{&entry, 1}).first(offsetof(Entry, crc)));
 }
 
+// A time, or a while, that is possible: sums and differences of two stay within 64 bits.
+[[nodiscard]] constexpr bool IsTime(std::int64_t ns) noexcept {
+  return ns >= 0 && ns < std::int64_t{1} << 62;
+}
+
 // Nothing of ours was written so often: the next one must be later.
 inline constexpr std::uint64_t kMostVersion = std::uint64_t{1} << 63;
 

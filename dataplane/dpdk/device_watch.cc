@@ -41,7 +41,7 @@ DeviceWatch::DeviceWatch(std::span<const std::unique_ptr<Port>> ports,
   for (const auto& port : ports) {
     ports_.push_back({.port = port.get(),
                       .sockets = PacketSockets(port->kernel_interface()),
-                      .events = std::make_unique<LinkEvents>(event_.get()),
+                      .events = {},
                       .lost = 0,
                       .changes = 0,
                       .up = true,
@@ -49,6 +49,7 @@ DeviceWatch::DeviceWatch(std::span<const std::unique_ptr<Port>> ports,
                       .looked = at});
   }
   for (Watched& watched : ports_) {
+    watched.events = std::make_unique<LinkEvents>(event_.get());
     watched.lost = Lost(watched);
     watched.changes = Changes(watched);
     (void)rte_eth_dev_callback_register(

@@ -45,6 +45,8 @@ Entry EntryOf(FuzzInput& input) {
 DeliveryRecord RecordOf(FuzzInput& input, std::uint64_t sequence) {
   auto record = input.Take<DeliveryRecord>();
   record.sequence = sequence;
+  record.at_ns &= (std::int64_t{1} << 62) - 1;  // control's own clock
+  record.silence_ns &= (std::int64_t{1} << 62) - 1;
   record.kind = input.Take<std::uint8_t>() % 16 == 0 ? RecordKind::kReset : RecordKind::kLiveness;
   record.from %= kLivenessNames.size();
   record.to %= kLivenessNames.size();

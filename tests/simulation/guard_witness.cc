@@ -177,39 +177,47 @@ void GuardWitness::BeginRegion() {
 // for another; and an adopted death is reckoned from the last heartbeat, without the blindness
 // since.
 GuardWitness::Bounds GuardWitness::BoundsOf(Group group, Instant now) const {
-  const Duration window = region_.header().guard.window;
-  const Duration blind{region_.header().blind_total_ns.load()};
-  const auto is_of = [group](EndpointId id) { return group == kNoGroup || group == GroupOf(id); };
   Bounds out;
-  std::uint64_t alive = 0;
   std::uint64_t doubtful = 0;  // who has not said its group yet may, and nobody is told
-  std::uint64_t suspect = 0;
   std::uint64_t died = 0;
   for (const auto& [id, known] : endpoints_) {
-    if (!is_of(id)) {
+    if (group != kNoGroup && group != GroupOf(id)) {
       continue;
     }
-    const bool is_dead = known.liveness == Liveness::kDead && known.was_heard;
-    const Duration ago = now - known.died;
-    const Duration longest = window + (known.was_adopted ? blind - known.blind_before : Duration{});
-    const Duration surely = ago + (known.was_adopted ? known.silence : Duration{});
-    const bool may_count = known.was_heard && ago <= longest;
-    const bool has_said = group == kNoGroup || known.group == group;
-    alive += has_said && known.liveness == Liveness::kAlive ? 1 : 0;
-    doubtful += has_said ? 0 : 1;
-    suspect += has_said && known.liveness == Liveness::kSuspect ? 1 : 0;
-    died += has_said && is_dead && surely < window - window / kParts ? 1 : 0;
-    out.most_silent += known.liveness == Liveness::kSuspect ||
-                               (may_count && (is_dead || ago > window - kUncertain))
-                           ? 1
-                           : 0;
+    out.most_silent += MayBeSilent(known, now) ? 1 : 0;
+    if (group != kNoGroup && known.group != group) {
+      ++doubtful;
+      continue;
+    }
+    out.least_watched += known.liveness == Liveness::kAlive ? 1 : 0;
+    out.least_silent += known.liveness == Liveness::kSuspect ? 1 : 0;
+    died += IsSurelyCounted(known, now) ? 1 : 0;
   }
-  const auto mistaken = static_cast<std::uint64_t>(std::ranges::count_if(
-      returns_, [&](const Return& was) { return is_of(was.id) && now - was.at <= window; }));
-  out.least_silent = suspect + (died > mistaken ? died - mistaken : 0);
-  out.least_watched = alive + out.least_silent;
+  const Duration window = region_.header().guard.window;
+  const auto mistaken =
+      static_cast<std::uint64_t>(std::ranges::count_if(returns_, [&](const Return& was) {
+        return (group == kNoGroup || group == GroupOf(was.id)) && now - was.at <= window;
+      }));
+  out.least_silent += died - std::min(died, mistaken);
+  out.least_watched += out.least_silent;
   out.watched = out.least_watched + doubtful;
   return out;
+}
+
+bool GuardWitness::MayBeSilent(const Known& known, Instant now) const {
+  const Duration window = region_.header().guard.window;
+  const Duration blind{region_.header().blind_total_ns.load()};
+  const Duration longest = window + (known.was_adopted ? blind - known.blind_before : Duration{});
+  const Duration ago = now - known.died;
+  const bool may_count = known.was_heard && ago <= longest &&
+                         (known.liveness == Liveness::kDead || ago > window - kUncertain);
+  return known.liveness == Liveness::kSuspect || may_count;
+}
+
+bool GuardWitness::IsSurelyCounted(const Known& known, Instant now) const {
+  const Duration window = region_.header().guard.window;
+  const Duration ago = now - known.died + (known.was_adopted ? known.silence : Duration{});
+  return known.liveness == Liveness::kDead && known.was_heard && ago < window - window / kParts;
 }
 
 Duration GuardWitness::HeldWithin(EndpointId id, Instant from, Instant to) const {

@@ -85,6 +85,8 @@ class GuardWitness {
 
   [[nodiscard]] std::set<Group> Holding() const;
   [[nodiscard]] Bounds BoundsOf(Group group, Instant now) const;
+  [[nodiscard]] bool MayBeSilent(const Known& known, Instant now) const;
+  [[nodiscard]] bool IsSurelyCounted(const Known& known, Instant now) const;
   [[nodiscard]] bool HasSpentItself(Group group) const;
   void CheckBegin(const Transition& told, bool has_room);
   void CheckGroupOf(const Transition& death);

@@ -12,6 +12,7 @@ namespace flatline {
 namespace {
 
 constexpr Duration kLookEvery = Milliseconds(5);
+constexpr Duration kLongestAsking = Milliseconds(60'000);
 constexpr Duration kSettling = Milliseconds(1'200);
 // A disk that refused is asked again after a second.
 constexpr Duration kSettlingOfADisk = Milliseconds(2'400);
@@ -125,6 +126,11 @@ Tidings World::Run() {
     Step();
   }
   Heal();
+  // Byte by byte, what was asked for may take longer than all else; a silence begins with it.
+  for (const Instant longest = now_ + kLongestAsking;
+       now_ < longest && !administrator_.has_all();) {
+    Step();
+  }
   const Instant settled = now_ + (climate_.disk_troubles != 0 ? kSettlingOfADisk : kSettling);
   while (now_ < settled) {
     Step();

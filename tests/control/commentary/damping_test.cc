@@ -115,7 +115,7 @@ class DampingTest : public testing::Test {
 // Found by simulated worlds: the one who was retired left his word behind to the next in his place.
 TEST_F(DampingTest, WhoTakesARetiredOnesPlaceIsToldOfOnce) {
   is_amid_a_part_ = true;
-  for (const EndpointId id : {1, 2}) {
+  for (const EndpointId id : {EndpointId{1}, EndpointId{2}}) {
     for (int i = 0; i < 2; ++i) {
       Die(id);
       Return(id);
