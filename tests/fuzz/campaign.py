@@ -24,8 +24,7 @@ def targets() -> list[str]:
 
 def command(build: pathlib.Path, name: str, found: pathlib.Path) -> list[str]:
     grown = build / "corpus" / name
-    for folder in (grown, found):
-        folder.mkdir(parents=True, exist_ok=True)
+    grown.mkdir(parents=True, exist_ok=True)
     dictionary = HERE / "dictionaries" / name
     return [
         str(build / "tests/fuzz" / f"{name}_fuzz"),
