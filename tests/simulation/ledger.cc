@@ -214,6 +214,7 @@ void Ledger::CheckReopened(const Journal& journal) {
   if (journal.newest() != newest()) {
     Fault("reopened with " + std::to_string(journal.newest()) + " records of " +
           std::to_string(newest()));
+    return;
   }
   for (std::uint64_t sequence = std::max(oldest_, journal.oldest()); sequence <= newest();) {
     const Journal::Range range = journal.From(sequence, 4096);
