@@ -144,6 +144,7 @@ class Journal {
   void BoundMemory(std::uint64_t most, Instant now);
   void DropOldestInMemory();
   void MarkInMemory(std::uint64_t sequence);
+  [[nodiscard]] int SyncNow(const Segment& segment) const;
   void EraseMarks();
   void MoveToDisk(Instant now);
   void Replace(std::shared_ptr<Segment> moved);

@@ -91,6 +91,16 @@ std::expected<std::unique_ptr<Journal>, std::string> Journal::Open(const Journal
   return out;
 }
 
+int Journal::SyncNow(const Segment& segment) const {
+  if (segment.is_in_memory()) {
+    return 0;
+  }
+  if (options_.sync) {
+    return options_.sync(segment);
+  }
+  return ::fdatasync(segment.descriptor()) == 0 ? 0 : errno;
+}
+
 // What a predecessor wrote and was killed before it synced is in the kernel's hands only. Who may
 // not tell of it before it is on the disk has it taken there now; else it is synced in its turn.
 void Journal::SettleInherited(Findings& findings) {
@@ -102,10 +112,7 @@ void Journal::SettleInherited(Findings& findings) {
     if (segment->is_in_memory()) {
       continue;
     }
-    const int number = options_.sync                             ? options_.sync(*segment)
-                       : ::fdatasync(segment->descriptor()) != 0 ? errno
-                                                                 : 0;
-    if (number != 0) {
+    if (const int number = SyncNow(*segment); number != 0) {
       findings.push_back(
           fmt::format("{}: cannot be written to the disk: {}; subscribers are told of it all the "
                       "same, and it is tried again",
@@ -131,16 +138,40 @@ std::expected<void, std::string> JournalRecovery::Run() {
     found_[i].scan = Scan(*found_[i].segment);
   });
   SetAsideForeign();
+  WriteHeadersAnew();
   Judge();
+  SettleStumps();
   for (Found& found : found_) {
+    journal_->segments_.push_back(std::move(found.segment));
+  }
+  return {};
+}
+
+void JournalRecovery::WriteHeadersAnew() {
+  for (const Found& found : found_) {
     if (!found.segment->is_header_sound()) {
       findings_->push_back(found.segment->path() +
                            ": the header was damaged, and has been written anew");
       found.segment->WriteHeader();
     }
-    journal_->segments_.push_back(std::move(found.segment));
   }
-  return {};
+}
+
+// They are of no more use, but where nothing else is there: then a name alone says how far numbers
+// have gone, until the next file takes it.
+void JournalRecovery::SettleStumps() {
+  const std::string next = Segment::PathOf(journal_->options_.directory, journal_->newest_ + 1);
+  std::error_code ignored;
+  if (found_.empty() && !stumps_.empty()) {
+    std::filesystem::resize_file(stumps_.back(), 0, ignored);
+    std::filesystem::rename(stumps_.back(), next, ignored);
+    stumps_.pop_back();
+  }
+  for (const std::string& path : stumps_) {
+    if (!found_.empty() || path != next) {
+      std::filesystem::remove(path, ignored);
+    }
+  }
 }
 
 std::expected<void, std::string> JournalRecovery::OpenSegments(const std::string& directory,
@@ -172,9 +203,9 @@ std::expected<void, std::string> JournalRecovery::OpenSegments(const std::string
       found_.push_back({std::move(*segment), {}});
     } else if (segment.error().number == EINVAL) {
       findings_->push_back(segment.error().text + "; removed");
-      emptied_ = first - 1;
+      emptied_ = std::max(emptied_, first - 1);
       given_in_stumps_ = std::max(given_in_stumps_, Segment::GivenInStump(path, first));
-      std::filesystem::remove(path, error);
+      stumps_.push_back(path);
     } else if (IsForGood(segment.error().number)) {
       SetAside(path, segment.error().text);
     } else {
@@ -270,7 +301,24 @@ void JournalRecovery::Judge() {
                     hole.last));
   }
   SettleMarks(last);
+  KeepCount(last);
   Cut(last);
+}
+
+// What said how far numbers have gone may be cut now, or be too short to stay: the last file says
+// so from now on, on the disk.
+void JournalRecovery::KeepCount(std::size_t last) {
+  const Segment& segment = *found_[last].segment;
+  if (segment.given() >= journal_->newest_ && segment.is_header_sound()) {
+    return;
+  }
+  segment.MarkGiven(journal_->newest_);
+  const bool nothing_goes = stumps_.empty() && last + 1 == found_.size();
+  if (const int number = nothing_goes ? 0 : journal_->SyncNow(segment); number != 0) {
+    findings_->push_back(fmt::format("{}: cannot be written to the disk: {}",
+                                     segment.path(),
+                                     std::generic_category().message(number)));
+  }
 }
 
 // What memory had is there, or is given up with this: then no mark is to speak of it any more.

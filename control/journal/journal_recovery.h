@@ -41,7 +41,10 @@ class JournalRecovery {
   void SettleOverlap(Found one);
   void SetAsideForeign();
   [[nodiscard]] bool FitsAmongThose(const Found& candidate) const;
+  void WriteHeadersAnew();
   void Judge();
+  void KeepCount(std::size_t last);
+  void SettleStumps();
   [[nodiscard]] std::uint64_t LastGivenOut(std::size_t last) const;
   void FindHoles(std::size_t last);
   void SettleMarks(std::size_t last);
@@ -49,8 +52,9 @@ class JournalRecovery {
 
   Journal* journal_;
   Journal::Findings* findings_;
-  std::vector<Found> found_;   // by sequence
-  std::uint64_t emptied_ = 0;  // last sequence before a file that held nothing
+  std::vector<Found> found_;         // by sequence
+  std::vector<std::string> stumps_;  // files too short for a segment
+  std::uint64_t emptied_ = 0;        // last sequence before one of them
   std::uint64_t given_in_stumps_ = 0;
 };
 

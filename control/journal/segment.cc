@@ -68,19 +68,30 @@ std::expected<std::shared_ptr<Segment>, SegmentError> Segment::Create(const std:
                                                                       std::uint64_t first,
                                                                       std::uint64_t bytes,
                                                                       const Allocate& allocate) {
-  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+  const bool was_there = ::access(path.c_str(), F_OK) == 0;
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
   if (descriptor < 0) {
     return Fail(errno, path, "create");
   }
   std::shared_ptr<Segment> out(new Segment(path, first, descriptor));
+  struct stat status{};
+  if (::fstat(descriptor, &status) != 0 ||
+      static_cast<std::uint64_t>(status.st_size) >= kLeastBytes) {
+    return Fail(EEXIST, path, "create");
+  }
+  const auto undo = [&] {
+    if (!was_there || ::ftruncate(descriptor, 0) != 0) {
+      out->Remove();
+    }
+  };
   const int number = allocate ? allocate(descriptor, bytes)
                               : ::posix_fallocate(descriptor, 0, static_cast<off_t>(bytes));
   if (number != 0) {
-    out->Remove();
+    undo();
     return Fail(number, path, fmt::format("take {} bytes", bytes));
   }
   if (const auto mapped = out->Map(bytes); !mapped) {
-    out->Remove();
+    undo();
     return std::unexpected(mapped.error());
   }
   out->WriteHeader();
@@ -124,7 +135,7 @@ std::expected<std::shared_ptr<Segment>, SegmentError> Segment::Open(const std::s
   }
   const auto bytes =
       static_cast<std::uint64_t>(status.st_size) / sizeof(DeliveryRecord) * sizeof(DeliveryRecord);
-  if (bytes < 2 * sizeof(DeliveryRecord)) {
+  if (bytes < kLeastBytes) {
     return std::unexpected(SegmentError{EINVAL, path + ": too short for a segment"});
   }
   if (const auto mapped = out->Map(bytes); !mapped) {

@@ -54,9 +54,12 @@ using Allocate = std::function<int(int descriptor, std::uint64_t bytes)>;
 
 class Segment {
  public:
-  // A new file of `bytes`, all of it allocated. What was made is removed again on failure.
+  // A new file of `bytes`, all of it allocated; one that is too short for a segment is taken for
+  // it. On failure all is as it was.
   [[nodiscard]] static std::expected<std::shared_ptr<Segment>, SegmentError> Create(
       const std::string& path, std::uint64_t first, std::uint64_t bytes, const Allocate& allocate);
+
+  static constexpr std::uint64_t kLeastBytes = 2 * sizeof(DeliveryRecord);
 
   // An existing file, not changed by this. `first` is from its name.
   [[nodiscard]] static std::expected<std::shared_ptr<Segment>, SegmentError> Open(
