@@ -1,5 +1,6 @@
 #include "dataplane/engine.h"
 
+#include "dataplane/fleet_guard.h"
 #include "dataplane/hearing_clock.h"
 
 #include <algorithm>
@@ -55,6 +56,7 @@ std::expected<std::unique_ptr<Engine>, std::string> Engine::Create(const RegionV
         "the dataplane with --cold"));
   }
   std::unique_ptr<Engine> engine(new Engine(region, options));
+  engine->MendGuards(now);
   const Inheritance past = engine->Inherit(now);
   HearingClock clock(past.since, past.blind_total, OverloadOf(options.stall));
   if (past.exists) {
@@ -99,6 +101,14 @@ Engine::Inheritance Engine::Inherit(Instant now) const noexcept {
   return {.since = std::min(Instant{horizon + blind_total}, accounted),
           .blind_total = blind_total,
           .exists = true};
+}
+
+void Engine::MendGuards(Instant now) noexcept {
+  DataplaneSection& dataplane = region_.dataplane();
+  FleetGuard::Mend(dataplane.guard, now);
+  for (GuardState& state : dataplane.group_guards) {
+    FleetGuard::Mend(state, now);
+  }
 }
 
 // Where somebody will ask.

@@ -80,6 +80,7 @@ class Engine {
       : region_(region), options_(options) {}
 
   [[nodiscard]] Inheritance Inherit(Instant now) const noexcept;
+  void MendGuards(Instant now) noexcept;
   [[nodiscard]] std::expected<void, std::string> CountGroups();
   [[nodiscard]] std::expected<void, std::string> MakeShards(const Moment& stopped);
   void ReapplyLastTransitions(const Moment& stopped) noexcept;

@@ -69,6 +69,19 @@ void FleetGuard::Judge(const SilenceCounts& counts, Instant now, HearingInstant 
   }
 }
 
+void FleetGuard::Mend(GuardState& state, Instant now) noexcept {
+  const auto has_been = [now](const std::atomic<std::int64_t>& ns) {
+    return ns.load(kRelaxed) >= 0 && ns.load(kRelaxed) <= now.time_since_epoch().count();
+  };
+  if (has_been(state.order_ns) && has_been(state.holds_since_ns) && has_been(state.eased_ns)) {
+    return;
+  }
+  state.order.store(0, kRelaxed);
+  state.order_ns.store(0, kRelaxed);
+  state.holds_since_ns.store(0, kRelaxed);
+  state.eased_ns.store(0, kRelaxed);
+}
+
 GuardMode FleetGuard::OrderedMode(const GuardSettings& settings,
                                   const GuardState& state,
                                   Instant now) noexcept {

@@ -39,6 +39,9 @@ class FleetGuard {
 
   void PopAnnouncement() noexcept { untold_.reset(); }
 
+  // At adoption: a state of times that have not been yet is none.
+  static void Mend(GuardState& state, Instant now) noexcept;
+
   // What was ordered, for as long as it was.
   [[nodiscard]] static GuardMode OrderedMode(const GuardSettings& settings,
                                              const GuardState& state,

@@ -120,6 +120,17 @@ TEST_F(GuardTest, HoldsOverARestart) {
   EXPECT_EQ(told_["guard begins"], 1) << "told already";
 }
 
+TEST_F(GuardTest, AStateFromTheFutureIsNone) {
+  Live(Milliseconds(500), kFleet);
+  engine_.reset();
+  region_.view().dataplane().guard.holds_since_ns =
+      (now_ + Milliseconds(1)).time_since_epoch().count();
+  Start();
+  Live(Milliseconds(600), kFleet - 1);
+  EXPECT_EQ(told_["not-confirmed"], 1);
+  EXPECT_EQ(told_["guard ends"], 0);
+}
+
 TEST_F(GuardTest, WhoDiedBeforeARestartIsCountedAfterIt) {
   Live(Milliseconds(500), kFleet);
   Live(Milliseconds(600), kFleet - 400);

@@ -88,7 +88,7 @@ class SmallEngine {
         FLATLINE_CHECK(told.id != kNoEndpoint && told.from < kLeaseSpaceNames.size());
         continue;
       }
-      FLATLINE_CHECK((told.id == kNoEndpoint) == (told.kind == TransitionKind::kBlind));
+      FLATLINE_CHECK((told.id == kNoEndpoint) == !ConcernsEndpoint(told));
       FLATLINE_CHECK(told.id == kNoEndpoint ||
                      told.slot / region_.shape().slots_per_worker == worker);
       FLATLINE_CHECK(told.silence >= Duration{});
