@@ -1,5 +1,7 @@
 #include "tests/simulation/simulated_control.h"
 
+#include "control/journal/scribe.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -32,8 +34,11 @@ SimulatedControl::SimulatedControl(const RegionView& region,
     : region_(region), climate_(climate), chance_(seed), ledger_(&ledger), serials_(seed << 16) {
   options_.directory = directory_.Path("journal");
   options_.segment = (climate.segment_records + 1) * sizeof(DeliveryRecord);
-  options_.retain = climate.retained_segments == 0 ? std::uint64_t{1} << 40
-                                                   : climate.retained_segments * options_.segment;
+  // More than a part of the scribe's, as any real one: what follows the journal is fed with these.
+  constexpr std::uint64_t kLeast = 2 * Scribe::kPart * sizeof(DeliveryRecord);
+  options_.retain = climate.retained_segments == 0
+                        ? std::uint64_t{1} << 40
+                        : std::max(climate.retained_segments * options_.segment, kLeast);
   options_.sync_before_telling = climate.durability == 2;
   options_.memory = climate.memory_journal;
   options_.memory_directory = directory_.Path("memory");
