@@ -34,6 +34,12 @@ LeaseMessage Name(const Lease& lease, LeaseAnswer why, HearingInstant horizon) n
           .holder = lease.holder};
 }
 
+// From when a term is counted. Where a blindness was known of late, hearing time lies behind the
+// horizon, by which a term ends: the shortest would be over as it is granted.
+HearingInstant BeginOf(const Moment& moment) noexcept {
+  return std::max(moment.hearing, moment.horizon);
+}
+
 FencingToken TokenOf(const Transition& told) noexcept {
   return (FencingToken{told.incarnation} << 32) | told.sequence;
 }
@@ -199,7 +205,7 @@ std::optional<LeaseMessage> LeaseTable::Grant(const LeaseRequest& request, Turn&
       .number = request.message.name.number,
       .token = flatline::TokenOf(state_->epoch.load(std::memory_order_relaxed), counter),
       .holder = request.id,
-      .expires_ns = CountOf(turn.moment.hearing + term),
+      .expires_ns = CountOf(BeginOf(turn.moment) + term),
       .asked_ns = request.sent_ns,
       .incarnation = request.incarnation,
       .group = request.group,
@@ -222,7 +228,7 @@ std::optional<LeaseMessage> LeaseTable::Grant(const LeaseRequest& request, Turn&
 LeaseMessage LeaseTable::Renew(Index index, const LeaseRequest& request, Turn& turn) noexcept {
   Lease& lease = leases_[index];
   const Duration term = TermOf(request);
-  lease.expires_ns = std::max(lease.expires_ns, CountOf(turn.moment.hearing + term));
+  lease.expires_ns = std::max(lease.expires_ns, CountOf(BeginOf(turn.moment) + term));
   lease.asked_ns = request.sent_ns;
   lease.term_ms = static_cast<std::uint32_t>(term.count() / kMillisecond);
   entries_[index].Write(lease);
