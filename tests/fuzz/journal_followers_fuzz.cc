@@ -48,8 +48,8 @@ DeliveryRecord RecordOf(FuzzInput& input, std::uint64_t sequence) {
   record.at_ns &= (std::int64_t{1} << 62) - 1;  // control's own clock
   record.silence_ns &= (std::int64_t{1} << 62) - 1;
   record.kind = input.Take<std::uint8_t>() % 16 == 0 ? RecordKind::kReset : RecordKind::kLiveness;
-  record.from %= kLivenessNames.size();
-  record.to %= kLivenessNames.size();
+  record.from = static_cast<std::uint8_t>(record.from % kLivenessNames.size());
+  record.to = static_cast<std::uint8_t>(record.to % kLivenessNames.size());
   return record;
 }
 
