@@ -44,8 +44,8 @@ class RecentCount {
 
   // Alone may go back: what is older than the window is not counted.
   void Add(Instant at) noexcept {
-    MoveTo(at);
     const std::int64_t part = PartOf(at);
+    MoveTo(part);
     if (part > current_ - kParts) {
       ++parts_[static_cast<std::size_t>(part % kParts)];
       ++sum_;
@@ -54,7 +54,7 @@ class RecentCount {
 
   // One that happened at about `at`. What is older than the window is no longer counted anyhow.
   void TakeBack(Instant at, Instant now) noexcept {
-    MoveTo(now);
+    MoveTo(PartOf(now));
     const auto part = PartToTakeFrom(PartOf(at), current_, kParts, [this](std::int64_t of) {
       return parts_[static_cast<std::size_t>(of % kParts)];
     });
@@ -65,7 +65,7 @@ class RecentCount {
   }
 
   [[nodiscard]] std::uint64_t Sum(Instant now) noexcept {
-    MoveTo(now);
+    MoveTo(PartOf(now));
     return sum_;
   }
 
@@ -77,8 +77,7 @@ class RecentCount {
     return std::max(at, Instant{}).time_since_epoch() / part_;
   }
 
-  void MoveTo(Instant now) noexcept {
-    const std::int64_t part = PartOf(now);
+  void MoveTo(std::int64_t part) noexcept {
     if (part <= current_) [[likely]] {
       return;
     }

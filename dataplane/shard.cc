@@ -12,11 +12,6 @@ namespace {
 // Blocks whose quarantine may end in one turn.
 constexpr std::size_t kReclaimBudget = 256;
 
-// For the guards, of one who is dead. A heartbeat of life 0 and number 0 alone does not show.
-constexpr bool WasHeard(std::uint32_t incarnation, std::uint32_t sequence) noexcept {
-  return incarnation != 0 || sequence != 0;
-}
-
 }  // namespace
 
 std::expected<std::unique_ptr<Shard>, std::string> Shard::Create(const RegionView& region,
@@ -397,34 +392,14 @@ void Shard::CountDeath(Group group, Instant at) noexcept {
   }
 }
 
-// At adoption: a guard goes on with those whom the predecessor had counted.
-void Shard::CountIfDead(Slot slot, const Moment& moment) noexcept {
-  const RecordView seen = View(table_.record(slot));
-  if (seen.state.liveness != Liveness::kDead) {
-    return;
-  }
-  if (const auto died = DiedAbout(seen, moment)) {
-    CountDeath(table_.group(slot), *died);
-  }
-}
-
 // One who was dead is back, has left or is watched no more: none of them is silent. Asks its record
-// as it was before.
-void Shard::CountDeaths(const Transition& told, const Moment& moment) noexcept {
-  if (told.kind != TransitionKind::kLiveness) {
-    return;
-  }
-  if (static_cast<Liveness>(told.from) == Liveness::kDead) {
-    if (const auto died = DiedAbout(View(table_.record(told.slot)), moment)) {
-      died_.TakeBack(*died, moment.now);
-      if (groups_ != nullptr) {
-        groups_->of(number_).TakeBack(told.group, *died, moment.now);
-      }
+// as it still is.
+void Shard::TakeBackDeath(const Transition& told, const Moment& moment) noexcept {
+  if (const auto died = DiedAbout(View(table_.record(told.slot)), moment)) {
+    died_.TakeBack(*died, moment.now);
+    if (groups_ != nullptr) {
+      groups_->of(number_).TakeBack(told.group, *died, moment.now);
     }
-  }
-  const bool died = told.liveness == Liveness::kDead && told.reason != Reason::kRetired;
-  if (died && WasHeard(told.incarnation, told.sequence)) {
-    CountDeath(told.group, moment.now);
   }
 }
 
@@ -434,17 +409,22 @@ void Shard::CountTransition(const Transition& told, Turn& turn) noexcept {
   if (told.kind != TransitionKind::kLiveness) {
     return;
   }
-  CountDeaths(told, turn.moment);
+  const auto from = static_cast<Liveness>(told.from);
+  if (from == Liveness::kDead) {
+    TakeBackDeath(told, turn.moment);
+  }
   if (told.reason == Reason::kRetired) {
     return;
   }
-  const auto from = static_cast<Liveness>(told.from);
   if (told.liveness == Liveness::kSuspect) {
     tally.Add(Counter::kSuspicions);
   } else if (told.liveness == Liveness::kDead) {
     tally.Add(Counter::kDeaths);
     tally.Add(Counter::kCorroborations,
               static_cast<std::uint64_t>(told.reason == Reason::kCorroborated));
+    if (WasHeard(told.incarnation, told.sequence)) {
+      CountDeath(told.group, told.at);
+    }
   } else if (told.liveness == Liveness::kAlive &&
              (from == Liveness::kSuspect || from == Liveness::kDead)) {
     tally.Add(Counter::kRecoveries);

@@ -202,6 +202,7 @@ class Shard {
   void HashBlock(std::uint32_t block, BlockHashes& out) const noexcept;
   void AdoptBlock(std::uint32_t block, const BlockHashes& hashes, const Moment& stopped) noexcept;
   [[nodiscard]] bool Mend(EndpointRecord& record, std::uint64_t hash) noexcept;
+  void CountIfDead(Slot slot, const Moment& stopped) noexcept;
 
   // shard.cc
   [[nodiscard]] std::expected<Slot, DropReason> Admit(const Handoff& heard, Turn& turn) noexcept;
@@ -231,11 +232,17 @@ class Shard {
   void Watch(Slot slot, HearingInstant hearing) noexcept;
   [[nodiscard]] bool Publish(const Verdict& verdict, Turn& turn) noexcept;
   void CountTransition(const Transition& told, Turn& turn) noexcept;
+
+  // For the guards, of one who is dead. A heartbeat of life 0 and number 0 alone does not show.
+  [[nodiscard]] static constexpr bool WasHeard(std::uint32_t incarnation,
+                                               std::uint32_t sequence) noexcept {
+    return incarnation != 0 || sequence != 0;
+  }
+
   [[nodiscard]] std::optional<Instant> DiedAbout(const RecordView& seen,
                                                  const Moment& moment) const noexcept;
   void CountDeath(Group group, Instant at) noexcept;
-  void CountIfDead(Slot slot, const Moment& moment) noexcept;
-  void CountDeaths(const Transition& told, const Moment& moment) noexcept;
+  void TakeBackDeath(const Transition& told, const Moment& moment) noexcept;
 
   // shard_probes.cc
   HearOutcome HearAnswer(const Handoff& heard, Turn& turn) noexcept;

@@ -102,6 +102,17 @@ bool Shard::Mend(EndpointRecord& record, std::uint64_t hash) noexcept {
   return true;
 }
 
+// A guard goes on with those whom the predecessor had counted.
+void Shard::CountIfDead(Slot slot, const Moment& stopped) noexcept {
+  const RecordView seen = View(table_.record(slot));
+  if (seen.state.liveness != Liveness::kDead) {
+    return;
+  }
+  if (const auto died = DiedAbout(seen, stopped)) {
+    CountDeath(table_.group(slot), *died);
+  }
+}
+
 // After the records: an entry is for an endpoint of the table.
 void Shard::AdoptPayloads() {
   payloads_.Adopt([this](EndpointId id) { return index_.Find(id, HashOf(id)) != kNoSlot; });
@@ -121,10 +132,17 @@ void Shard::Reapply(const Transition& told, const Moment& stopped) noexcept {
       present != told.from) {
     return;
   }
-  CountDeaths(told, stopped);
+  const bool is_of_liveness = told.kind == TransitionKind::kLiveness;
+  if (is_of_liveness && state.liveness == Liveness::kDead) {
+    TakeBackDeath(told, stopped);
+  }
   if (told.reason == Reason::kRetired) {
     Dismiss(told.slot);
     return;
+  }
+  if (is_of_liveness && told.liveness == Liveness::kDead &&
+      WasHeard(told.incarnation, told.sequence)) {
+    CountDeath(told.group, stopped.now);
   }
   const std::uint32_t newest = NewestOf(View(record), told);
   state.liveness = told.liveness;
