@@ -129,6 +129,21 @@ std::uint64_t MostOfAShard(std::uint64_t ids, std::uint32_t workers) noexcept {
   return static_cast<std::uint64_t>(std::ceil(share + 4.0 * deviation));
 }
 
+// Whether it can have come out of a configuration: an adopted region may be anybody's.
+bool IsPossible(const Profile& profile) noexcept {
+  static constexpr Duration kMost{(std::int64_t{1} << 62) - 1};  // sums of two stay within 64 bits
+  const std::array times{profile.interval,
+                         profile.timeout,
+                         profile.confirmation,
+                         profile.least_confirmation,
+                         profile.allowance,
+                         profile.least_deviation};
+  return profile.name.back() == '\0' && profile.detector <= DetectorKind::kLearnt &&
+         profile.probe <= ProbeKind::kEcho && std::ranges::all_of(times, [](Duration time) {
+           return time >= Duration{0} && time <= kMost;
+         });
+}
+
 // The first directory with room, else the last one, whose shortage then is the error.
 std::string ChooseDirectory(const std::vector<std::string>& directories, const Config& config) {
   for (const std::string& directory : directories) {
@@ -168,6 +183,8 @@ void UpdateRegion(const RegionView& region, const Config& config) noexcept {
     // A profile that left the configuration stays while the region lives: records may have it.
     if (config.profiles[id].in_use()) {
       header.profiles[id] = config.profiles[id];
+    } else if (!IsPossible(header.profiles[id])) {
+      header.profiles[id] = {};
     }
   }
   header.enrolment_closed.store(config.dataplane.enrolment == Enrolment::kClosed ? 1 : 0,

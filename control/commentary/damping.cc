@@ -44,12 +44,19 @@ void Damping::Load(std::uint64_t newest) {
   for (Slot slot = kMostDamped; slot-- > 0;) {
     DampingEntry& entry = entries_[slot];
     entry = Latest(file_->slots[slot]);
-    if (entry.endpoint == kNoEndpoint || slots_of_.contains(entry.endpoint)) {
-      entry.endpoint = kNoEndpoint;
-      free_.push_back(slot);
+    if (entry.endpoint == kNoEndpoint) {
+      Forget(slot);
       continue;
     }
     entry.sequence = std::min(entry.sequence, newest);
+    // A loss of power can keep the page that says where it went, and not the one that it left.
+    if (const auto twin = slots_of_.find(entry.endpoint); twin != slots_of_.end()) {
+      if (entries_[twin->second].sequence >= entry.sequence) {
+        Forget(slot);
+        continue;
+      }
+      Free(twin->second);
+    }
     slots_of_.emplace(entry.endpoint, slot);
     if (entry.since_ns != 0) {
       ends_.emplace(EndOf(entry), slot);
@@ -60,17 +67,22 @@ void Damping::Load(std::uint64_t newest) {
 }
 
 void Damping::Free(Slot slot) {
-  DampingEntry& entry = entries_[slot];
   Unsuppress(slot);
-  slots_of_.erase(entry.endpoint);
-  const std::uint64_t version = entry.version;
-  entry = {};
-  entry.version = version;
+  slots_of_.erase(entries_[slot].endpoint);
   if (std::exchange(pending_[slot], Pending::kNothing) != Pending::kNothing) {
     std::erase(news_, slot);  // whoever has the slot next is not told of twice
   }
+  Forget(slot);
+}
+
+// Whoever has the slot next begins with nothing. One that was free stays as it is in the file.
+void Damping::Forget(Slot slot) {
+  const DampingEntry before = std::exchange(entries_[slot], {});
+  entries_[slot].version = before.version;
   free_.push_back(slot);
-  Keep(entries_[slot], file_->slots[slot]);
+  if (before.endpoint != kNoEndpoint) {
+    Keep(entries_[slot], file_->slots[slot]);
+  }
 }
 
 void Damping::Clear() {

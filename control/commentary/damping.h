@@ -87,6 +87,7 @@ class Damping {
   void Suppress(Slot slot);
   void Unsuppress(Slot slot);
   void Free(Slot slot);
+  void Forget(Slot slot);
   void Clear();
 
   KeptFile kept_;

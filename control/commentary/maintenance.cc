@@ -30,10 +30,18 @@ std::expected<std::unique_ptr<Maintenance>, std::string> Maintenance::Open(
 Maintenance::Maintenance(KeptFile file) : file_(std::move(file)), slots_(file_.As<Slot>()) {
   for (std::size_t slot = 0; slot < kMost; ++slot) {
     entries_[slot] = Latest(slots_[slot]);
-    const MaintenanceEntry& entry = entries_[slot];
-    if (entry.state != MaintenanceEntry::State::kFree) {
-      slots_of_.emplace(entry.target(), slot);
+    if (entries_[slot].state == MaintenanceEntry::State::kFree) {
+      continue;
     }
+    // A loss of power can keep the page that says where it went, and not the one that it left: the
+    // one that began last is true.
+    const auto [known, is_only] = slots_of_.emplace(entries_[slot].target(), slot);
+    if (!is_only) {
+      const bool is_later = entries_[slot].begun_ns > entries_[known->second].begun_ns;
+      Clear(is_later ? std::exchange(known->second, slot) : slot);
+    }
+  }
+  for (const MaintenanceEntry& entry : entries_) {
     if (entry.state == MaintenanceEntry::State::kBegun) {
       Tell(entry, true, true, WallInstant{Duration{entry.begun_ns}});
     }
@@ -143,12 +151,14 @@ void Maintenance::Tell(const MaintenanceEntry& entry, bool begins, bool by_order
 }
 
 void Maintenance::Free(std::size_t slot) {
-  MaintenanceEntry& entry = entries_[slot];
-  slots_of_.erase(entry.target());
+  slots_of_.erase(entries_[slot].target());
   ends_[slot] = false;
-  const std::uint64_t version = entry.version;
-  entry = {};
-  entry.version = version;
+  Clear(slot);
+}
+
+void Maintenance::Clear(std::size_t slot) {
+  const MaintenanceEntry before = std::exchange(entries_[slot], {});
+  entries_[slot].version = before.version;
   Keep(entries_[slot], slots_[slot]);
 }
 

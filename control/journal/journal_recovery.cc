@@ -109,9 +109,6 @@ void Journal::SettleInherited(Findings& findings) {
     return;
   }
   for (const auto& segment : segments_) {
-    if (segment->is_in_memory()) {
-      continue;
-    }
     if (const int number = SyncNow(*segment); number != 0) {
       findings.push_back(
           fmt::format("{}: cannot be written to the disk: {}; subscribers are told of it all the "

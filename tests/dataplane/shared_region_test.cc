@@ -80,6 +80,50 @@ TEST_F(SharedRegionTest, AdoptsWhatItsPredecessorLeft) {
   EXPECT_STREQ(header.profiles[16].name.data(), "own");
 }
 
+// Endpoints may be of a profile that the configuration no longer has; not of one that cannot be.
+TEST_F(SharedRegionTest, ForgetsProfilesThatCannotBe) {
+  const auto spoil = [](Profile& profile, int how) {
+    switch (how) {
+      case 0:
+        profile.confirmation = Duration{-1};
+        break;
+      case 1:
+        profile.least_deviation = Duration::max();
+        break;
+      case 2:
+        profile.detector = static_cast<DetectorKind>(4);
+        break;
+      case 3:
+        profile.probe = static_cast<ProbeKind>(3);
+        break;
+      default:
+        profile.name.fill('x');
+    }
+  };
+  {
+    auto first = SharedRegion::Open(config_, false, kWall);
+    ASSERT_TRUE(first.has_value());
+    auto& profiles = first->view().header().profiles;
+    for (int how = 0; how <= 5; ++how) {
+      Profile& profile = profiles.at(static_cast<std::size_t>(16 + how));
+      profile = MakeProfile("left", Milliseconds(50), 3, Milliseconds(50));
+      if (how < 5) {
+        spoil(profile, how);
+      }
+    }
+    spoil(profiles[5], 0);
+  }
+  const auto second = SharedRegion::Open(config_, false, kWall);
+  ASSERT_TRUE(second.has_value()) << second.error();
+  ASSERT_TRUE(second->adopted());
+  const auto& profiles = second->view().header().profiles;
+  for (std::size_t id = 16; id <= 20; ++id) {
+    EXPECT_FALSE(profiles.at(id).in_use()) << id;
+  }
+  EXPECT_STREQ(profiles[21].name.data(), "left");
+  EXPECT_EQ(profiles[5].confirmation, kBuiltInProfiles[4].confirmation) << "as configured";
+}
+
 TEST_F(SharedRegionTest, RefusesASecondDataplane) {
   const auto first = SharedRegion::Open(config_, false, kWall);
   ASSERT_TRUE(first.has_value());

@@ -3,6 +3,8 @@
 #include "control/delivery/request.h"
 
 #include <flatline/check.h>
+#include <flatline/command_ring.h>
+#include <flatline/delivery.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -13,6 +15,15 @@
 
 namespace flatline {
 namespace {
+
+// Maintenance may be of a group; an order to the guards has its text where others have an id.
+bool SaysWhom(const AdminEntry& entry) {
+  const auto command = static_cast<CommandKind>(entry.command);
+  const bool is_maintenance =
+      command == CommandKind::kMaintain || command == CommandKind::kEndMaintenance;
+  return is_maintenance ? (entry.id == kNoEndpoint) != (entry.group == kNoGroup)
+                        : entry.id != kNoEndpoint || command == CommandKind::kGuard;
+}
 
 void CheckTaken(const Request& request, std::span<const std::byte> bytes) {
   const bool administers = request.header.kind == RequestKind::kAdminister;
@@ -25,8 +36,7 @@ void CheckTaken(const Request& request, std::span<const std::byte> bytes) {
   FLATLINE_CHECK(request.groups.size() <= kMaxFilterGroups);
   FLATLINE_CHECK(std::ranges::adjacent_find(request.groups, std::greater_equal{}) ==
                  request.groups.end());
-  FLATLINE_CHECK(std::ranges::none_of(
-      request.entries, [](const AdminEntry& entry) { return entry.id == kNoEndpoint; }));
+  FLATLINE_CHECK(std::ranges::all_of(request.entries, SaysWhom));
   const auto alone = ParseRequest(bytes.first(request.bytes));
   FLATLINE_CHECK(alone.has_value());
   const std::optional<Request>& same = *alone;

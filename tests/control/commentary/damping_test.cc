@@ -7,12 +7,14 @@
 #include <flatline/profile.h>
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <fstream>
 #include <map>
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -100,6 +102,26 @@ class DampingTest : public testing::Test {
       }
     }
     return out;
+  }
+
+  using DampingSlot = TwoCopies<DampingEntry>;
+
+  static std::streamoff PlaceOf(std::size_t slot) {
+    return static_cast<std::streamoff>(offsetof(DampingFile, slots) + slot * sizeof(DampingSlot));
+  }
+
+  [[nodiscard]] DampingSlot InFile(std::size_t slot) const {
+    DampingSlot out;
+    std::ifstream file(path_, std::ios::binary);
+    file.seekg(PlaceOf(slot));
+    file.read(reinterpret_cast<char*>(&out), sizeof(out));
+    return out;
+  }
+
+  void PutInFile(std::size_t slot, const DampingSlot& copies) const {
+    std::fstream file(path_, std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(PlaceOf(slot));
+    file.write(reinterpret_cast<const char*>(&copies), sizeof(copies));
   }
 
   TemporaryDirectory directory_;
@@ -310,6 +332,24 @@ TEST_F(DampingTest, ADamagedEntryIsNobodys) {
   }
   Start();
   EXPECT_EQ(damping_->size(), 1U);
+}
+
+// A loss of power kept the page of the slot that it has now, and not that of the one it left.
+TEST_F(DampingTest, WhoStandsInTwoSlotsHasTheLaterOne) {
+  Die(1);
+  const DampingSlot early = InFile(0);
+  Die(1);
+  const DampingSlot late = InFile(0);
+  for (const auto& [lower, upper] : {std::pair(early, late), std::pair(late, early)}) {
+    damping_.reset();
+    PutInFile(0, lower);
+    PutInFile(5, upper);
+    Start();
+    EXPECT_EQ(damping_->size(), 1U);
+    EXPECT_EQ(Latest(InFile(0)).endpoint + Latest(InFile(5)).endpoint, 1U) << "not in both";
+    Die(1);
+    EXPECT_EQ(journal_.back().kind, RecordKind::kFlapping) << "its third death: both others count";
+  }
 }
 
 TEST_F(DampingTest, WithoutRoomTheNearlyForgottenGoFirst) {

@@ -159,5 +159,36 @@ TEST_F(MaintenanceTest, ADamagedEntryIsNotBelieved) {
   EXPECT_TRUE(Covers(1, 8));
 }
 
+// A loss of power kept the page of the slot that it has now, and not that of the one it left.
+TEST_F(MaintenanceTest, WhatStandsInTwoSlotsIsTheLaterOne) {
+  ASSERT_TRUE(maintenance_->Begin({.endpoint = 42}, kHour, "disk", now_));
+  Journal();
+  const auto copy_slot = [this](int from, int to) {
+    maintenance_.reset();
+    std::vector<char> bytes(sizeof(MaintenanceSlot));
+    const auto size = static_cast<std::streamsize>(bytes.size());
+    std::fstream file(Path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(from * size);
+    file.read(bytes.data(), size);
+    file.seekp(to * size);
+    file.write(bytes.data(), size);
+  };
+  copy_slot(0, 2);
+  Open();
+  ASSERT_TRUE(maintenance_->End({.endpoint = 42}, now_));
+  Journal();
+  EXPECT_EQ(ReadMaintenance(Path())->size(), 0U) << "both are over";
+  now_ += kHour;
+  ASSERT_TRUE(maintenance_->Begin({.endpoint = 42}, kHour, "again", now_));
+  Journal();
+  for (const int to : {1, 3}) {
+    copy_slot(0, to);
+    Open();
+    ASSERT_EQ(maintenance_->size(), 1U);
+    ASSERT_EQ(ReadMaintenance(Path())->size(), 1U);
+    EXPECT_EQ(Journal(), 0U) << "its begin was told";
+  }
+}
+
 }  // namespace
 }  // namespace flatline
