@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <unordered_map>
 #include <utility>
 
 namespace flatline {
@@ -16,9 +17,25 @@ std::expected<std::unique_ptr<Cursors>, std::string> Cursors::Open(const std::st
 
 Cursors::Cursors(KeptFile file, Duration expiry)
     : file_(std::move(file)), slots_(file_.As<Slot>()), expiry_(expiry) {
+  std::unordered_map<std::string, std::size_t> slots_of;
   for (std::size_t slot = 0; slot < kMost; ++slot) {
     entries_[slot] = Latest(slots_[slot]);
+    if (NameOf(entries_[slot]).empty()) {
+      continue;
+    }
+    // A loss of power can keep the page that says where it went, and not the one that it left.
+    const auto [known, is_only] = slots_of.emplace(NameOf(entries_[slot]), slot);
+    if (!is_only) {
+      const bool is_later = entries_[slot].touched_ns > entries_[known->second].touched_ns;
+      Forget(is_later ? std::exchange(known->second, slot) : slot);
+    }
   }
+}
+
+void Cursors::Forget(std::size_t slot) {
+  const Entry before = std::exchange(entries_[slot], {});
+  entries_[slot].version = before.version;
+  Keep(entries_[slot], slots_[slot]);
 }
 
 std::string_view Cursors::NameOf(const Entry& entry) noexcept {

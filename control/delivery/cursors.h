@@ -71,6 +71,7 @@ class Cursors {
 
   Cursors(KeptFile file, Duration expiry);
 
+  void Forget(std::size_t slot);
   [[nodiscard]] std::optional<std::size_t> RoomFor(WallInstant wall) const;
   [[nodiscard]] static std::string_view NameOf(const Entry& entry) noexcept;
 

@@ -3,7 +3,8 @@
 
 A source that passed is not looked at again until something that it is made of changes: its
 preprocessed text with its comments, the checks, the version. What has passed is remembered outside
-the build, as ccache does, so that a second lint costs seconds in a fresh clone too.
+the build, as ccache does, so that a second lint costs seconds in a fresh clone too. Those that are
+left are looked at in batches, which takes half the time.
 """
 
 import concurrent.futures
@@ -11,12 +12,12 @@ import hashlib
 import json
 import os
 import pathlib
-import shlex
 import subprocess
 import sys
 
+import batches
+
 TIDY = "clang-tidy-19"
-CLANG = "clang-19"
 
 
 def _commands(build):
@@ -31,13 +32,8 @@ def _commands(build):
 
 
 def _fingerprint(entry, salt):
-    words = shlex.split(entry["command"])
-    while not words[0].startswith("-"):  # ccache, the compiler
-        del words[0]
-    output = words.index("-o")
-    del words[output:output + 2]
-    text = subprocess.run([CLANG, *words, "-E", "-C", "-w", "-MF", "/dev/null"], cwd=entry["directory"],
-                          capture_output=True, check=True)
+    text = subprocess.run([batches.CLANG, *batches.flags(entry), "-E", "-C", "-w", entry["file"]],
+                          cwd=entry["directory"], capture_output=True, check=True)
     return hashlib.sha256(salt + text.stdout).hexdigest()
 
 
@@ -48,32 +44,78 @@ def _checks(source, root):
                     for each in folders if each.joinpath(".clang-tidy").exists())
 
 
-def _look(source, entry, build, cache, version):
-    salt = version + _checks(source, pathlib.Path(build).resolve().parent)
-    mark = cache / _fingerprint(entry, salt)
-    if mark.exists():
-        return ""
-    ran = subprocess.run([TIDY, "-p", build, "--quiet", str(source)],
+def _tidy(source, arguments, directory):
+    ran = subprocess.run([TIDY, "--quiet", str(source), *arguments], cwd=directory,
                          capture_output=True, text=True, check=False)
-    if ran.returncode == 0:
-        mark.touch()
-        return ""
-    return ran.stdout or ran.stderr or f"{source}: {TIDY} ended with {ran.returncode}\n"
+    return "" if ran.returncode == 0 else (
+        ran.stdout or ran.stderr or f"{source}: {TIDY} ended with {ran.returncode}\n")
+
+
+class Lint:
+    """Of one build."""
+
+    def __init__(self, build, pool):
+        self.build = pathlib.Path(build).resolve()
+        self.root = self.build.parent
+        self.pool = pool
+        self.commands = _commands(build)
+        self.cache = pathlib.Path(
+            os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"), "flatline-tidy")
+        self.cache.mkdir(parents=True, exist_ok=True)
+        self.version = subprocess.run([TIDY, "--version"], capture_output=True, check=True).stdout
+
+    def mark_of(self, source):
+        """The file that is there once it has passed."""
+        salt = self.version + _checks(source, self.root)
+        return self.cache / _fingerprint(self.commands[source], salt)
+
+    def is_clean_together(self, number, batch):
+        folder = self.build / "tidy" / batch[0].parent.relative_to(self.root)
+        folder.mkdir(parents=True, exist_ok=True)
+        together = folder / f"batch_{number}.cc"
+        together.write_text(batches.text(batch))
+        entry = self.commands[batch[0]]
+        return not _tidy(together, ["--", *batches.flags(entry)], entry["directory"])
+
+    def findings_of(self, number, batch):
+        """[(source, what was found)]; who is in a batch with a finding is looked at by himself."""
+        if len(batch) > 1 and self.is_clean_together(number, batch):
+            return []
+        found = [(source, _tidy(source, ["-p", str(self.build)], self.root)) for source in batch]
+        return [(source, text) for source, text in found if text]
+
+    def mirror_checks(self):
+        """What is looked at together is told what to check as its sources are."""
+        for checks in [self.root / ".clang-tidy", *self.root.glob("[a-z]*/**/.clang-tidy")]:
+            place = self.build / "tidy" / checks.relative_to(self.root)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(checks.read_bytes())
+
+    def run(self):
+        """{source: what was found}"""
+        marks = dict(zip(self.commands, self.pool.map(self.mark_of, self.commands)))
+        self.mirror_checks()
+        unseen = {source: entry for source, entry in self.commands.items()
+                  if not marks[source].exists()}
+        found = {}
+        jobs = {self.pool.submit(self.findings_of, number, batch): batch
+                for number, batch in enumerate(batches.batches(unseen, self.pool))}
+        for job in concurrent.futures.as_completed(jobs):
+            of_batch = dict(job.result())
+            for source in jobs[job]:
+                if source not in of_batch:
+                    marks[source].touch()
+            found |= of_batch
+        return found
 
 
 def main(build):
-    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"),
-                         "flatline-tidy")
-    cache.mkdir(parents=True, exist_ok=True)
-    version = subprocess.run([TIDY, "--version"], capture_output=True, check=True).stdout
-    commands = _commands(build)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        jobs = [pool.submit(_look, source, entry, build, cache, version)
-                for source, entry in commands.items()]
-        findings = [text for text in (job.result() for job in jobs) if text]
-    print("".join(findings), end="")
-    print(f"{TIDY}: {len(commands)} sources, {len(findings)} with findings")
-    return 1 if findings or not commands else 0
+        lint = Lint(build, pool)
+        found = lint.run()
+    print("".join(found.values()), end="")
+    print(f"{TIDY}: {len(lint.commands)} sources, {len(found)} with findings")
+    return 1 if found or not lint.commands else 0
 
 
 if __name__ == "__main__":

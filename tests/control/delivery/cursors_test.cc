@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -86,6 +87,32 @@ TEST_F(CursorsTest, SurviveATornWrite) {
     const auto found = Open()->Take("a", kWall);
     ASSERT_TRUE(found);
     EXPECT_EQ(found->sequence.value_or(0), entry == 0 ? 0U : 7U) << "the last that is whole";
+  }
+}
+
+// A loss of power kept the page of the slot that it has now, and not that of the one it left.
+TEST_F(CursorsTest, WhatStandsInTwoSlotsIsTheLaterOne) {
+  constexpr std::size_t kSlot = 2 * 96;
+  std::string early(kSlot, '\0');
+  std::string late(kSlot, '\0');
+  {
+    const auto cursors = Open();
+    const auto hold = cursors->Take("a", kWall);
+    for (std::string* const copy : {&early, &late}) {
+      ASSERT_TRUE(cursors->Move(*hold, copy == &early ? 7 : 8, kWall + Duration{copy == &late}));
+      std::ifstream(path_, std::ios::binary).read(copy->data(), kSlot);
+    }
+  }
+  for (const auto& [lower, upper] : {std::pair(early, late), std::pair(late, early)}) {
+    {
+      std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
+      file << lower << std::string(kSlot, '\0') << upper << lower;
+    }
+    EXPECT_EQ(Open()->Take("a", kWall)->sequence, 8U);
+    const auto cursors = Open();
+    EXPECT_EQ(cursors->Take("a", kWall)->sequence, 8U);
+    ASSERT_TRUE(cursors->Move(*cursors->Take("a", kWall), 9, kWall - kExpiry));
+    EXPECT_EQ(Open()->Take("a", kWall)->sequence, 9U) << "no other one is left";
   }
 }
 
