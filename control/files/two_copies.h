@@ -27,16 +27,12 @@ template <typename Entry>
   return ns >= 0 && ns < std::int64_t{1} << 62;
 }
 
-// Nothing of ours was written so often: the next one must be later.
-inline constexpr std::uint64_t kMostVersion = std::uint64_t{1} << 63;
-
 // The later one that is whole and possible; a new one where neither is.
 template <typename Entry>
 [[nodiscard]] Entry Latest(const TwoCopies<Entry>& copies) noexcept {
   Entry out{};
   for (const Entry& copy : copies) {
-    if (copy.version > out.version && copy.version <= kMostVersion && copy.crc == CrcOf(copy) &&
-        copy.is_possible()) {
+    if (copy.version > out.version && copy.crc == CrcOf(copy) && copy.is_possible()) {
       out = copy;
     }
   }
@@ -46,7 +42,10 @@ template <typename Entry>
 // Makes it the later one, and seals it.
 template <typename Entry>
 void Keep(Entry& entry, TwoCopies<Entry>& copies) noexcept {
-  ++entry.version;
+  if (++entry.version == 0) {  // nothing of ours was written so often: it begins anew
+    copies = {};
+    entry.version = 1;
+  }
   entry.crc = CrcOf(entry);
   copies[entry.version % 2] = entry;
 }

@@ -65,9 +65,16 @@ TEST(TwoCopies, WhatCannotBeIsNotThere) {
   entry.value = 13;
   Keep(entry, copies);
   EXPECT_EQ(Latest(copies).value, 12U);
-  entry = {.value = 14, .version = kMostVersion + 1};
-  Keep(entry, copies);
-  EXPECT_EQ(Latest(copies).value, 12U) << "none could follow it";
+}
+
+TEST(TwoCopies, TheNextIsTheLaterOneWhateverTheFileSays) {
+  TwoCopies<Entry> copies{};
+  Entry entry{.version = ~std::uint64_t{0} - 2};
+  for (std::uint64_t value = 14; value <= 18; ++value) {
+    entry.value = value;
+    Keep(entry, copies);
+    EXPECT_EQ(Latest(copies).value, value);
+  }
 }
 
 }  // namespace
