@@ -36,9 +36,12 @@ bool IsSound(const SegmentHeader& header, std::uint64_t first) {
          header.first == first;
 }
 
+// No number of ours has come so far, and those that follow have names yet (SequenceIn).
+constexpr std::uint64_t kMostMark = std::uint64_t{1} << 61;
+
 // A mark that was written whole, or 0.
 std::uint64_t MarkOf(std::uint64_t mark, std::uint64_t check) {
-  return mark == ~check ? mark : 0;
+  return mark == ~check && mark <= kMostMark ? mark : 0;
 }
 
 void SetMark(std::uint64_t value, std::uint64_t& mark, std::uint64_t& check) {

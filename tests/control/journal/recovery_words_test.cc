@@ -7,6 +7,7 @@
 #include <flatline/crc32c.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -75,6 +76,22 @@ TEST_F(RecoveryWords, OneOfAnotherReleaseEndsTheStartAndStaysAsItIs) {
   ASSERT_NE(journal, nullptr) << place_.error;
   EXPECT_EQ(journal->newest(), 10U);
   EXPECT_THAT(place_.findings, IsEmpty());
+}
+
+// Found by fuzzing: sixteen bytes can say anything, and be sealed as what was written whole.
+TEST_F(RecoveryWords, AMarkBeyondAllNumbersIsNotBelieved) {
+  const std::filesystem::path file = place_.Files().front();
+  for (const std::uint64_t mark : {~std::uint64_t{0}, std::uint64_t{1} << 62}) {
+    SegmentHeader header = HeaderOf(file);
+    header.given = header.in_memory = mark;
+    header.given_check = header.in_memory_check = ~mark;
+    WriteHeader(file, header);
+    const auto journal = place_.Open();
+    ASSERT_NE(journal, nullptr) << place_.error;
+    EXPECT_EQ(journal->newest(), 10U);
+  }
+  Fill(*place_.Open(), 11);
+  EXPECT_EQ(place_.Open()->newest(), 11U);
 }
 
 TEST_F(RecoveryWords, AnotherNameIsLeftAlone) {
