@@ -82,7 +82,7 @@ TEST_F(SharedRegionTest, AdoptsWhatItsPredecessorLeft) {
 
 // Endpoints may be of a profile that the configuration no longer has; not of one that cannot be.
 TEST_F(SharedRegionTest, ForgetsProfilesThatCannotBe) {
-  const auto spoil = [](Profile& profile, int how) {
+  const auto spoil = [](Profile& profile, std::size_t how) {
     switch (how) {
       case 0:
         profile.confirmation = Duration{-1};
@@ -104,8 +104,8 @@ TEST_F(SharedRegionTest, ForgetsProfilesThatCannotBe) {
     auto first = SharedRegion::Open(config_, false, kWall);
     ASSERT_TRUE(first.has_value());
     auto& profiles = first->view().header().profiles;
-    for (int how = 0; how <= 5; ++how) {
-      Profile& profile = profiles.at(static_cast<std::size_t>(16 + how));
+    for (std::size_t how = 0; how <= 5; ++how) {
+      Profile& profile = profiles.at(16 + how);
       profile = MakeProfile("left", Milliseconds(50), 3, Milliseconds(50));
       if (how < 5) {
         spoil(profile, how);
