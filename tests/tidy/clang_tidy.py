@@ -4,7 +4,7 @@
 A source that passed is not looked at again until something that it is made of changes: its
 preprocessed text with its comments, the checks, the version. What has passed is remembered outside
 the build, as ccache does, so that a second lint costs seconds in a fresh clone too. Those that are
-left are looked at in batches, which takes half the time.
+left are looked at in batches.
 """
 
 import concurrent.futures

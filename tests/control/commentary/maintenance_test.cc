@@ -7,6 +7,7 @@
 #include <fstream>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -42,6 +43,20 @@ class MaintenanceTest : public testing::Test {
     record.endpoint = id;
     record.group = group;
     return maintenance_->Covers(record);
+  }
+
+  [[nodiscard]] MaintenanceSlot InFile(std::streamoff slot) const {
+    MaintenanceSlot out;
+    std::ifstream file(Path(), std::ios::binary);
+    file.seekg(slot * static_cast<std::streamoff>(sizeof(out)));
+    file.read(reinterpret_cast<char*>(&out), sizeof(out));
+    return out;
+  }
+
+  void PutInFile(std::streamoff slot, const MaintenanceSlot& copies) const {
+    std::fstream file(Path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(slot * static_cast<std::streamoff>(sizeof(copies)));
+    file.write(reinterpret_cast<const char*>(&copies), sizeof(copies));
   }
 
   JournalInADirectory place_;
@@ -163,31 +178,28 @@ TEST_F(MaintenanceTest, ADamagedEntryIsNotBelieved) {
 TEST_F(MaintenanceTest, WhatStandsInTwoSlotsIsTheLaterOne) {
   ASSERT_TRUE(maintenance_->Begin({.endpoint = 42}, kHour, "disk", now_));
   Journal();
-  const auto copy_slot = [this](int from, int to) {
-    maintenance_.reset();
-    std::vector<char> bytes(sizeof(MaintenanceSlot));
-    const auto size = static_cast<std::streamsize>(bytes.size());
-    std::fstream file(Path(), std::ios::in | std::ios::out | std::ios::binary);
-    file.seekg(from * size);
-    file.read(bytes.data(), size);
-    file.seekp(to * size);
-    file.write(bytes.data(), size);
-  };
-  copy_slot(0, 2);
-  Open();
+  const MaintenanceSlot early = InFile(0);
   ASSERT_TRUE(maintenance_->End({.endpoint = 42}, now_));
   Journal();
-  EXPECT_EQ(ReadMaintenance(Path())->size(), 0U) << "both are over";
   now_ += kHour;
   ASSERT_TRUE(maintenance_->Begin({.endpoint = 42}, kHour, "again", now_));
   Journal();
-  for (const int to : {1, 3}) {
-    copy_slot(0, to);
+  const MaintenanceSlot late = InFile(0);
+  for (const auto& [lower, upper] : {std::pair(early, late), std::pair(late, early)}) {
+    maintenance_.reset();
+    PutInFile(0, lower);
+    PutInFile(2, upper);
     Open();
-    ASSERT_EQ(maintenance_->size(), 1U);
-    ASSERT_EQ(ReadMaintenance(Path())->size(), 1U);
+    EXPECT_EQ(maintenance_->size(), 1U);
+    const auto entries = ReadMaintenance(Path());
+    ASSERT_TRUE(entries) << entries.error();
+    ASSERT_EQ(entries->size(), 1U) << "not in both";
+    EXPECT_EQ(entries->front().reason_text(), "again");
     EXPECT_EQ(Journal(), 0U) << "its begin was told";
   }
+  ASSERT_TRUE(maintenance_->End({.endpoint = 42}, now_));
+  Journal();
+  EXPECT_EQ(ReadMaintenance(Path())->size(), 0U);
 }
 
 }  // namespace
