@@ -18,6 +18,7 @@ DEVICES = {"af_packet": "net_af_packet0,iface=veth0",
            "af_xdp": "net_af_xdp0,iface=veth0,force_copy=1"}
 OURS = {socket.AF_INET: "10.7.0.1", socket.AF_INET6: "fd00:7::1"}
 LINK_DOWN, FRAMES_MISSED = 11, 12
+BLINKS, OTHER_CAUSES = 5, 5
 BEATS = 20
 INTERVAL = 0.05
 
@@ -99,13 +100,23 @@ class KernelTest(unittest.TestCase):
             flatline.start_dataplane()
             flatline.start_control()
             stream = flatline.subscribe()
+
+            def by_the_link():
+                return [record for record in stream.kinds(delivery.BLIND)
+                        if record.reason in (LINK_DOWN, FRAMES_MISSED)]
+
             # Shorter than the time between two looks at the ports: all but some are known by count.
-            for blink in range(1, 6):
+            # A machine that gives us no core meanwhile is told too, and may be the longer cause.
+            for _ in range(BLINKS + OTHER_CAUSES):
+                before, known = len(stream.kinds(delivery.BLIND)), len(by_the_link())
+                if known >= BLINKS:
+                    break
                 self.theirs.run("sh", "-c", "printf 'link set veth0 %s\\n' down up | ip -batch -")
-                stream.until(lambda: len(stream.kinds(delivery.BLIND)) >= blink, 10)
+                self.assertTrue(
+                    stream.until(lambda: len(stream.kinds(delivery.BLIND)) > before, 10))
+                stream.until(lambda: len(by_the_link()) > known, 1)
                 time.sleep(0.2)  # blind intervals nearer to each other are told as one
-            for record in stream.kinds(delivery.BLIND):
-                self.assertIn(record.reason, (LINK_DOWN, FRAMES_MISSED))
+            self.assertGreaterEqual(len(by_the_link()), BLINKS)
 
     def test_agent_verb_beats_over_a_kernel_socket(self):
         port = {"device": DEVICES["af_packet"], "addresses": list(OURS.values())}
