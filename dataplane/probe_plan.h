@@ -1,6 +1,6 @@
 // What asking means for each profile, and the proof that an answer is one: derived from profiles at
-// start, read by shards and probers. Pure. Assumes profiles that were checked when loaded. Cost: a
-// SipHash of twelve bytes for each probe and for each answer.
+// start, read by shards and probers; laps are the prober's word. Pure. Assumes profiles that were
+// checked when loaded. Cost: a SipHash of twelve bytes for each probe and for each answer.
 //
 // Nothing is kept of a probe on its way. It carries the hearing time at which it was sent, and a
 // cookie made of that, of the endpoint and of a key of this process's; an answer repeats both. So
@@ -59,6 +59,17 @@ struct ProbePlan {
   Duration interval{};  // between two pulls
   Duration spacing{};   // between two probes of a suspicion
   Duration patience{};  // an answer that takes longer is stale
+  Duration lap{};       // between two pulls, as it has been of late
+
+  // Between two pulls, as it is to be reckoned with.
+  [[nodiscard]] constexpr Duration pace() const noexcept { return std::max(interval, lap); }
+
+  // How many times longer than it should that takes us; a little more is nothing.
+  [[nodiscard]] constexpr double stretch() const noexcept {
+    return lap <= interval + interval / 8
+               ? 1.0
+               : static_cast<double>(lap.count()) / static_cast<double>(interval.count());
+  }
 
   static constexpr ProbePlan Of(const Profile& profile) noexcept {
     if (profile.probe != ProbeKind::kNative && profile.probe != ProbeKind::kEcho) {
@@ -96,6 +107,8 @@ class ProbePlans {
   [[nodiscard]] const ProbePlan& Of(ProfileId profile) const noexcept {
     return plans_[profile < kMaxProfiles ? profile : kDefaultProfile];
   }
+
+  void SetLap(ProfileId profile, Duration lap) noexcept { plans_[profile].lap = lap; }
 
   [[nodiscard]] bool any() const noexcept { return any_; }
 

@@ -10,6 +10,7 @@
 #include <numeric>
 #include <optional>
 #include <span>
+#include <utility>
 
 namespace flatline {
 namespace {
@@ -70,9 +71,24 @@ Prober::Prober(const ProberWiring& wiring, HearingInstant began)
       given_(kPlaces) {
   for (ProfileId id = kFirstBuiltInProfile; id < kMaxProfiles; ++id) {
     if (shard_->detector().Knows(id) && shard_->probe_plans().Of(id).pulls) {
-      hands_.push_back({.profile = id, .began = began});
+      hands_.push_back({.profile = id, .began = began, .lap_began = began});
     }
   }
+  for (Hand& hand : hands_) {
+    hand.last_lap = hand.lap_before = LapToExpect();
+  }
+}
+
+// Of those whom a predecessor asked nobody knows when: at the rate allowed, as long ago as this.
+Duration Prober::LapToExpect() const noexcept {
+  const EndpointTable& table = shard_->table();
+  std::int64_t asked = 0;
+  for (std::uint32_t block = 0; block < table.block_count(); ++block) {
+    if (shard_->probe_plans().Of(table.ProfileOf(block)).pulls) {
+      asked += std::popcount(table.TakenIn(block));
+    }
+  }
+  return asked * cost_;
 }
 
 bool Prober::Turn(const Moment& moment, TransitionProducer& ring, Tally& tally) noexcept {
@@ -145,21 +161,26 @@ void Prober::Step(ProbeRound& round, Asking& asking) noexcept {
   }
 }
 
-// Moves the hand to where it is due. Who is far behind, for want of frames, gives up what is older
-// than one interval.
 void Prober::Pull(Hand& hand, Asking& asking) noexcept {
+  MoveHand(hand, asking);
+  const Duration lap = asking.moment.horizon - hand.lap_began;
+  shard_->SetLap(hand.profile, std::max({lap, hand.last_lap, hand.lap_before}));
+}
+
+// To where it is due. One that is more than a lap behind gives up having been so.
+void Prober::MoveHand(Hand& hand, Asking& asking) noexcept {
   const std::uint64_t blocks = shard_->table().block_count();
   const Duration interval = shard_->probe_plans().Of(hand.profile).interval;
   const Duration passed = std::max(asking.moment.horizon - hand.began, Duration{0});
   const auto rounds = static_cast<std::uint64_t>(passed / interval);
   const auto within =
       static_cast<double>((passed % interval).count()) / static_cast<double>(interval.count());
-  const std::uint64_t due =
+  std::uint64_t due =
       rounds * blocks + static_cast<std::uint64_t>(within * static_cast<double>(blocks));
   if (due > hand.done + blocks) {
-    asking.tally.Add(Counter::kProbesHeldBack, due - blocks - hand.done);
-    hand.done = due - blocks;
-    hand.left = 0;
+    const std::uint64_t laps = (due - hand.done - 1) / blocks;
+    hand.began += static_cast<std::int64_t>(laps) * interval;
+    due -= laps * blocks;
   }
   for (std::uint64_t passed_over = 0; hand.done < due && passed_over < kBlocksPerTurn;
        ++passed_over) {
@@ -168,6 +189,10 @@ void Prober::Pull(Hand& hand, Asking& asking) noexcept {
       return;
     }
     ++hand.done;
+    if (hand.done % blocks == 0) {
+      hand.lap_before = std::exchange(hand.last_lap, asking.moment.horizon - hand.lap_began);
+      hand.lap_began = asking.moment.horizon;
+    }
   }
 }
 
@@ -195,8 +220,15 @@ bool Prober::PullBlock(Hand& hand, std::uint32_t block, Asking& asking) noexcept
       continue;
     }
     const auto attempt = static_cast<std::uint8_t>(hand.done / table.block_count());
-    if (asking.frames >= kProbesPerTurn || Ask(slot, attempt, asking) == Outcome::kHeldBack) {
+    if (asking.frames >= kProbesPerTurn) {
       return false;
+    }
+    const Outcome outcome = Ask(slot, attempt, asking);
+    if (outcome == Outcome::kHeldBack) {
+      return false;
+    }
+    if (outcome == Outcome::kRefused) {
+      shard_->Excuse(slot, asking.moment);
     }
   }
   return true;

@@ -6,13 +6,15 @@
 //
 // Pulls: a hand moves over the blocks of the shard once an interval, in an order that puts
 // neighbours far apart, so that a fleet however small or large is asked evenly over its interval.
-// At most 64 endpoints share an instant.
+// At most 64 endpoints share an instant. A hand that a bound holds back comes later and passes
+// nobody over: the lap is longer then, and the shard counts silence in laps.
 //
 // Bounds: kProbesPerTurn frames a turn; so many probes a second in all (dataplane.probe_rate,
 // shared among the workers); kMostToOne a second to one address; for each suspicion the profile's
 // number of probes, and one more where we were deaf meanwhile. What a bound forbids is counted and
-// tried again, or the suspect's silence alone decides. The horizon is the clock: while we are deaf
-// nobody is asked. Cost: a comparison a turn with nothing due; some 2 µs a probe.
+// tried again, or the suspect's silence alone decides; a pull that falls to the bound of its
+// address is excused (Shard::Excuse). The horizon is the clock: while we are deaf nobody is asked.
+// Cost: a comparison a turn with nothing due; some 2 µs a probe.
 #pragma once
 
 #include "dataplane/attachment.h"
@@ -64,6 +66,9 @@ class Prober {
     HearingInstant began{};
     std::uint64_t done = 0;  // blocks, since then
     std::uint64_t left = 0;  // of the block being visited: its slots not yet asked
+    HearingInstant lap_began{};
+    Duration last_lap{};
+    Duration lap_before{};  // in which ways were found, perhaps, and nobody asked
   };
 
   struct Asking {
@@ -83,6 +88,8 @@ class Prober {
   void Step(ProbeRound& round, Asking& asking) noexcept;
   [[nodiscard]] bool IsOpen(const ProbeRound& round) const noexcept;
   void Pull(Hand& hand, Asking& asking) noexcept;
+  void MoveHand(Hand& hand, Asking& asking) noexcept;
+  [[nodiscard]] Duration LapToExpect() const noexcept;
   [[nodiscard]] bool IsBeating(const RecordView& seen, HearingInstant horizon) const noexcept;
   bool PullBlock(Hand& hand, std::uint32_t block, Asking& asking) noexcept;
   Outcome Ask(Slot slot, std::uint8_t attempt, Asking& asking) noexcept;

@@ -106,6 +106,14 @@ class Shard {
                const Moment& moment,
                TransitionProducer& ring,
                Tally& tally) noexcept;
+
+  // The prober: a pull of one that only answers fell to the bound of its address. We did not ask,
+  // so the time until it is asked next is no silence of its.
+  void Excuse(Slot slot, const Moment& moment) noexcept;
+
+  // The prober: how long it takes of late to ask everybody of a profile that pulls.
+  void SetLap(ProfileId profile, Duration lap) noexcept { probe_plans_.SetLap(profile, lap); }
+
   // What an endpoint said of itself in a heartbeat that counted, from the network or from another
   // worker: kept where there is room and nothing later, never anything to do with liveness.
   void KeepPayload(const Payload& said, Tally& tally) noexcept;
@@ -252,7 +260,13 @@ class Shard {
   void BeginRound(Slot slot, const RecordView& seen, Turn& turn) noexcept;
   [[nodiscard]] bool WasUnanswered(Slot slot) const noexcept;
   void NoteUnanswered(Slot slot, bool unanswered) noexcept;
-  [[nodiscard]] std::uint32_t FloorOf(Slot slot) const noexcept;
+  [[nodiscard]] std::uint32_t FloorOf(Slot slot, const RecordView& seen) const noexcept;
+  [[nodiscard]] bool IsAskedLate(const RecordView& seen) const noexcept;
+  [[nodiscard]] Stamp SettleLaps(Slot slot, RecordView seen, Stamp horizon) noexcept;
+  static Stamp MoveStamp(EndpointRecord& record,
+                         const RecordView& seen,
+                         Stamp horizon,
+                         std::uint32_t units) noexcept;
   [[nodiscard]] CommandStatus Locate(const Command& command, Slot slot) noexcept;
 
   // shard_expiry.cc

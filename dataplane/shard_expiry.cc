@@ -119,7 +119,7 @@ std::size_t Shard::VisitBlock(std::uint32_t block, Turn& turn) noexcept {
   const Judgement out =
       probe_rounds_ == nullptr
           ? detector_.Judge(seen.state, arrival, seen.heard.stamp, horizon)
-          : detector_.JudgeFar(seen.state, arrival, seen.heard.stamp, horizon, FloorOf(slot));
+          : detector_.JudgeFar(seen.state, arrival, seen.heard.stamp, horizon, FloorOf(slot, seen));
   const Timing& timing = detector_.TimingOf(seen.state.profile);
   const bool is_doubtful =
       seen.state.liveness == Liveness::kSuspect &&
@@ -132,7 +132,7 @@ Judgement Shard::JudgeSuspectAsOf(const Moment& moment,
                                   std::int64_t back,
                                   Slot slot,
                                   const RecordView& seen) const noexcept {
-  const Grounds grounds{.floor = probe_rounds_ == nullptr ? 0 : FloorOf(slot),
+  const Grounds grounds{.floor = probe_rounds_ == nullptr ? 0 : FloorOf(slot, seen),
                         .evidence = EvidenceOf(slot, seen, moment.now),
                         .deaf_ago = DeafAgo(detector_.TimingOf(seen.state.profile), moment) - back};
   return detector_.JudgeSuspect(seen.state,

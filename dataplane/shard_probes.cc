@@ -10,12 +10,12 @@
 namespace flatline {
 namespace {
 
-// How many intervals lie between an answer and what was heard before: where answers are all that is
+// How many pulls lie between an answer and what was heard before: where answers are all that is
 // heard, each counts as a heartbeat, and those that were lost in between count as lost.
 std::uint32_t StepsTo(Stamp stamp, Stamp before, const ProbePlan& plan) noexcept {
-  const auto interval = static_cast<std::int32_t>(std::max(1U, StampUnits(plan.interval)));
+  const auto pace = static_cast<std::int32_t>(std::max(1U, StampUnits(plan.pace())));
   return static_cast<std::uint32_t>(
-      std::max(1, (StampDifference(stamp, before) + interval / 2) / interval));
+      std::max(1, (StampDifference(stamp, before) + pace / 2) / pace));
 }
 
 // What an answer says, as the heartbeat that it stands for.
@@ -38,14 +38,76 @@ Handoff AsHeartbeat(const Handoff& heard,
 
 }  // namespace
 
-// How far away the endpoint is known to be keeps it from being suspect too early.
-std::uint32_t Shard::FloorOf(Slot slot) const noexcept {
+// Two things keep an endpoint from being suspect too early: how far away it is known to be, and,
+// of one that only answers, how much more seldom than its profile says we ask: as many laps have to
+// pass as its profile allows intervals. A suspect has been heard out (SettleLaps).
+std::uint32_t Shard::FloorOf(Slot slot, const RecordView& seen) const noexcept {
   const Duration trips = kRoundTripsOfSilence * RoundTripOf(table_.address(slot).round_trip);
-  return StampUnits(std::min(trips, kMostTimeout));
+  const std::uint32_t floor = StampUnits(std::min(trips, kMostTimeout));
+  if (seen.state.liveness == Liveness::kSuspect || !IsAskedLate(seen)) [[likely]] {
+    return floor;
+  }
+  const double laps = detector_.TimingOf(seen.state.profile).silence.most *
+                      probe_plans_.Of(seen.state.profile).stretch();
+  constexpr std::uint32_t kMost = StampUnits(kMostTimeout);
+  return std::max(floor, laps < kMost ? static_cast<std::uint32_t>(laps) : kMost);
+}
+
+bool Shard::IsAskedLate(const RecordView& seen) const noexcept {
+  return !HasBeaten(seen.heard) && probe_plans_.Of(seen.state.profile).stretch() > 1.0;
+}
+
+// One becomes suspect after so many laps: from here on its silence counts as if it had been asked
+// once an interval, so that it is confirmed as long as any other, whatever the next lap takes.
+// Returns its stamp.
+Stamp Shard::SettleLaps(Slot slot, RecordView seen, Stamp horizon) noexcept {
+  if (!IsAskedLate(seen)) [[likely]] {
+    return seen.heard.stamp;
+  }
+  EndpointRecord& record = table_.record(slot);
+  seen.state.liveness = Liveness::kSuspect;
+  const std::int64_t silence =
+      std::max(AllowedSilence(detector_.TimingOf(seen.state.profile).silence,
+                              record.arrival.load(std::memory_order_relaxed)),
+               FloorOf(slot, seen));
+  const std::int64_t surplus =
+      std::max<std::int64_t>(AgeOf(seen.heard.stamp, horizon) - silence, 0);
+  return MoveStamp(record, seen, horizon, static_cast<std::uint32_t>(surplus));
+}
+
+void Shard::Excuse(Slot slot, const Moment& moment) noexcept {
+  EndpointRecord& record = table_.record(slot);
+  const RecordView seen = View(record);
+  const bool is_waited_for =
+      seen.state.liveness == Liveness::kAlive || seen.state.liveness == Liveness::kUnknown;
+  if (is_waited_for && !HasBeaten(seen.heard)) {
+    MoveStamp(record,
+              seen,
+              HorizonStamp(moment.horizon),
+              StampUnits(probe_plans_.Of(seen.state.profile).pace()));
+  }
+}
+
+// By so many units later, and not beyond the horizon. Returns what it is.
+Stamp Shard::MoveStamp(EndpointRecord& record,
+                       const RecordView& seen,
+                       Stamp horizon,
+                       std::uint32_t units) noexcept {
+  const std::int64_t age = AgeOf(seen.heard.stamp, horizon);
+  const Stamp moved =
+      seen.heard.stamp + static_cast<Stamp>(std::clamp<std::int64_t>(age, 0, units));
+  std::uint64_t expected = seen.heard.Pack();
+  // Where somebody stamps in between, theirs is the better one.
+  record.heard.compare_exchange_strong(expected,
+                                       Heard{moved, seen.heard.sequence}.Pack(),
+                                       std::memory_order_acq_rel,
+                                       std::memory_order_relaxed);
+  return moved;
 }
 
 void Shard::BeginRound(Slot slot, const RecordView& seen, Turn& turn) noexcept {
   const ProbePlan& plan = probe_plans_.Of(seen.state.profile);
+  const Stamp heard = SettleLaps(slot, seen, HorizonStamp(turn.moment.horizon));
   if (plan.kind == ProbeKind::kOff || plan.probes == 0) {
     return;
   }
@@ -55,7 +117,7 @@ void Shard::BeginRound(Slot slot, const RecordView& seen, Turn& turn) noexcept {
       .due = moment.horizon,
       .id = table_.record(slot).id.load(std::memory_order_relaxed),
       .slot = slot,
-      .heard = seen.heard.stamp,
+      .heard = heard,
       .blind = moment.now.time_since_epoch() - moment.hearing.time_since_epoch()};
   if (!probe_rounds_->Begin(round)) {
     turn.tally.Add(Counter::kProbesUnbooked);

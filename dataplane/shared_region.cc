@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <initializer_list>
 #include <new>
 #include <string_view>
 #include <sys/random.h>
@@ -131,17 +132,16 @@ std::uint64_t MostOfAShard(std::uint64_t ids, std::uint32_t workers) noexcept {
 
 // Whether it can have come out of a configuration: an adopted region may be anybody's.
 bool IsPossible(const Profile& profile) noexcept {
-  static constexpr Duration kMost{(std::int64_t{1} << 62) - 1};  // sums of two stay within 64 bits
-  const std::array times{profile.interval,
-                         profile.timeout,
-                         profile.confirmation,
-                         profile.least_confirmation,
-                         profile.allowance,
-                         profile.least_deviation};
+  const auto is_from = [](Duration least, std::initializer_list<Duration> times) {
+    return std::ranges::all_of(
+        times, [least](Duration time) { return time >= least && time <= kMostTimeout; });
+  };
   return profile.name.back() == '\0' && profile.detector <= DetectorKind::kLearnt &&
-         profile.probe <= ProbeKind::kEcho && std::ranges::all_of(times, [](Duration time) {
-           return time >= Duration{0} && time <= kMost;
-         });
+         profile.probe <= ProbeKind::kEcho && profile.probes <= kMostProbes && profile.pull <= 1 &&
+         is_from(kLeastTimeout, {profile.timeout, profile.confirmation}) &&
+         is_from(Duration{1}, {profile.interval}) &&
+         is_from(Duration{0},
+                 {profile.least_confirmation, profile.allowance, profile.least_deviation});
 }
 
 // The first directory with room, else the last one, whose shortage then is the error.

@@ -48,16 +48,17 @@ void Damping::Load(std::uint64_t newest) {
       Forget(slot);
       continue;
     }
-    entry.sequence = std::min(entry.sequence, newest);
-    // A loss of power can keep the page that says where it went, and not the one that it left.
-    if (const auto twin = slots_of_.find(entry.endpoint); twin != slots_of_.end()) {
-      if (entries_[twin->second].sequence >= entry.sequence) {
-        Forget(slot);
-        continue;
-      }
-      Free(twin->second);
+    // A loss of power can keep the page that says where it went, and not the one that it left: the
+    // one that counted last is true, whatever the journal has kept of what it counted.
+    const auto [twin, is_alone] = slots_of_.emplace(entry.endpoint, slot);
+    if (!is_alone) {
+      const bool is_later = entry.sequence > entries_[twin->second].sequence;
+      Forget(is_later ? std::exchange(twin->second, slot) : slot);
     }
-    slots_of_.emplace(entry.endpoint, slot);
+  }
+  for (Slot slot = kMostDamped; slot-- > 0;) {
+    DampingEntry& entry = entries_[slot];
+    entry.sequence = std::min(entry.sequence, newest);
     if (entry.since_ns != 0) {
       ends_.emplace(EndOf(entry), slot);
     } else if (entry.penalty > settings_.suppress && settings_.damps()) {
@@ -77,11 +78,9 @@ void Damping::Free(Slot slot) {
 
 // Whoever has the slot next begins with nothing. One that was free stays as it is in the file.
 void Damping::Forget(Slot slot) {
-  const DampingEntry before = std::exchange(entries_[slot], {});
-  entries_[slot].version = before.version;
   free_.push_back(slot);
-  if (before.endpoint != kNoEndpoint) {
-    Keep(entries_[slot], file_->slots[slot]);
+  if (entries_[slot].endpoint != kNoEndpoint) {
+    Erase(entries_[slot], file_->slots[slot]);
   }
 }
 

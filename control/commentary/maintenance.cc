@@ -34,11 +34,12 @@ Maintenance::Maintenance(KeptFile file) : file_(std::move(file)), slots_(file_.A
       continue;
     }
     // A loss of power can keep the page that says where it went, and not the one that it left: the
-    // one that began last is true.
+    // one that began last is true, by a clock that may have been stepped in between.
     const auto [known, is_only] = slots_of_.emplace(entries_[slot].target(), slot);
     if (!is_only) {
       const bool is_later = entries_[slot].begun_ns > entries_[known->second].begun_ns;
-      Clear(is_later ? std::exchange(known->second, slot) : slot);
+      const std::size_t gone = is_later ? std::exchange(known->second, slot) : slot;
+      Erase(entries_[gone], slots_[gone]);
     }
   }
   for (const MaintenanceEntry& entry : entries_) {
@@ -153,13 +154,7 @@ void Maintenance::Tell(const MaintenanceEntry& entry, bool begins, bool by_order
 void Maintenance::Free(std::size_t slot) {
   slots_of_.erase(entries_[slot].target());
   ends_[slot] = false;
-  Clear(slot);
-}
-
-void Maintenance::Clear(std::size_t slot) {
-  const MaintenanceEntry before = std::exchange(entries_[slot], {});
-  entries_[slot].version = before.version;
-  Keep(entries_[slot], slots_[slot]);
+  Erase(entries_[slot], slots_[slot]);
 }
 
 }  // namespace flatline

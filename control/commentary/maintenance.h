@@ -78,7 +78,6 @@ class Maintenance {
 
   void Tell(const MaintenanceEntry& entry, bool begins, bool by_order, WallInstant now);
   void Free(std::size_t slot);
-  void Clear(std::size_t slot);
 
   KeptFile file_;
   Slot* slots_;  // mapped, kMost of them

@@ -23,19 +23,15 @@ Cursors::Cursors(KeptFile file, Duration expiry)
     if (NameOf(entries_[slot]).empty()) {
       continue;
     }
-    // A loss of power can keep the page that says where it went, and not the one that it left.
+    // A loss of power can keep the page that says where it went, and not the one that it left: the
+    // one that was moved last is true, by a clock that may have been stepped in between.
     const auto [known, is_only] = slots_of.emplace(NameOf(entries_[slot]), slot);
     if (!is_only) {
       const bool is_later = entries_[slot].touched_ns > entries_[known->second].touched_ns;
-      Forget(is_later ? std::exchange(known->second, slot) : slot);
+      const std::size_t gone = is_later ? std::exchange(known->second, slot) : slot;
+      Erase(entries_[gone], slots_[gone]);
     }
   }
-}
-
-void Cursors::Forget(std::size_t slot) {
-  const Entry before = std::exchange(entries_[slot], {});
-  entries_[slot].version = before.version;
-  Keep(entries_[slot], slots_[slot]);
 }
 
 std::string_view Cursors::NameOf(const Entry& entry) noexcept {

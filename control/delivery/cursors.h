@@ -62,7 +62,9 @@ class Cursors {
     std::uint32_t has_moved = 0;  // it stands somewhere
     std::uint32_t crc = 0;        // CRC32C of all before
 
-    [[nodiscard]] bool is_possible() const noexcept { return has_moved != 0 || sequence == 0; }
+    [[nodiscard]] bool is_possible() const noexcept {
+      return IsTime(touched_ns) && (has_moved != 0 || sequence == 0);
+    }
   };
 
   static_assert(sizeof(Entry) == 96);
@@ -71,7 +73,6 @@ class Cursors {
 
   Cursors(KeptFile file, Duration expiry);
 
-  void Forget(std::size_t slot);
   [[nodiscard]] std::optional<std::size_t> RoomFor(WallInstant wall) const;
   [[nodiscard]] static std::string_view NameOf(const Entry& entry) noexcept;
 

@@ -50,4 +50,13 @@ void Keep(Entry& entry, TwoCopies<Entry>& copies) noexcept {
   copies[entry.version % 2] = entry;
 }
 
+// Makes it empty. Its version goes on: what stood there before is the earlier one.
+template <typename Entry>
+void Erase(Entry& entry, TwoCopies<Entry>& copies) noexcept {
+  const auto version = entry.version;
+  entry = {};
+  entry.version = version;
+  Keep(entry, copies);
+}
+
 }  // namespace flatline

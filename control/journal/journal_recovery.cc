@@ -21,8 +21,6 @@ namespace {
 
 constexpr std::string_view kSuffix = ".journal";
 constexpr std::size_t kDigits = 20;
-// No name of ours: a million records a second for 140,000 years.
-constexpr std::uint64_t kMostSequence = std::uint64_t{1} << 62;
 
 // What no better rights or limits would mend.
 bool IsForGood(int number) {

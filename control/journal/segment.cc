@@ -36,8 +36,8 @@ bool IsSound(const SegmentHeader& header, std::uint64_t first) {
          header.first == first;
 }
 
-// No number of ours has come so far, and those that follow have names yet (SequenceIn).
-constexpr std::uint64_t kMostMark = std::uint64_t{1} << 61;
+// No number of ours has come so far, and those that follow have names yet.
+constexpr std::uint64_t kMostMark = kMostSequence / 2;
 
 // A mark that was written whole, or 0.
 std::uint64_t MarkOf(std::uint64_t mark, std::uint64_t check) {

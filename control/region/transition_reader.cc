@@ -4,10 +4,6 @@
 #include <fmt/format.h>
 #include <limits>
 
-#ifdef __SANITIZE_THREAD__  // does not model the fence below, and GCC says so
-#pragma GCC diagnostic ignored "-Wtsan"
-#endif
-
 namespace flatline {
 
 RingPositions HeadsOf(const RegionView& region) noexcept {

@@ -17,7 +17,8 @@ from heartbeat import PORT, acknowledged, heartbeat
 DEVICES = {"af_packet": "net_af_packet0,iface=veth0",
            "af_xdp": "net_af_xdp0,iface=veth0,force_copy=1"}
 OURS = {socket.AF_INET: "10.7.0.1", socket.AF_INET6: "fd00:7::1"}
-LINK_DOWN, FRAMES_MISSED = 11, 12
+STALLED, LINK_DOWN, FRAMES_MISSED = 10, 11, 12
+STALL_NS = 10_000_000
 BLINKS, OTHER_CAUSES = 5, 5
 BEATS = 20
 INTERVAL = 0.05
@@ -117,6 +118,10 @@ class KernelTest(unittest.TestCase):
                 stream.until(lambda: len(by_the_link()) > known, 1)
                 time.sleep(0.2)  # blind intervals nearer to each other are told as one
             self.assertGreaterEqual(len(by_the_link()), BLINKS)
+            for record in stream.kinds(delivery.BLIND):
+                if record not in by_the_link():
+                    self.assertEqual(STALLED, record.reason)
+                    self.assertGreater(record.silence_ns, STALL_NS)
 
     def test_agent_verb_beats_over_a_kernel_socket(self):
         port = {"device": DEVICES["af_packet"], "addresses": list(OURS.values())}

@@ -6,6 +6,7 @@
 #include "dataplane/responder.h"
 
 #include <flatline/agent.h>
+#include <flatline/endpoint.h>
 
 #include <array>
 #include <cstddef>
@@ -23,6 +24,8 @@ class AskedHost {
       : agent_(agent), identity_(std::move(identity)) {}
 
   [[nodiscard]] FlatlineAgent& agent() { return agent_; }
+
+  [[nodiscard]] EndpointId id() const { return agent_.id; }
 
   // The answer to a frame, or nothing.
   [[nodiscard]] std::optional<std::vector<std::byte>> Answer(

@@ -58,26 +58,32 @@ class ProberTest : public testing::Test {
              std::uint64_t rate = 100'000,
              std::uint64_t endpoints = 1000) {
     Config config = SmallConfig(endpoints, workers);
-    config.dataplane.transition_ring = 1U << 14;
+    config.dataplane.transition_ring = transition_ring_;
     config.guard.fleet_share_ppm = 0;  // all of a fleet fall silent here
     Profile& asked = config.profiles[kAsked];
-    asked = MakeProfile("asked", Milliseconds(100), 3, Milliseconds(100));
+    asked = MakeProfile("asked", Milliseconds(100), 3, confirmation_);
     asked.probe = kind;
     asked.probes = 3;
     asked.least_confirmation = least_confirmation_;
     asked.pull = pull ? 1 : 0;
     config.dataplane.default_profile = kAsked;
     region_ = std::make_unique<PlainRegion>(config);
+    workers_ = workers;
+    rate_ = rate;
+    Adopt();
+  }
+
+  // A process takes over the region as it is.
+  void Adopt() {
     engine_ = std::move(
-        Engine::Create(region_->view(), {.probe_key = {3, 4}, .probe_rate = rate}, now_).value());
+        Engine::Create(region_->view(), {.probe_key = {3, 4}, .probe_rate = rate_}, now_).value());
     sent_.clear();
     sent_in_.clear();
-    for (unsigned w = 0; w < workers; ++w) {
+    for (unsigned w = 0; w < workers_; ++w) {
       ports_[w].source.Clear();
       ports_[w].identity.addresses = {kUs4, kUs6};
       engine_->Attach(w, ports_[w].attachment());
     }
-    workers_ = workers;
   }
 
   void Turn() {
@@ -152,22 +158,23 @@ class ProberTest : public testing::Test {
     return out;
   }
 
+  void Give(const Command& command) {
+    const RegionView& view = region_->view();
+    const unsigned owner = ShardOf(HashEndpoint(command.id, view.header().hash_key), workers_);
+    SharedRing<Command> ring(view.control().command_heads[owner],
+                             view.dataplane().command_tails[owner],
+                             view.commands(owner));
+    ASSERT_TRUE(ring.TryPush(command));
+  }
+
   void Enrol(EndpointId id, const IpAddress& at, std::uint16_t udp_port = 40000) {
-    const auto give = [&](const Command& command) {
-      const RegionView& view = region_->view();
-      const unsigned owner = ShardOf(HashEndpoint(id, view.header().hash_key), workers_);
-      SharedRing<Command> ring(view.control().command_heads[owner],
-                               view.dataplane().command_tails[owner],
-                               view.commands(owner));
-      ASSERT_TRUE(ring.TryPush(command));
-    };
-    give({.id = id, .profile = kAsked, .kind = CommandKind::kEnrol});
+    Give({.id = id, .profile = kAsked, .kind = CommandKind::kEnrol});
     std::array<std::byte, 18> bytes{};
     std::ranges::transform(
         at, bytes.begin(), [](std::uint8_t byte) { return static_cast<std::byte>(byte); });
     wire::Store(bytes.data() + 16, udp_port);
     for (unsigned part = 0; part < 3; ++part) {
-      give({.id = id,
+      Give({.id = id,
             .group = wire::Load<std::uint32_t>(bytes.data() + 6 * part),
             .profile = wire::Load<std::uint16_t>(bytes.data() + 6 * part + 4),
             .kind = static_cast<CommandKind>(7 + part)});
@@ -188,7 +195,10 @@ class ProberTest : public testing::Test {
   std::array<FakePort, 2> ports_;
   std::unique_ptr<Engine> engine_;
   unsigned workers_ = 1;
+  std::uint64_t rate_ = 0;
+  Duration confirmation_ = Milliseconds(100);
   Duration least_confirmation_{};
+  std::uint32_t transition_ring_ = 1U << 14;
   std::uint32_t sequence_ = 0;
   std::vector<Bytes> sent_;
   std::map<Instant, std::size_t> sent_in_;

@@ -165,6 +165,19 @@ TEST_F(HearingClockTest, AnnouncesNeighbouringStallsAsOne) {
   EXPECT_EQ(clock_.blind_total(), Milliseconds(100)) << "the gap was heard";
 }
 
+TEST_F(HearingClockTest, NamesAnEpisodeOfSeveralCausesAfterItsLongestPiece) {
+  Stall(1050, 1060);
+  clock_.Account({.from = At(1060), .to = At(1100), .reason = Reason::kFramesMissed, .port = 3});
+  Stall(1100, 1120);
+  Turn(1300, 1300);
+  const auto announced = Announced();
+  ASSERT_EQ(announced.size(), 1U);
+  EXPECT_EQ(announced[0].reason, Reason::kFramesMissed);
+  EXPECT_EQ(announced[0].port, 3);
+  EXPECT_EQ(announced[0].at, At(1120));
+  EXPECT_EQ(announced[0].silence, Milliseconds(70)) << "its pieces together";
+}
+
 TEST_F(HearingClockTest, AnnouncesDistantStallsApartAlsoWhenToldOutOfOrder) {
   Stall(2000, 2050);
   Stall(1100, 1150);

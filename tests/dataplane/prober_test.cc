@@ -322,5 +322,77 @@ TEST_F(ProberTest, NobodyIsAskedWhoLeftOrWhomNobodyFinds) {
   EXPECT_EQ(Reasons(), std::vector{Reason::kNeverHeard});
 }
 
+TEST_F(ProberTest, OnePulledIsLeftAloneOnceItHasLeft) {
+  Start(ProbeKind::kNative, 1, true);
+  Beat();
+  TurnsUntil(now_ + Milliseconds(1000));
+  ASSERT_FALSE(sent_.empty()) << "asked as long as it has not";
+  ports_[0].source.Put(HeartbeatFrame(
+      {.id = kId, .incarnation = 1, .sequence = ++sequence_, .kind = HeartbeatKind::kLeave}));
+  Turn();
+  Turn();
+  sent_.clear();
+  TurnsUntil(now_ + Milliseconds(1000));
+  EXPECT_TRUE(sent_.empty());
+  EXPECT_EQ(Reasons().back(), Reason::kLeaveReceived);
+}
+
+TEST_F(ProberTest, WhoHasNoAddressThatAPortCanReachIsCountedAndNotAsked) {
+  IpAddress group = Ip4(0, 9);
+  group[12] = 224;
+  for (const IpAddress& nowhere : {IpAddress{}, group}) {
+    Start(ProbeKind::kNative, 1, true);
+    Enrol(kId, nowhere);
+    TurnsUntil(now_ + Milliseconds(500));
+    EXPECT_TRUE(sent_.empty());
+    EXPECT_GE(Count(Counter::kProbesUnresolved), 4U) << "once an interval";
+  }
+  Start(ProbeKind::kNative, 1, true);
+  ports_[0].identity.addresses = {kUs4};
+  IpAddress six = kUs6;
+  six[15] = 9;
+  Enrol(kId, six);
+  TurnsUntil(now_ + Milliseconds(500));
+  EXPECT_TRUE(sent_.empty()) << "no port of ours has an address of its family";
+  EXPECT_GE(Count(Counter::kProbesUnresolved), 4U);
+}
+
+TEST_F(ProberTest, AProbeForWhichThePortHasNoBufferIsTriedAgain) {
+  Start(ProbeKind::kEcho);
+  Beat();
+  ports_[0].sink.set_has_room(false);
+  TurnsUntil(now_ + Milliseconds(330));
+  EXPECT_TRUE(sent_.empty());
+  EXPECT_GT(Count(Counter::kProbesHeldBack), 0U);
+  ports_[0].sink.set_has_room(true);
+  AnsweringUntil(now_ + Milliseconds(60), {HostAt(Ip4(0, 2))});
+  EXPECT_EQ(Reasons().back(), Reason::kProbeAnswered);
+}
+
+TEST_F(ProberTest, AVerdictForWhichTheRingHasNoRoomIsGivenWhenThereIs) {
+  transition_ring_ = 64;
+  Start(ProbeKind::kEcho);
+  Beat();
+  AnsweringUntil(now_ + Milliseconds(320), {HostAt(Ip4(0, 2))});
+  (void)Told();
+  Beat();
+  const Instant spoke = now_ - Milliseconds(1);
+  TurnsUntil(spoke + Milliseconds(330));
+  EXPECT_EQ(Reasons().back(), Reason::kDeadlineMissed);
+  for (EndpointId id = 100; id < 200; ++id) {
+    ports_[0].source.Put(HeartbeatFrame({.id = id, .incarnation = 1, .sequence = 1}));
+  }
+  TurnsUntil(spoke + Milliseconds(370));
+  const std::uint64_t full = Count(Counter::kRingFull);
+  TurnsUntil(spoke + Milliseconds(394));
+  EXPECT_GT(Count(Counter::kRingFull), full) << "all its probes are unanswered";
+  EXPECT_EQ(Told().size(), 64U) << "newcomers";
+  TurnsUntil(spoke + Milliseconds(399));
+  const auto told = Told();
+  ASSERT_FALSE(told.empty());
+  EXPECT_EQ(told[0].id, kId);
+  EXPECT_EQ(told[0].reason, Reason::kProbeUnanswered);
+}
+
 }  // namespace
 }  // namespace flatline

@@ -96,6 +96,16 @@ TEST_F(SharedRegionTest, ForgetsProfilesThatCannotBe) {
       case 3:
         profile.probe = static_cast<ProbeKind>(3);
         break;
+      case 4:
+        profile.timeout = Duration{0};
+        break;
+      case 5:
+        profile.timeout = Duration{std::int64_t{1} << 48};  // in stamp units zero again
+        break;
+      case 6:
+        profile.pull = 1;
+        profile.interval = Duration{0};
+        break;
       default:
         profile.name.fill('x');
     }
@@ -104,10 +114,10 @@ TEST_F(SharedRegionTest, ForgetsProfilesThatCannotBe) {
     auto first = SharedRegion::Open(config_, false, kWall);
     ASSERT_TRUE(first.has_value());
     auto& profiles = first->view().header().profiles;
-    for (std::size_t how = 0; how <= 5; ++how) {
+    for (std::size_t how = 0; how <= 8; ++how) {
       Profile& profile = profiles.at(16 + how);
       profile = MakeProfile("left", Milliseconds(50), 3, Milliseconds(50));
-      if (how < 5) {
+      if (how < 8) {
         spoil(profile, how);
       }
     }
@@ -117,10 +127,10 @@ TEST_F(SharedRegionTest, ForgetsProfilesThatCannotBe) {
   ASSERT_TRUE(second.has_value()) << second.error();
   ASSERT_TRUE(second->adopted());
   const auto& profiles = second->view().header().profiles;
-  for (std::size_t id = 16; id <= 20; ++id) {
+  for (std::size_t id = 16; id <= 23; ++id) {
     EXPECT_FALSE(profiles.at(id).in_use()) << id;
   }
-  EXPECT_STREQ(profiles[21].name.data(), "left");
+  EXPECT_STREQ(profiles[24].name.data(), "left");
   EXPECT_EQ(profiles[5].confirmation, kBuiltInProfiles[4].confirmation) << "as configured";
 }
 

@@ -12,12 +12,15 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
 import batches
 
 TIDY = "clang-tidy-19"
+# Another one whenever what is looked at changes here: what passed before is looked at again.
+HOW = b"sources as one, each reasoned about"
 
 
 def _commands(build):
@@ -66,13 +69,13 @@ class Lint:
 
     def mark_of(self, source):
         """The file that is there once it has passed."""
-        salt = self.version + _checks(source, self.root)
+        salt = HOW + self.version + _checks(source, self.root)
         return self.cache / _fingerprint(self.commands[source], salt)
 
     def is_clean_together(self, number, batch):
         folder = self.build / "tidy" / batch[0].parent.relative_to(self.root)
         folder.mkdir(parents=True, exist_ok=True)
-        together = folder / f"batch_{number}.cc"
+        together = folder / f"UnifiedSource_{number}.cc"  # else nothing in it is reasoned about
         together.write_text(batches.text(batch))
         entry = self.commands[batch[0]]
         return not _tidy(together, ["--", *batches.flags(entry)], entry["directory"])
@@ -85,7 +88,8 @@ class Lint:
         return [(source, text) for source, text in found if text]
 
     def mirror_checks(self):
-        """What is looked at together is told what to check as its sources are."""
+        """What is looked at together is told what to check as its sources are, and nothing else."""
+        shutil.rmtree(self.build / "tidy", ignore_errors=True)
         for checks in [self.root / ".clang-tidy", *self.root.glob("[a-z]*/**/.clang-tidy")]:
             place = self.build / "tidy" / checks.relative_to(self.root)
             place.parent.mkdir(parents=True, exist_ok=True)
