@@ -25,16 +25,18 @@ constexpr Group RackOf(EndpointId id) {
 
 class GroupGuardTest : public TwoWorkersTest {
  protected:
-  explicit GroupGuardTest(std::uint32_t share_ppm = 500'000)
-      : TwoWorkersTest(ConfigWith(share_ppm)) {
+  explicit GroupGuardTest(std::uint32_t share_ppm = 500'000,
+                          Duration confirmation = Milliseconds(100))
+      : TwoWorkersTest(ConfigWith(share_ppm, confirmation)) {
     for (EndpointId id = 1; id <= kFleet; ++id) {
       Enrol(id, RackOf(id), 1);
     }
     Live(Milliseconds(500), [](EndpointId) { return true; });
   }
 
-  static Config ConfigWith(std::uint32_t share_ppm) {
+  static Config ConfigWith(std::uint32_t share_ppm, Duration confirmation) {
     Config config = SmallConfig(4 * kFleet, 2);
+    config.profiles[1].confirmation = confirmation;
     config.dataplane.transition_ring = 1U << 14;
     config.guard.fleet_share_ppm = 0;
     config.guard.group_share_ppm = share_ppm;
@@ -122,6 +124,24 @@ TEST_F(GroupGuardTest, WhoIsStillSilentWhenTheRestIsBackIsConfirmedAnew) {
   Live(Milliseconds(90), [](EndpointId id) { return id > 4; });
   EXPECT_EQ(dead_[1], 0);
   Live(Milliseconds(400), [](EndpointId id) { return id > 4; });
+  EXPECT_EQ(dead_[1], 4);
+}
+
+// Held ones are looked at three times in a confirmation like this.
+class LongConfirmationInAGroupTest : public GroupGuardTest {
+ protected:
+  LongConfirmationInAGroupTest() : GroupGuardTest(500'000, Milliseconds(1'000)) {}
+};
+
+TEST_F(LongConfirmationInAGroupTest, WhoIsStillSilentWhenTheRestIsBackHasAWholeOneToBeHeardIn) {
+  Live(Milliseconds(2'500), [](EndpointId id) { return id > kRack; });
+  ASSERT_EQ(guard_.size(), 1U);
+  while (guard_.size() == 1) {
+    Live(Milliseconds(1), [](EndpointId id) { return id > 4; });
+  }
+  Live(Milliseconds(990), [](EndpointId id) { return id > 4; });
+  EXPECT_EQ(dead_[1], 0);
+  Live(Milliseconds(310), [](EndpointId id) { return id > 4; });
   EXPECT_EQ(dead_[1], 4);
 }
 

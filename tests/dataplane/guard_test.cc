@@ -98,6 +98,31 @@ TEST_F(GuardTest, WhoIsStillSilentWhenTheRestIsBackIsConfirmedAnew) {
   EXPECT_EQ(told_["not-confirmed"], 100);
 }
 
+// Held ones are looked at three times in a confirmation like this.
+class LongConfirmationTest : public GuardTest {
+ protected:
+  LongConfirmationTest() : GuardTest(WithLongConfirmation()) {}
+
+  static Config WithLongConfirmation() {
+    Config config = GuardedConfig();
+    config.profiles[1].confirmation = Milliseconds(1'000);
+    return config;
+  }
+};
+
+TEST_F(LongConfirmationTest, WhoIsStillSilentWhenTheRestIsBackHasAWholeOneToBeHeardIn) {
+  Live(Milliseconds(500), kFleet);
+  Live(Milliseconds(2'000), 0);
+  ASSERT_EQ(told_["guard begins"], 1);
+  while (told_["guard ends"] == 0) {
+    Live(Milliseconds(1), kFleet - 100);
+  }
+  Live(Milliseconds(990), kFleet - 100);
+  EXPECT_EQ(told_["not-confirmed"], 0);
+  Live(Milliseconds(310), kFleet - 100);
+  EXPECT_EQ(told_["not-confirmed"], 100);
+}
+
 TEST_F(GuardTest, LeavesByItselfAndThenTheyDie) {
   Live(Milliseconds(500), kFleet);
   Live(Milliseconds(5'200), 0);

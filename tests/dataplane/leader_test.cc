@@ -19,6 +19,8 @@ constexpr Instant At(std::int64_t ms) {
 
 class LeaderTest : public testing::Test {
  protected:
+  explicit LeaderTest(const Config& config = SmallConfig(100, 2)) : region_(config) {}
+
   // As a worker does at the end of a turn.
   void Drained(unsigned worker, std::int64_t ms) {
     WorkerProgress& progress = region_.view().dataplane().progress[worker];
@@ -30,7 +32,7 @@ class LeaderTest : public testing::Test {
     return region_.view().header().horizon_ns.load() / 1'000'000;
   }
 
-  PlainRegion region_{SmallConfig(100, 2)};
+  PlainRegion region_;
   BlindReports first_{kBlindReports};
   BlindReports second_{kBlindReports};
   PortWatch ports_;
@@ -87,6 +89,40 @@ TEST_F(LeaderTest, SaysSinceWhenAPortIsDeafAndStopsTheClockThere) {
   leader_.Turn(At(1070), tally_);
   EXPECT_EQ(region_.view().header().deaf_since_ns.load(), 0);
   EXPECT_EQ(HorizonMs(), 1020);
+}
+
+class GuardedLeaderTest : public LeaderTest {
+ protected:
+  GuardedLeaderTest() : LeaderTest(Guarded()) {}
+
+  static Config Guarded() {
+    Config config = SmallConfig(100, 2);
+    config.guard.fleet_share_ppm = 500'000;
+    config.guard.least_endpoints = 50;
+    return config;
+  }
+};
+
+TEST_F(GuardedLeaderTest, KeepsTheWordOfTheGuardForWhichTheRingHasNoRoom) {
+  std::uint64_t filled = 0;
+  while (ring_.TryPush({})) {
+    ++filled;
+  }
+  region_.view().dataplane().progress[1].watched.store(100);
+  region_.view().dataplane().progress[1].suspect.store(60);
+  Drained(0, 1050);
+  Drained(1, 1050);
+  leader_.Turn(At(1050), tally_);
+  EXPECT_EQ(tally_.values[static_cast<std::size_t>(Counter::kGuardHolds)], 1U) << "and holds";
+  EXPECT_EQ(tally_.values[static_cast<std::size_t>(Counter::kRingFull)], 1U);
+  region_.view().control().transition_tails[0].value.store(filled);
+  leader_.Turn(At(1051), tally_);
+  ASSERT_EQ(ring_.pushed(), filled + 1);
+  const TransitionConsumer control(region_.view().dataplane().transition_heads[0],
+                                   region_.view().control().transition_tails[0],
+                                   region_.view().transitions(0));
+  EXPECT_EQ(control.At(filled).kind, TransitionKind::kGroup);
+  EXPECT_EQ(control.At(filled).incarnation, 60U) << "so many are silent";
 }
 
 TEST_F(LeaderTest, KeepsAnAnnouncementForWhichTheRingHasNoRoom) {
