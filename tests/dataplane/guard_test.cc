@@ -199,6 +199,18 @@ TEST_F(GuardTest, ObeysOrders) {
   EXPECT_EQ(told_["not-confirmed"], static_cast<int>(kFleet));
 }
 
+TEST_F(GuardTest, AnOrderThatNobodyKnowsIsRefusedAndChangesNothing) {
+  Live(Milliseconds(500), kFleet);
+  const RegionView& view = region_.view();
+  const std::uint64_t before = view.dataplane().result_heads[0].value.load();
+  Give(0, {.id = ~std::uint64_t{0}, .kind = CommandKind::kGuard});
+  Live(Milliseconds(10), kFleet);
+  ASSERT_EQ(view.dataplane().result_heads[0].value.load(), before + 1);
+  const auto results = view.results(0);
+  EXPECT_EQ(results[before % results.size()].status, CommandStatus::kNoSuchOrder);
+  EXPECT_EQ(view.dataplane().guard.order_ns.load(), 0);
+}
+
 TEST_F(GuardTest, AnEnrolmentOfManyWhoNeverSpeakIsNoEvidence) {
   Live(Milliseconds(500), 200);
   for (EndpointId id = 201; id <= kFleet; ++id) {

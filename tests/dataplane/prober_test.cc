@@ -369,6 +369,32 @@ TEST_F(ProberTest, AProbeForWhichThePortHasNoBufferIsTriedAgain) {
   EXPECT_EQ(Reasons().back(), Reason::kProbeAnswered);
 }
 
+TEST_F(ProberTest, OfMoreSuspectsThanThereAreRoundsTheRestDieByTheirSilence) {
+  constexpr EndpointId kFleet = kMostRounds + 100;
+  transition_ring_ = 1U << 17;
+  Start(ProbeKind::kEcho, 1, false, 1'000, kFleet);
+  for (EndpointId id = 1; id <= kFleet; ++id) {
+    ports_[0].source.Put(HeartbeatFrame({.id = id, .incarnation = 1, .sequence = 1}));
+    if (id % 256 == 0) {
+      Turn();
+    }
+  }
+  TurnsUntil(now_ + Milliseconds(300));
+  for (EndpointId id = 1; id <= kFleet;
+       ++id) {  // else the first are dead before the last are heard
+    ports_[0].source.Put(HeartbeatFrame({.id = id, .incarnation = 1, .sequence = 2}));
+  }
+  while (ports_[0].source.waiting() != 0) {
+    engine_->worker(0).Receive();
+    engine_->worker(0).Turn(now_);
+  }
+  const std::uint64_t deaths = Count(Counter::kDeaths);
+  EXPECT_EQ(Count(Counter::kProbesUnbooked), 0U);
+  TurnsUntil(now_ + Milliseconds(600));
+  EXPECT_EQ(Count(Counter::kProbesUnbooked), 100U);
+  EXPECT_EQ(Count(Counter::kDeaths), deaths + kFleet);
+}
+
 TEST_F(ProberTest, AVerdictForWhichTheRingHasNoRoomIsGivenWhenThereIs) {
   transition_ring_ = 64;
   Start(ProbeKind::kEcho);

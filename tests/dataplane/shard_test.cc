@@ -434,6 +434,36 @@ TEST_F(ShardTest, WhatWasToldAndNotMadeIsMadeByTheSuccessor) {
   EXPECT_EQ(Told(), Strings{"suspect>dead not-confirmed"});
 }
 
+TEST_F(ShardTest, ADeathThatWasToldAndNotMadeCountsOnceAndAReturnTakesItBack) {
+  const auto died = [this] {
+    WorkerProgress& progress = region_.view().dataplane().progress[0];
+    shard_->CountInto(progress, Hearing(), Instant{now_});
+    return progress.died.load();
+  };
+  Beat(kId, 1);
+  Pass(kTimeout + kConfirmation + 2 * kLateness);
+  static_cast<void>(Told());
+  ASSERT_EQ(last_.liveness, Liveness::kDead);
+  EXPECT_EQ(died(), 1U);
+  EndpointRecord& record = region_.view().records()[SlotOf(kId)];
+  record.state = EndpointState{Liveness::kSuspect, Health::kUnknown, 1}.Pack();
+  Start();
+  EXPECT_EQ(died(), 0U);
+  shard_->Reapply(last_, Now());
+  EXPECT_EQ(died(), 1U);
+  shard_->Reapply(last_, Now());
+  EXPECT_EQ(died(), 1U);
+  Beat(kId, 2);
+  static_cast<void>(Told());
+  ASSERT_EQ(last_.reason, Reason::kHeartbeatResumed);
+  record.state = EndpointState{Liveness::kDead, Health::kUnknown, 1}.Pack();
+  Start();
+  EXPECT_EQ(died(), 1U);
+  shard_->Reapply(last_, Now());
+  EXPECT_EQ(died(), 0U);
+  EXPECT_EQ(Record(kId).state.liveness, Liveness::kAlive);
+}
+
 TEST_F(ShardTest, ARetirementThatWasToldIsMadeByTheSuccessor) {
   Beat(kId, 1);
   Do(CommandKind::kRetire, kId);
