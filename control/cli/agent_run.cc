@@ -9,6 +9,7 @@
 #include <ostream>
 #include <poll.h>
 #include <pthread.h>
+#include <set>
 #include <span>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -50,10 +51,14 @@ StopSignals::StopSignals() {
   descriptor_ = ::signalfd(-1, &stop, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-StopSignals::~StopSignals() {
-  signalfd_siginfo taken{};  // else it would end us when it is unblocked
+void StopSignals::Take() const {
+  signalfd_siginfo taken{};
   while (::read(descriptor_, &taken, sizeof taken) > 0) {
   }
+}
+
+StopSignals::~StopSignals() {
+  Take();  // else it would end us when it is unblocked
   ::close(descriptor_);
   ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
 }
@@ -74,7 +79,7 @@ AgentRun::AgentRun(const AgentPlan& plan,
 
 std::expected<void, std::string> AgentRun::ReadKeys(const std::string& path, unsigned tag_bits) {
   std::ifstream file(path);
-  std::size_t given = 0;
+  std::set<EndpointId> given;
   EndpointId id = kNoEndpoint;
   std::string text;
   while (file >> id >> text) {
@@ -82,15 +87,17 @@ std::expected<void, std::string> AgentRun::ReadKeys(const std::string& path, uns
     if (!FlatlineReadKey(text.c_str(), key.data())) {
       break;
     }
-    given += fleet_.GiveKey(id, key, static_cast<std::uint8_t>(tag_bits / 8)) ? 1U : 0U;
+    if (fleet_.GiveKey(id, key, static_cast<std::uint8_t>(tag_bits / 8))) {
+      given.insert(id);
+    }
   }
-  if (!file.eof() || given < fleet_.size()) {
+  if (!file.eof() || given.size() < fleet_.size()) {
     return std::unexpected(
         fmt::format("{}: needed a line `id key` for each of {} agents, as `flatline key derive` "
                     "prints them, found {} of them",
                     path,
                     fleet_.size(),
-                    given));
+                    given.size()));
   }
   return {};
 }
@@ -137,6 +144,7 @@ void AgentRun::Leave() {
 }
 
 void AgentRun::Linger() {
+  signals_.Take();
   stopped_ = false;
   const Instant until = Now() + kLinger;
   while (!stopped_ && Now() < until && totals().acknowledged < totals().sent) {

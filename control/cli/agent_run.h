@@ -46,6 +46,9 @@ class StopSignals {
 
   [[nodiscard]] int descriptor() const { return descriptor_; }
 
+  // Those that have come are done with.
+  void Take() const;
+
  private:
   sigset_t before_{};
   int descriptor_ = -1;

@@ -1,5 +1,6 @@
 #include "control/cli/check_config.h"
 
+#include "control/cli/record_text.h"
 #include "control/config/contract.h"
 #include "control/config/profile_entry.h"
 #include "control/config/units.h"
@@ -47,7 +48,7 @@ ExitCode Accept(const Options& options, const Config& config, const Invocation& 
     if (options.print_effective) {
       out["effective"] = PrintConfig(config);
     }
-    invocation.out << out.dump() << "\n";
+    invocation.out << JsonLine(out) << "\n";
   } else if (options.print_effective) {
     invocation.out << PrintConfig(config);
   } else {
@@ -69,7 +70,7 @@ ExitCode Refuse(const Options& options, const std::string& errors, const Invocat
   for (std::string line; std::getline(lines, line);) {
     out["errors"].push_back(line);
   }
-  invocation.out << out.dump() << "\n";
+  invocation.out << JsonLine(out) << "\n";
   return ExitCode::kUsage;
 }
 

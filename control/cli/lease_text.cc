@@ -53,9 +53,12 @@ std::string LeaseText(const DeliveryRecord& record, const std::string& holder) {
                      record.group);
 }
 
-void AddLease(const DeliveryRecord& record, nlohmann::ordered_json& out) {
+void AddLease(const DeliveryRecord& record, std::string_view name, nlohmann::ordered_json& out) {
   out["lease"] = LeaseNameText(LeaseNameOf(record));
   out["holder"] = record.endpoint;
+  if (!name.empty()) {
+    out["name"] = name;
+  }
   out["held"] = record.to != 0;
   out["reason"] = NameIn(kReasonNames, record.reason);
   out["token"] = TokenIn(record);

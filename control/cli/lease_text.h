@@ -24,6 +24,7 @@ namespace flatline::cli {
 
 // `holder`: how the endpoint is called.
 [[nodiscard]] std::string LeaseText(const DeliveryRecord& record, const std::string& holder);
-void AddLease(const DeliveryRecord& record, nlohmann::ordered_json& out);
+// `name`: of the holder, or empty.
+void AddLease(const DeliveryRecord& record, std::string_view name, nlohmann::ordered_json& out);
 
 }  // namespace flatline::cli

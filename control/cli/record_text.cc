@@ -123,11 +123,16 @@ std::string GroupText(const DeliveryRecord& record) {
                      NameIn(kGroupCauseNames, record.from));
 }
 
-void AddMaintenance(const DeliveryRecord& record, nlohmann::ordered_json& out) {
+void AddMaintenance(const DeliveryRecord& record,
+                    std::string_view name,
+                    nlohmann::ordered_json& out) {
   if (record.endpoint == kNoEndpoint) {
     out["group"] = record.group;
   } else {
     out["endpoint"] = record.endpoint;
+    if (!name.empty()) {
+      out["name"] = name;
+    }
   }
   out["begins"] = record.to != 0;
   out["cause"] = NameIn(kGroupCauseNames, record.from);
@@ -333,10 +338,10 @@ nlohmann::ordered_json RecordJson(const DeliveryRecord& record, std::string_view
     AddFlapping(record, name, out);
   }
   if (record.kind == RecordKind::kMaintenance) {
-    AddMaintenance(record, out);
+    AddMaintenance(record, name, out);
   }
   if (record.kind == RecordKind::kLease) {
-    AddLease(record, out);
+    AddLease(record, name, out);
   }
   if (record.kind == RecordKind::kGap) {
     out["lost_from"] = record.silence_ns + 1;

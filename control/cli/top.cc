@@ -15,6 +15,7 @@
 #include <ostream>
 #include <string>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 
 namespace flatline::cli {
@@ -32,7 +33,7 @@ Observation Look(const MappedRegion& region) {
 // The terminal, restored however we leave.
 class Screen {
  public:
-  Screen() : screen_(::newterm(nullptr, stdout, stdin)) {
+  Screen() : screen_(::isatty(STDIN_FILENO) != 0 ? ::newterm(nullptr, stdout, stdin) : nullptr) {
     if (screen_ != nullptr) {
       ::cbreak();
       ::noecho();
@@ -91,9 +92,10 @@ ExitCode RunOnce(const MappedRegion& region, Duration interval, const Invocation
 ExitCode RunLive(MappedRegion region, Duration interval, const Invocation& invocation) {
   const Screen screen;
   if (!screen.works()) {
-    return invocation.Fail(ExitCode::kFailed,
-                           "needed a terminal that curses knows, found none; set TERM, or use "
-                           "--once");
+    return invocation.Fail(
+        ExitCode::kFailed,
+        "needed a terminal for input that curses knows, found none; set TERM, or use "
+        "--once");
   }
   Observation before = Look(region);
   do {

@@ -2,6 +2,7 @@
 #include <flatline/subscriber.h>
 #include <flatline/summary.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstring>
@@ -56,6 +57,12 @@ flatline::Subscription SubscriptionOf(const FlatlineSubscription& from) {
   return out;
 }
 
+// However long a caller is willing to wait: an hour, then he may ask again.
+flatline::Duration Limit(int64_t timeout_ms) {
+  constexpr int64_t kMost = 3'600'000;
+  return flatline::Duration{std::clamp<int64_t>(timeout_ms, 0, kMost) * 1'000'000};
+}
+
 // What came of one way of polling, as a C caller wants it.
 template <typename Poll>
 int64_t Outcome(FlatlineSubscriber& subscriber, const Poll& poll) {
@@ -92,8 +99,7 @@ int64_t FlatlinePoll(FlatlineSubscriber* subscriber,
                      void* context) {
   return Outcome(*subscriber, [&] {
     return subscriber->client.Poll(
-        flatline::Duration{timeout_ms * 1'000'000},
-        [&](std::span<const flatline::DeliveryRecord> records) {
+        Limit(timeout_ms), [&](std::span<const flatline::DeliveryRecord> records) {
           // The same bytes: asserted above.
           on_records(
               reinterpret_cast<const FlatlineRecord*>(records.data()), records.size(), context);
@@ -107,8 +113,7 @@ int64_t FlatlinePollEach(FlatlineSubscriber* subscriber,
                          void* context) {
   return Outcome(*subscriber, [&] {
     return subscriber->client.PollEach(
-        flatline::Duration{timeout_ms * 1'000'000},
-        [&](const flatline::DeliveryRecord& record, std::string_view name) {
+        Limit(timeout_ms), [&](const flatline::DeliveryRecord& record, std::string_view name) {
           // A zero stands behind it: NameReader.
           // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage)
           on_record(reinterpret_cast<const FlatlineRecord*>(&record), name.data(), context);

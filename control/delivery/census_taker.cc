@@ -150,6 +150,9 @@ bool CensusTaker::FollowJournal(Census& census, std::uint64_t& sequence) const {
       return false;
     }
     const JournalRange range = journal_->From(sequence + 1, left);
+    if (range.is_coming) {
+      return true;  // the disk was asked for it: in another step
+    }
     if (range.hole_until != 0 || range.records.empty()) {
       return false;
     }

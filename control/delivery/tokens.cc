@@ -232,7 +232,7 @@ const Token* FindToken(const Tokens& tokens, const TokenHash& hash) noexcept {
 }
 
 std::expected<Tokens, std::string> ReadTokens(const std::string& path) {
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int file = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);  // a pipe does not wait
   if (file < 0) {
     return Trouble(path, "make it with `flatline token new`, or let control's group read it");
   }
@@ -245,7 +245,7 @@ std::expected<Tokens, std::string> ReadTokens(const std::string& path) {
   const ssize_t size = ::read(file, text.data(), text.size());
   ::close(file);
   if (!is_known || !S_ISREG(about.st_mode) || size != about.st_size) {
-    return Trouble(path, "name a plain file of at most 16 MiB");
+    return std::unexpected(path + ": needed a plain file of at most 16 MiB, found something else");
   }
   if ((about.st_mode & 0037U) != 0) {
     return std::unexpected(

@@ -194,6 +194,7 @@ std::expected<void, std::string> JournalRecovery::OpenSegments(const std::string
     if (segment) {
       if (in_memory) {
         (*segment)->SayInMemory();
+        had_memory_ = true;  // also where the disk has all of it, and its copy goes
       }
       found_.push_back({std::move(*segment), {}});
     } else if (segment.error().number == EINVAL) {
@@ -221,7 +222,8 @@ void JournalRecovery::SettleOverlap(Found one) {
   Found& before = found_.back();
   const bool is_better = one.scan.good > before.scan.good;
   const Segment& loser = is_better ? *before.segment : *one.segment;
-  if (loser.is_in_memory() && loser.first() == before.segment->first()) {
+  const Segment& winner = is_better ? *one.segment : *before.segment;
+  if (loser.is_in_memory() && loser.first() == winner.first()) {
     loser.Unlink();  // the disk has had it, and the end came before this
   } else {
     SetAside(loser.path(),
@@ -335,12 +337,10 @@ void JournalRecovery::SettleMarks(std::size_t last) {
 std::uint64_t JournalRecovery::LastGivenOut(std::size_t last) const {
   std::uint64_t out =
       std::max(given_in_stumps_, found_[last].segment->first() - 1 + found_[last].scan.upto);
-  const bool has_memory =
-      std::ranges::any_of(found_, [](const Found& found) { return found.segment->is_in_memory(); });
   for (std::size_t i = 0; i < found_.size(); ++i) {
     const Segment& segment = *found_[i].segment;
     out = std::max(out, segment.given());
-    if (!has_memory) {
+    if (!had_memory_) {
       out = std::max(out, segment.marked_in_memory());  // gone with the power
     }
     // A segment is begun only when the one before it is there: if that is missing, it was full.

@@ -56,6 +56,7 @@ class JournalRecovery {
   std::vector<std::string> stumps_;  // files too short for a segment
   std::uint64_t emptied_ = 0;        // last sequence before one of them
   std::uint64_t given_in_stumps_ = 0;
+  bool had_memory_ = false;  // memory has not gone with the power
 };
 
 }  // namespace flatline

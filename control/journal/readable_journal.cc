@@ -21,6 +21,10 @@ JournalRange JournalExtent::From(std::uint64_t sequence,
   if (sequence > newest || limit == 0) {
     return out;
   }
+  if (const std::uint64_t oldest = OldestUpTo(newest); sequence < oldest) {
+    out.hole_until = oldest - 1;  // retention has taken it since the caller looked
+    return out;
+  }
   const auto hole = std::ranges::find_if(
       holes_, [&](const Hole& candidate) { return candidate.last >= sequence; });
   std::uint64_t end = std::min(newest + 1, sequence + limit);

@@ -20,8 +20,8 @@
 namespace flatline {
 
 struct JournalRange {
-  std::span<const DeliveryRecord> records;  // contiguous; empty only where `hole_until` is set or
-                                            // nothing is newer
+  std::span<const DeliveryRecord> records;  // contiguous; empty only where `hole_until` is set,
+                                            // they are coming, or nothing is newer
   std::shared_ptr<const Segment> keep;      // holds their memory
   std::uint64_t hole_until = 0;             // the record asked for is lost, up to this one
   bool cold = false;                        // perhaps not in memory
@@ -41,8 +41,8 @@ class JournalExtent {
     return segments_.empty() ? newest + 1 : segments_.front()->first();
   }
 
-  // Records from `sequence` (at least the oldest) to `newest`, at most `limit`, without crossing a
-  // segment or a hole.
+  // Records from `sequence` to `newest`, at most `limit`, without crossing a segment or a hole;
+  // what is older than the oldest is one.
   [[nodiscard]] JournalRange From(std::uint64_t sequence,
                                   std::uint64_t newest,
                                   std::size_t limit) const;

@@ -130,15 +130,6 @@ RingPositions TransitionReader::Heads() const noexcept {
   return out;
 }
 
-bool TransitionReader::HasReleased(const RingPositions& positions) const noexcept {
-  for (std::size_t worker = 0; worker < rings_.size(); ++worker) {
-    if (rings_[worker].consumer.tail() < positions[worker]) {
-      return false;
-    }
-  }
-  return true;
-}
-
 std::optional<Transition> TransitionReader::LastReleased(unsigned worker) const noexcept {
   const TransitionConsumer& consumer = rings_[worker].consumer;
   const std::uint64_t tail = consumer.tail();

@@ -66,9 +66,6 @@ class TransitionReader {
   // One past the last published entry of each worker, as of now.
   [[nodiscard]] RingPositions Heads() const noexcept;
 
-  // True when everything before these positions has been released.
-  [[nodiscard]] bool HasReleased(const RingPositions& positions) const noexcept;
-
   // The last transition released by each worker, as far as it is still in the ring: the one that
   // may have been told and not yet applied to its record.
   [[nodiscard]] std::optional<Transition> LastReleased(unsigned worker) const noexcept;

@@ -108,6 +108,10 @@ RosterBatch::Result RosterBatch::SetGroupNumber(std::uint64_t number) {
 }
 
 RosterBatch::Result RosterBatch::SetGroup(std::string_view text) {
+  if (text.empty()) {
+    row_.group = kNoGroup;
+    return {};
+  }
   if (text == last_group_) {
     row_.group = last_group_number_;
     return {};

@@ -28,6 +28,19 @@ std::string FaultInDuration(const std::string& text) {
   return parsed ? std::string() : parsed.error();
 }
 
+// NATS takes messages of 1 MiB as it comes, with their headers.
+constexpr int kMostBatchBytes = 1'000'000;
+constexpr Duration kLeastTimeLimit{1'000'000};
+
+// To curl, none at all would be no limit.
+std::string FaultInTimeLimit(const std::string& text) {
+  const auto parsed = ParseDuration(text);
+  if (parsed && *parsed < kLeastTimeLimit) {
+    return "needed 1ms at least, found " + text;
+  }
+  return FaultInDuration(text);
+}
+
 void AddSource(CLI::App& app, SinkOptions& out, Written& written) {
   app.add_option("--address", out.subscription.address, "control's: unix:PATH or ADDRESS:PORT")
       ->required();
@@ -43,11 +56,11 @@ void AddSource(CLI::App& app, SinkOptions& out, Written& written) {
   app.add_option("--batch-records", out.limits.records, "most records in a batch")
       ->check(CLI::Range(1, 100'000));
   app.add_option("--batch-bytes", out.limits.bytes, "most bytes in a batch")
-      ->check(CLI::Range(1024, 1 << 20));
+      ->check(CLI::Range(1024, kMostBatchBytes));
   app.add_option("--batch-age", written.batch_age, "a record waits no longer for others")
       ->check(FaultInDuration);
   app.add_option("--time-limit", written.time_limit, "of one attempt to deliver")
-      ->check(FaultInDuration);
+      ->check(FaultInTimeLimit);
 }
 
 void AddPlaces(CLI::App& app, SinkOptions& out, Written& written) {
@@ -72,6 +85,9 @@ std::string Contradiction(const SinkOptions& out, const Written& written) {
   }
   if (out.kind == SinkKind::kWebhook && out.webhook.url.empty()) {
     return "--to webhook needs --url";
+  }
+  if (out.kind == SinkKind::kCommand && !(out.webhook.url + out.webhook.ca_file).empty()) {
+    return "--url and --ca-file are for --to webhook and --to nats";
   }
   if (out.kind != SinkKind::kWebhook && !written.secret_file.empty()) {
     return "--secret-file is for --to webhook";

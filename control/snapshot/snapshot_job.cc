@@ -1,5 +1,6 @@
 #include "control/snapshot/snapshot_job.h"
 
+#include <thread>
 #include <utility>
 
 namespace flatline {
@@ -47,10 +48,11 @@ bool SnapshotJob::CatchUp() {
   const std::uint64_t written = journal_->written();
   while (observed_ < written) {
     const JournalRange range = reader_.FromWritten(observed_ + 1, kAtOnce);
-    const bool is_out_of_reach =
-        written - observed_ >= Trail::kReach || observed_ + 1 < reader_.oldest();
-    if (is_out_of_reach || range.hole_until != 0) {
+    if (written - observed_ >= Trail::kReach || range.hole_until != 0) {
       return false;  // what changed cannot be known any more
+    }
+    if (range.is_coming) {
+      std::this_thread::yield();  // to whoever else is in the pool; asked again, the disk answers
     }
     for (const DeliveryRecord& record : range.records) {
       snapshot_.Observe(record, trail_->At(record.sequence));

@@ -95,15 +95,23 @@ bool IsOtherThanASocket(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode);
 }
 
-bool IsAnswered(const sockaddr_un& address) {
+// Why the path is not to be taken over, or nothing: only where it is certain that nobody listens.
+std::string WhoAnswers(const sockaddr_un& address) {
   const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (descriptor < 0) {
-    return false;
+    return "no file descriptor to ask with whether somebody does; raise the limit of open files";
   }
-  const bool out =
+  const bool is_answered =
       ::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  const int number = errno;
   ::close(descriptor);
-  return out;
+  if (is_answered) {
+    return "another flatline-control answering; stop that one, or set control.socket";
+  }
+  if (number == ECONNREFUSED || number == ENOENT || number == ENOTDIR) {
+    return {};
+  }
+  return std::generic_category().message(number) + "; stop who has it, or set control.socket";
 }
 
 }  // namespace
@@ -145,11 +153,8 @@ std::expected<std::unique_ptr<Listener>, std::string> Listener::ListenUnix(Ring&
         path,
         path.size()));
   }
-  if (IsAnswered(*address)) {
-    return std::unexpected(fmt::format(
-        "{}: needed to listen there, found another flatline-control answering; stop that one, or "
-        "set control.socket",
-        path));
+  if (const std::string found = WhoAnswers(*address); !found.empty()) {
+    return std::unexpected(fmt::format("{}: needed to listen there, found {}", path, found));
   }
   if (IsOtherThanASocket(path)) {
     return std::unexpected(fmt::format(

@@ -35,6 +35,11 @@ std::string WhyNot(int number) {
     return "io_uring: needed locked memory for a ring, found the limit reached; raise "
            "RLIMIT_MEMLOCK (LimitMEMLOCK= in the unit file)";
   }
+  if (number == EMFILE || number == ENFILE) {
+    return "io_uring: needed a file descriptor for a ring, found none left; raise the limit of "
+           "open "
+           "files (LimitNOFILE= in the unit file)";
+  }
   return fmt::format(
       "io_uring: needed Linux 6.1 or newer with io_uring, found: {}; use such a kernel",
       std::generic_category().message(number));

@@ -1,6 +1,7 @@
 // `flatline agent` as it is called, over loopback, against a listener that acknowledges.
 #include "control/cli/agent_socket.h"
 #include "control/cli/command_line.h"
+#include "tests/temporary_directory.h"
 
 #include <flatline/check.h>
 #include <flatline/heartbeat.h>
@@ -10,6 +11,7 @@
 #include <array>
 #include <csignal>
 #include <cstddef>
+#include <fstream>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sstream>
@@ -160,6 +162,84 @@ TEST(AgentVerb, ASignalEndsItWithALeave) {
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_NE(outcome.out.find(R"({"event":"ended","sent":)"), std::string::npos) << outcome.out;
   EXPECT_EQ(Leaves(listener.Finish()), 3U);
+}
+
+// The acknowledgement of the only heartbeat comes after the signal.
+TEST(AgentVerb, ASignalLeavesItTimeToHearWhatIsOnItsWay) {
+  const int descriptor = ::socket(AF_INET6, SOCK_DGRAM, 0);
+  sockaddr_in6 at{};
+  at.sin6_family = AF_INET6;
+  at.sin6_addr = in6addr_loopback;
+  socklen_t size = sizeof at;
+  ASSERT_EQ(::bind(descriptor, reinterpret_cast<sockaddr*>(&at), size), 0);
+  ASSERT_EQ(::getsockname(descriptor, reinterpret_cast<sockaddr*>(&at), &size), 0);
+  std::thread late([descriptor] {
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTERM);
+    ::pthread_sigmask(SIG_BLOCK, &stop, nullptr);  // it is for the agent's thread
+    std::array<std::byte, kHeartbeatSize> datagram{};
+    sockaddr_in6 from{};
+    socklen_t length = sizeof from;
+    const auto receive = [&] {
+      ::recvfrom(descriptor,
+                 datagram.data(),
+                 datagram.size(),
+                 0,
+                 reinterpret_cast<sockaddr*>(&from),
+                 &length);
+    };
+    receive();
+    const auto only = datagram;
+    ::kill(::getpid(), SIGTERM);
+    receive();  // a leave: it has taken the signal
+    Heartbeat answer = DecodeHeartbeat(only).value();
+    answer.kind = HeartbeatKind::kAcknowledgement;
+    EncodeHeartbeat(answer, std::span{datagram});
+    ::sendto(descriptor,
+             datagram.data(),
+             datagram.size(),
+             0,
+             reinterpret_cast<const sockaddr*>(&from),
+             length);
+  });
+  const Outcome outcome = Flatline({"agent",
+                                    "--to",
+                                    "[::1]:" + std::to_string(ntohs(at.sin6_port)),
+                                    "--id",
+                                    "7",
+                                    "--ack",
+                                    "--leave",
+                                    "--interval",
+                                    "1h"});
+  late.join();
+  ::close(descriptor);
+  EXPECT_EQ(outcome.code, 0) << outcome.err << outcome.out;
+}
+
+TEST(AgentVerb, EachAgentNeedsAKeyOfItsOwn) {
+  const TemporaryDirectory directory;
+  const std::string key(32, 'a');
+  const auto run = [&](const std::string& lines) {
+    std::ofstream(directory.Path("keys")) << lines;
+    return Flatline({"agent",
+                     "--to",
+                     "[::1]:9",
+                     "--id",
+                     "1",
+                     "--count",
+                     "2",
+                     "--keys",
+                     directory.Path("keys"),
+                     "--for",
+                     "1ms"});
+  };
+  const Outcome twice = run("1 " + key + "\n1 " + key + "\n");
+  EXPECT_NE(twice.code, 0);
+  EXPECT_NE(twice.err.find("for each of 2 agents"), std::string::npos) << twice.err;
+  EXPECT_NE(twice.err.find("found 1 of them"), std::string::npos) << twice.err;
+  EXPECT_NE(run("1 " + key + "\n2 nonsense\n").code, 0);
+  EXPECT_EQ(run("1 " + key + "\n2 " + key + "\n").err.find("needed a line"), std::string::npos);
 }
 
 TEST(AgentVerb, FailsWhereNobodyListens) {

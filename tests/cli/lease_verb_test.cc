@@ -112,6 +112,8 @@ TEST(LeaseText, TellsARecord) {
   EXPECT_EQ(json["lease"], "leader:5");
   EXPECT_EQ(json["token"], TokenIn(record));
   EXPECT_EQ(json["held"], true);
+  EXPECT_FALSE(json.contains("name"));
+  EXPECT_EQ(RecordJson(record, "web-7")["name"], "web-7");
 }
 
 }  // namespace

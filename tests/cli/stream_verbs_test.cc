@@ -257,6 +257,24 @@ TEST(RecordText, EveryKindOfTheStreamHasItsWords) {
   EXPECT_EQ(WallText(-1), "1969-12-31T23:59:59.999999999Z");
 }
 
+TEST(RecordText, MaintenanceSaysOfWhom) {
+  DeliveryRecord record = Record(RecordKind::kMaintenance, 6, 3'600'000'000'000);
+  record.endpoint = 42;
+  record.to = 1;
+  record.from = static_cast<std::uint8_t>(GroupCause::kOperator);
+  EXPECT_THAT(RecordText(record, "web-1"),
+              HasSubstr("#6 endpoint 42 (web-1): maintenance for 1h00m"));
+  EXPECT_EQ(RecordJson(record, "web-1")["name"], "web-1");
+  EXPECT_EQ(RecordJson(record, "web-1")["begins"], true);
+  EXPECT_FALSE(RecordJson(record).contains("name"));
+  record.endpoint = kNoEndpoint;
+  record.group = 7;
+  record.to = 0;
+  EXPECT_THAT(RecordText(record), HasSubstr("group 7: maintenance is over after 1h00m"));
+  EXPECT_EQ(RecordJson(record)["group"], 7);
+  EXPECT_EQ(RecordJson(record)["begins"], false);
+}
+
 // The first connection is the verb's test whether control is there.
 std::vector<Script> ControlThatAnswers() {
   return {Script{}, Script{}};

@@ -121,6 +121,26 @@ TEST_F(MemoryJournalTest, GoesOnWhateverTheDiskSays) {
   ExpectAllIsHeard();
 }
 
+// Killed when the disk had its copy and the marks still spoke of memory.
+TEST_F(MemoryJournalTest, AKillBetweenTheCopyAndTheMarksLosesNothing) {
+  Fill(10);
+  refuses_with_ = EIO;
+  Fill(2 * kRecords);
+  ASSERT_GT(FilesInMemory(), 0U);
+  publisher_.reset();
+  journal_.reset();
+  for (const auto& file : std::filesystem::directory_iterator(place_.options.memory_directory)) {
+    std::filesystem::copy_file(
+        file.path(), std::filesystem::path(place_.options.directory) / file.path().filename());
+  }
+  refuses_with_ = 0;
+  Open();
+  EXPECT_THAT(place_.findings, IsEmpty());
+  EXPECT_EQ(FilesInMemory(), 0U);
+  EXPECT_EQ(journal_->newest(), 10 + 2 * kRecords);
+  ExpectAllIsHeard();
+}
+
 TEST_F(MemoryJournalTest, SaysBeforeThatItWillBeNeeded) {
   Fill(1);
   refuses_with_ = EIO;

@@ -51,6 +51,19 @@ TEST(Roster, FindsWhatWasLoaded) {
   EXPECT_EQ(LabelsOf(*roster, 44), (std::map<std::string, std::string>{{"zone", "south"}}));
 }
 
+TEST(Roster, AnEmptyGroupIsNoneWhereverItStands) {
+  const RosterOnDisk disk;
+  const auto roster = disk.Loaded(
+      "{\"id\": 1, \"group\": \"\"}\n"
+      "{\"id\": 2, \"group\": \"hall\"}\n"
+      "{\"id\": 3, \"group\": \"hall\"}\n"
+      "{\"id\": 4, \"group\": \"\"}\n");
+  ASSERT_NE(roster, nullptr);
+  EXPECT_EQ(roster->group(roster->Find(1).value()), kNoGroup);
+  EXPECT_EQ(roster->group(roster->Find(3).value()), roster->FindGroup("hall"));
+  EXPECT_EQ(roster->group(roster->Find(4).value()), kNoGroup);
+}
+
 TEST(Roster, KnowsWhoHasALabel) {
   const RosterOnDisk disk;
   const auto roster = disk.Loaded("id,rack\n1,r1\n2,r2\n3,r1\n");
