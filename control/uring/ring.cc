@@ -36,9 +36,8 @@ std::string WhyNot(int number) {
            "RLIMIT_MEMLOCK (LimitMEMLOCK= in the unit file)";
   }
   if (number == EMFILE || number == ENFILE) {
-    return "io_uring: needed a file descriptor for a ring, found none left; raise the limit of "
-           "open "
-           "files (LimitNOFILE= in the unit file)";
+    return "io_uring: needed a file descriptor for a ring, found none left; raise the limit "
+           "of open files (LimitNOFILE= in the unit file)";
   }
   return fmt::format(
       "io_uring: needed Linux 6.1 or newer with io_uring, found: {}; use such a kernel",
