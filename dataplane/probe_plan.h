@@ -108,7 +108,10 @@ class ProbePlans {
     return plans_[profile < kMaxProfiles ? profile : kDefaultProfile];
   }
 
-  void SetLap(ProfileId profile, Duration lap) noexcept { plans_[profile].lap = lap; }
+  // One that is longer than any timeout would not fit the difference of two stamps.
+  void SetLap(ProfileId profile, Duration lap) noexcept {
+    plans_[profile].lap = std::min(lap, kMostTimeout);
+  }
 
   [[nodiscard]] bool any() const noexcept { return any_; }
 

@@ -294,6 +294,7 @@ class Shard {
   static bool PullBack(EndpointRecord& record,
                        const RecordView& seen,
                        HearingInstant hearing) noexcept;
+  static void Restamp(EndpointRecord& record, const RecordView& seen, Stamp stamp) noexcept;
 
   RegionView region_;
   unsigned number_;

@@ -256,13 +256,17 @@ bool Shard::PullBack(EndpointRecord& record,
   if (AgeOf(seen.heard.stamp, present) >= -kFutureSlack) [[likely]] {
     return false;
   }
+  Restamp(record, seen, present);
+  return true;
+}
+
+// Where somebody else stamps in between, theirs is the better one.
+void Shard::Restamp(EndpointRecord& record, const RecordView& seen, Stamp stamp) noexcept {
   std::uint64_t expected = seen.heard.Pack();
-  // Where somebody stamps in between, theirs is the better one.
   record.heard.compare_exchange_strong(expected,
-                                       Heard{present, seen.heard.sequence}.Pack(),
+                                       Heard{stamp, seen.heard.sequence}.Pack(),
                                        std::memory_order_acq_rel,
                                        std::memory_order_relaxed);
-  return true;
 }
 
 }  // namespace flatline

@@ -96,12 +96,7 @@ Stamp Shard::MoveStamp(EndpointRecord& record,
   const std::int64_t age = AgeOf(seen.heard.stamp, horizon);
   const Stamp moved =
       seen.heard.stamp + static_cast<Stamp>(std::clamp<std::int64_t>(age, 0, units));
-  std::uint64_t expected = seen.heard.Pack();
-  // Where somebody stamps in between, theirs is the better one.
-  record.heard.compare_exchange_strong(expected,
-                                       Heard{moved, seen.heard.sequence}.Pack(),
-                                       std::memory_order_acq_rel,
-                                       std::memory_order_relaxed);
+  Restamp(record, seen, moved);
   return moved;
 }
 

@@ -62,6 +62,7 @@ std::expected<void, std::string> WriteKey(const std::string& path, int file) {
   std::string line;
   line.reserve(kLine);
   line.append(kHead).append(hex.data(), kHex).append("\n");
+  errno = ENOSPC;  // what a write that stops halfway does not say
   const bool written =
       ::write(file, line.data(), line.size()) == static_cast<ssize_t>(kLine) && ::fsync(file) == 0;
   ::sodium_memzero(secret.data(), secret.size());

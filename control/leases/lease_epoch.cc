@@ -118,6 +118,7 @@ std::expected<void, std::string> Write(const std::string& path,
   if (::geteuid() == 0 && ::fchown(file.get(), owner.st_uid, owner.st_gid) != 0) {
     return Trouble(fresh, "to give it to the directory's owner", remedy);
   }
+  errno = ENOSPC;  // what a write that stops halfway does not say
   if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
     return Trouble(fresh, "to write the epoch of leases", "make room on the disk");
   }

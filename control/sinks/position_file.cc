@@ -46,6 +46,7 @@ bool WriteAndSync(const std::string& path, std::string_view text) {
   if (file < 0) {
     return false;
   }
+  errno = ENOSPC;  // what a write that stops halfway does not say
   const bool written =
       ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
       ::fdatasync(file) == 0;

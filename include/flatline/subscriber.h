@@ -73,8 +73,8 @@ typedef void (*FlatlineOnRecord)(const FlatlineRecord* record, const char* name,
 FlatlineSubscriber* FlatlineSubscribe(const FlatlineSubscription* subscription);
 void FlatlineUnsubscribe(FlatlineSubscriber* subscriber);
 
-// Waits up to `timeout_ms` for records and hands them out; connects as needed. Returns how many, or
-// -1 where trying again is of no use: FlatlineError says why.
+// Waits up to `timeout_ms`, an hour at most, for records and hands them out; connects as needed.
+// Returns how many, or -1 where trying again is of no use: FlatlineError says why.
 int64_t FlatlinePoll(FlatlineSubscriber* subscriber,
                      int64_t timeout_ms,
                      FlatlineOnRecords on_records,

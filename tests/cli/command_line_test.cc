@@ -86,6 +86,12 @@ TEST(CheckConfig, SaysNoErrorsOrAllOfThem) {
   EXPECT_EQ(json::parse(as_json.out)["errors"].size(), 2U);
 }
 
+TEST(CheckConfig, APathThatIsNoUtf8IsJsonToo) {
+  const Ran ran = Flatline({"check-config", "/nowhere/\xFF.toml", "--json"});
+  EXPECT_EQ(ran.code, 2) << ran.err;
+  EXPECT_THAT(json::parse(ran.out)["errors"][0], HasSubstr("/nowhere/"));
+}
+
 TEST(CheckConfig, PrintsWhatIsInEffect) {
   const File file("[dataplane]\nworkers = 2\n");
   const Ran ran = Flatline({"check-config", file.path(), "--print-effective"});

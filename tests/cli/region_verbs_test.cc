@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -131,6 +133,15 @@ TEST_F(RegionVerbs, TopPrintsOneFrameThatFits) {
   EXPECT_EQ(ran.code, 0) << ran.err;
   EXPECT_EQ(std::ranges::count(ran.out, '\n'), 24);
   EXPECT_THAT(ran.out, HasSubstr("q quits"));
+}
+
+// Curses would take the end of such input for no key, for ever.
+TEST_F(RegionVerbs, TopEndsWhereNoTerminalIsReadFrom) {
+  ASSERT_NE(std::freopen("/dev/null", "r", stdin), nullptr);
+  ::setenv("TERM", "xterm", 1);
+  const Ran ran = Run({"top", "--interval", "1ms"});
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_THAT(ran.err, HasSubstr("needed a terminal for input"));
 }
 
 TEST_F(RegionVerbs, GetTellsOfOneEndpoint) {

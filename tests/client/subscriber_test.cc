@@ -6,7 +6,9 @@
 #include <flatline/summary.h>
 #include <flatline/suspicion_record.h>
 
+#include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -76,6 +78,14 @@ TEST(SubscriberInC, NamesComeWithTheirRecordsAndNobodysIsEmpty) {
   EXPECT_GE(FlatlineDescriptor(subscriber.get()), 0);
   EXPECT_STREQ(FlatlineError(subscriber.get()), "");
   EXPECT_EQ(server.requests()[0].options, kWantNames);
+}
+
+TEST(SubscriberInC, TheLongestWaitIsNotTheShortest) {
+  const ScriptedServer server({Script{}.Send({Hello(2), Death(1)}).Stay()});
+  const Subscriber subscriber = SubscribeTo(server.address());
+  const auto nothing = [](const FlatlineRecord*, size_t, void*) {};
+  const int64_t longest = std::numeric_limits<int64_t>::max();
+  EXPECT_EQ(FlatlinePoll(subscriber.get(), longest, nothing, nullptr), 1);
 }
 
 TEST(SubscriberInC, HasAThresholdOfItsOwn) {

@@ -1,6 +1,7 @@
 // More endpoints that only answer than may be asked once an interval: each is asked in turn, nobody
 // dies of our bounds, and who falls silent is found. Invented time; profile and hosts as in
 // prober_test.cc.
+#include "dataplane/probe_plan.h"
 #include "tests/dataplane/asking_engine.h"
 
 #include <algorithm>
@@ -150,6 +151,13 @@ TEST_F(PulledFleetTest, ASuspectIsNotRevivedByALapThatGrowsNorCondemnedByOneThat
   EXPECT_TRUE(ReasonsOf(kId).empty()) << "it is confirmed as long as any other";
   (void)AnsweringAndCounting(Milliseconds(270));
   EXPECT_EQ(ReasonsOf(kId), std::vector{Reason::kProbeUnanswered});
+}
+
+// 39 hours fit the signed difference of two stamps, and no more.
+TEST(ProbePlansTest, NoLapIsLongerThanTheLongestTimeout) {
+  ProbePlans plans({}, kDefaultProfile);
+  plans.SetLap(kDefaultProfile, 3 * kMostTimeout);
+  EXPECT_EQ(plans.Of(kDefaultProfile).lap, kMostTimeout);
 }
 
 TEST_F(PulledFleetTest, ANewProcessKnowsThatItsPredecessorsLapWasLong) {

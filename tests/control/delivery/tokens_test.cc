@@ -87,6 +87,11 @@ TEST_F(TokensTest, SaysWhichLineIsWrong) {
   }
 }
 
+TEST_F(TokensTest, APipeIsNotWaitedFor) {
+  ASSERT_EQ(::mkfifo(path().c_str(), 0640), 0);
+  EXPECT_THAT(ReadTokens(path()).error(), HasSubstr("needed a plain file"));
+}
+
 TEST_F(TokensTest, KnowsWhenLessIsGranted) {
   const Token was{.name = "a", .groups = {2, 5}, .filter = "profile:5"};
   const auto with = [&was](const auto& change) {

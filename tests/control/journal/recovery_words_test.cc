@@ -21,6 +21,7 @@ namespace flatline {
 namespace {
 
 using testing::AllOf;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -141,6 +142,35 @@ TEST_F(RecoveryWords, OfTwoWithTheSameSequencesTheBetterOneCounts) {
   EXPECT_TRUE(std::filesystem::exists(other + ".set-aside"));
   EXPECT_EQ(journal->newest(), 10U);
   EXPECT_EQ(journal->From(1, 10).records.size(), 10U);
+}
+
+TEST_F(RecoveryWords, WhatOnlyMemoryHasDoesNotGoUnsaid) {
+  place_.options.memory_directory = Path("memory");
+  place_.options.memory = place_.options.segment;
+  std::filesystem::create_directory(place_.options.memory_directory);
+  std::filesystem::permissions(place_.options.memory_directory, std::filesystem::perms::owner_all);
+  // In memory: 1, 2 and 3. On the disk: 2 to 10, in a file that begins there.
+  const std::filesystem::path disk = place_.Files().front();
+  const std::string memory = Segment::PathOf(place_.options.memory_directory, 1);
+  constexpr std::size_t kBytes = sizeof(DeliveryRecord);
+  std::string bytes(std::filesystem::file_size(disk), '\0');
+  std::ifstream(disk, std::ios::binary)
+      .read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  const auto write = [](const std::filesystem::path& path, const std::string& text) {
+    std::ofstream(path, std::ios::binary) << text;
+  };
+  write(memory, bytes.substr(0, 4 * kBytes) + std::string(bytes.size() - 4 * kBytes, '\0'));
+  const std::string other = Segment::PathOf(place_.options.directory, 2);
+  write(other, bytes.substr(0, kBytes) + bytes.substr(2 * kBytes) + std::string(kBytes, '\0'));
+  SegmentHeader header = HeaderOf(other);
+  header.first = 2;
+  WriteHeader(other, header);
+  std::filesystem::remove(disk);
+  const auto journal = place_.Open();
+  ASSERT_NE(journal, nullptr) << place_.error;
+  EXPECT_THAT(place_.findings, Contains(HasSubstr("the first has 3 good records, the second 9")));
+  EXPECT_TRUE(std::filesystem::exists(memory + ".set-aside"));
+  EXPECT_EQ(journal->newest(), 10U);
 }
 
 TEST_F(RecoveryWords, ADirectoryThatCannotBeIsNamed) {

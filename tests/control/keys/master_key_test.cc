@@ -1,9 +1,11 @@
 // The file of the master key: made, loaded, refused, rotated and retired, in a directory of the
 // test's own.
+#include "tests/resource_limit.h"
 #include "tests/temporary_directory.h"
 
 #include <flatline/master_key.h>
 
+#include <expected>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -69,6 +71,17 @@ TEST_F(MasterKeyTest, NeverOverwrites) {
   Write(Zeroes());
   EXPECT_FALSE(MasterKey::Make(path_).has_value());
   EXPECT_TRUE(MasterKey::Load(path_).has_value());
+}
+
+TEST_F(MasterKeyTest, LeavesNoHalfOfOneOnAFullDisk) {
+  std::expected<void, std::string> made;
+  {
+    const FileSizeLimit limit(40);
+    made = MasterKey::Make(path_);
+  }
+  ASSERT_FALSE(made);
+  EXPECT_NE(made.error().find("No space left on device"), std::string::npos) << made.error();
+  EXPECT_FALSE(fs::exists(path_));
 }
 
 TEST_F(MasterKeyTest, RefusesWhatOthersMayTouch) {

@@ -1,8 +1,10 @@
 // The file of the epoch of fencing tokens, in a directory of the test's own.
+#include "tests/resource_limit.h"
 #include "tests/temporary_directory.h"
 
 #include <flatline/lease_epoch.h>
 
+#include <expected>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -40,6 +42,21 @@ TEST(LeaseEpochTest, BeginsOnlyWhereNothingIs) {
   EXPECT_NE(again.error().find("never begun anew"), std::string::npos) << again.error();
   EXPECT_EQ(ReadLeaseEpoch(path).value(), kEpoch);
   EXPECT_FALSE(BeginLeaseEpoch(directory.Path("nowhere/epoch"), {}));
+}
+
+TEST(LeaseEpochTest, OnAFullDiskTheLastOneStands) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.Path("epoch");
+  ASSERT_TRUE(BeginLeaseEpoch(path, kEpoch));
+  std::expected<void, std::string> written;
+  {
+    const FileSizeLimit limit(20);
+    written = WriteLeaseEpoch(path, {.epoch = 13, .longest = kEpoch.longest});
+  }
+  ASSERT_FALSE(written);
+  EXPECT_NE(written.error().find("No space left on device"), std::string::npos) << written.error();
+  EXPECT_EQ(ReadLeaseEpoch(path).value(), kEpoch);
+  EXPECT_FALSE(std::filesystem::exists(path + ".new"));
 }
 
 // Whatever of it is missing, changed or too much, it is not taken for an epoch.

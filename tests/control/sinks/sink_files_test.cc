@@ -1,8 +1,10 @@
 // The files that a sink keeps or is given: its position, and secrets.
 #include "control/sinks/position_file.h"
 #include "control/sinks/signature.h"
+#include "tests/resource_limit.h"
 #include "tests/temporary_directory.h"
 
+#include <expected>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -43,6 +45,20 @@ TEST(PositionFile, WhatIsNoneIsNotTakenForOne) {
   const auto nowhere = PositionFile(directory.Path("none/position")).Save({.taken = 1});
   ASSERT_FALSE(nowhere);
   EXPECT_THAT(nowhere.error(), HasSubstr("No such file or directory"));
+}
+
+TEST(PositionFile, OnAFullDiskTheLastOneStands) {
+  const TemporaryDirectory directory;
+  const PositionFile file(directory.Path("position"));
+  ASSERT_TRUE(file.Save({.taken = 7, .offered = 9}));
+  std::expected<void, std::string> saved;
+  {
+    const FileSizeLimit limit(5);
+    saved = file.Save({.taken = 8, .offered = 9});
+  }
+  ASSERT_FALSE(saved);
+  EXPECT_THAT(saved.error(), HasSubstr("No space left on device"));
+  EXPECT_EQ(*file.Load(), (Position{.taken = 7, .offered = 9}));
 }
 
 TEST(Secret, IsOfOneWhoKeepsIt) {

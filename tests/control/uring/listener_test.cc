@@ -2,6 +2,7 @@
 // becomes of who knocks while no descriptor is left. Skips where the kernel forbids rings.
 #include "control/uring/listener.h"
 
+#include "tests/resource_limit.h"
 #include "tests/temporary_directory.h"
 
 #include <array>
@@ -11,7 +12,6 @@
 #include <memory>
 #include <netinet/in.h>
 #include <string>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -162,22 +162,29 @@ TEST_F(ListenerTest, TakesOverFromTheDeadAndNotFromTheLiving) {
   EXPECT_FALSE(std::filesystem::exists(path)) << "it is taken away at the end";
 }
 
+TEST_F(ListenerTest, WhomItCannotAskMayBeAlive) {
+  const std::string path = directory_.Path("control.sock");
+  const auto first = Unix(path);
+  ASSERT_TRUE(first) << first.error();
+  {
+    const NoDescriptors limit;
+    const auto second = Unix(path);
+    ASSERT_FALSE(second);
+    EXPECT_THAT(second.error(), HasSubstr("no file descriptor to ask with"));
+  }
+  EXPECT_TRUE(std::filesystem::exists(path));
+}
+
 // Nobody who waits in the queue is lost, and the next attempt is a pause later.
 TEST_F(ListenerTest, WhoKnocksWhileNoDescriptorIsLeftIsTakenLater) {
   auto listener = Tcp("127.0.0.1:0");
   ASSERT_TRUE(listener) << listener.error();
   ASSERT_TRUE(Knock((*listener)->port()));
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  const int free = ::dup(0);
-  ASSERT_GE(free, 0);
-  ::close(free);
-  rlimit none = before;
-  none.rlim_cur = static_cast<rlim_t>(free);  // the lowest that is free is one too many
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
-  Turns(**listener, 5);
-  EXPECT_TRUE(origins_.empty());
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  {
+    const NoDescriptors limit;
+    Turns(**listener, 5);
+    EXPECT_TRUE(origins_.empty());
+  }
   Turns(**listener, 5);
   EXPECT_TRUE(origins_.empty()) << "before the pause is over";
   now_ += Listener::kPause;

@@ -2,6 +2,8 @@
 // forbids rings.
 #include "control/uring/ring.h"
 
+#include "tests/resource_limit.h"
+
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -119,6 +121,16 @@ TEST_P(RingTest, RefusesWhatNoFilterOfSystemCallsWouldSee) {
     EXPECT_EQ(Submit(deeds[i]), -EACCES) << "deed " << i;
   }
   EXPECT_FALSE(std::filesystem::exists(victim));
+}
+
+TEST_P(RingTest, SaysThatDescriptorsAreWhatIsMissing) {
+  std::string found;
+  {
+    const NoDescriptors limit;
+    const auto ring = Ring::Create(GetParam());
+    found = ring ? "a ring" : ring.error();
+  }
+  EXPECT_NE(found.find("raise the limit of open files"), std::string::npos) << found;
 }
 
 TEST_P(RingTest, TakesNoOtherFlags) {
