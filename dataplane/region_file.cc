@@ -54,20 +54,6 @@ std::unexpected<std::string> Shortage(const std::string& path, std::uint64_t byt
                    : "lower dataplane.endpoints, or free memory");
 }
 
-// MemAvailable of the machine.
-std::uint64_t AvailableMemory() {
-  std::ifstream meminfo("/proc/meminfo");
-  std::string key;
-  std::uint64_t kibibytes = 0;
-  std::string unit;
-  while (meminfo >> key >> kibibytes && std::getline(meminfo, unit)) {
-    if (key == "MemAvailable:") {
-      return kibibytes << 10;
-    }
-  }
-  return std::numeric_limits<std::uint64_t>::max();
-}
-
 }  // namespace
 
 RegionFile::RegionFile(std::string path, int descriptor) noexcept
@@ -118,6 +104,12 @@ std::expected<RegionFile, std::string> RegionFile::Open(const std::string& path)
 std::expected<RegionFile, std::string> RegionFile::Create(const std::string& path,
                                                           std::uint64_t bytes,
                                                           const std::string& group) {
+  if (::access(DirectoryOf(path).c_str(), W_OK | X_OK) != 0) {
+    return Fail(path,
+                "a directory in which to make the region",
+                LastError(),
+                "make it so, or set region_directory");
+  }
   if (FreeBytes(DirectoryOf(path)) < bytes) {
     return Shortage(path, bytes);
   }
@@ -231,6 +223,19 @@ std::vector<std::string> HugepageDirectories() {
     }
   }
   return out;
+}
+
+std::uint64_t AvailableMemory() {
+  std::ifstream meminfo("/proc/meminfo");
+  std::string key;
+  std::uint64_t kibibytes = 0;
+  std::string unit;
+  while (meminfo >> key >> kibibytes && std::getline(meminfo, unit)) {
+    if (key == "MemAvailable:") {
+      return kibibytes << 10;
+    }
+  }
+  return std::numeric_limits<std::uint64_t>::max();
 }
 
 std::uint32_t PageOf(const std::string& directory) {

@@ -62,6 +62,9 @@ class RegionFile {
 // machine, whichever is less.
 [[nodiscard]] std::uint64_t FreeBytes(const std::string& directory);
 
+// Of the machine, in ordinary pages.
+[[nodiscard]] std::uint64_t AvailableMemory();
+
 // Size of a page of files there: 4096, or 2 MiB on hugetlbfs.
 [[nodiscard]] std::uint32_t PageOf(const std::string& directory);
 

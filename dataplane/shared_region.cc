@@ -68,25 +68,31 @@ bool HoldsNothing(std::span<const std::byte> memory) {
           BootId() != header.boot.data());
 }
 
-// Of a region whose layout is another release's: in words; else empty. No configuration brings that
-// release back, so whoever starts this one means to go on without what is in there.
-std::string OtherLayout(const RegionFile& file) {
+// Of a region that nothing brings back, no configuration and no other start, in words: its layout
+// is another release's, or it was cut short. Else empty. Whoever starts means to go on without it.
+std::string WhyLost(const RegionFile& file) {
   const std::span<const std::byte> memory = file.memory();
+  // What a page has behind the end of its file are zeroes.
   const auto& header = *reinterpret_cast<const RegionHeader*>(memory.data());
-  if (memory.size() < sizeof(RegionHeader) || header.magic != kRegionMagic) {
+  if (header.magic != kRegionMagic) {
     return {};
   }
-  std::string other;
-  if (header.version != kRegionVersion) {
-    other = "version " + std::to_string(header.version);
+  std::string found;
+  if (memory.size() < sizeof(RegionHeader) ||
+      (header.version == kRegionVersion && memory.size() < header.bytes)) {
+    found = "was cut short, to " + std::to_string(memory.size()) +
+            " bytes, by somebody who may write it";
+  } else if (header.version != kRegionVersion) {
+    found = "has the layout of another release (version " + std::to_string(header.version) +
+            ", this one has version " + std::to_string(kRegionVersion) + ")";
   } else if (header.bytes == memory.size() && region::FaultIn(header.shape).empty() &&
              RegionLayout::Of(header.shape).bytes != header.bytes) {
-    other = "other sections, " + std::to_string(header.bytes) + " bytes in all";
+    found = "has the layout of another release (other sections, " + std::to_string(header.bytes) +
+            " bytes in all)";
   }
-  return other.empty() ? other
-                       : file.path() + ": has the layout of another release (" + other +
-                             ", this one has version " + std::to_string(kRegionVersion) +
-                             "): begins cold; all endpoints are unknown until they are heard, or "
+  return found.empty() ? found
+                       : file.path() + ": " + found +
+                             ": begins cold; all endpoints are unknown until they are heard, or "
                              "enrolled, anew";
 }
 
@@ -245,7 +251,7 @@ std::expected<SharedRegion, std::string> SharedRegion::Open(const Config& config
       return std::unexpected(file.error());
     }
     if (!cold && !HoldsNothing(file->memory())) {
-      begins_cold_for = OtherLayout(*file);
+      begins_cold_for = WhyLost(*file);
       if (begins_cold_for.empty()) {
         return Adopt(std::move(*file), config);
       }

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <fstream>
 #include <sched.h>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <unistd.h>
 #include <utility>
@@ -161,7 +163,10 @@ class DpdkSender : public Sender {
     rte_eth_dev_stop(port_);
     rte_eth_dev_close(port_);
     pool_.reset();
+    const std::string runtime_directory = rte_eal_get_runtime_dir();
     rte_eal_cleanup();
+    std::error_code error;
+    std::filesystem::remove_all(runtime_directory, error);
   }
 
   DpdkSender(const DpdkSender&) = delete;

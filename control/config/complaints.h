@@ -2,6 +2,8 @@
 // file is mended in one go. Used by the reader and the checks. Costs nothing worth counting.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -25,6 +27,13 @@ class Complaints {
   void Add(Place place, std::string text) { entries_.push_back({place, std::move(text)}); }
 
   [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
+
+  [[nodiscard]] bool HasAt(Place place) const noexcept {
+    return std::ranges::any_of(entries_,
+                               [place](const Entry& entry) { return entry.place == place; });
+  }
+
+  [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
 
   // "file:line:column: text", one a line, in the order of the file.
   [[nodiscard]] std::string Text() const;

@@ -27,13 +27,23 @@ Place PlaceOfKey(const toml::table& root, std::string_view table, std::string_vi
   return PlaceOf(node != nullptr ? *node : *section);
 }
 
+// What stands in for a value that could not be read contradicts nothing.
+bool IsRead(const toml::table& root,
+            std::string_view table,
+            std::string_view key,
+            const Complaints& complaints) {
+  const toml::node* node = root[table][key].node();
+  return node == nullptr || !complaints.HasAt(PlaceOf(*node));
+}
+
 // The name by which EAL knows the device: a vdev's arguments are no part of it.
 std::string_view DeviceName(std::string_view device) {
   return device.substr(0, device.find(','));
 }
 
 void CheckDataplane(const toml::table& root, const DataplaneConfig& config, Complaints& out) {
-  if (!config.cores.empty() && config.cores.size() != config.workers) {
+  if (!config.cores.empty() && config.cores.size() != config.workers &&
+      IsRead(root, "dataplane", "workers", out)) {
     out.Add(PlaceOfKey(root, "dataplane", "cores"),
             "dataplane.cores: " + std::to_string(config.cores.size()) + " cores for " +
                 std::to_string(config.workers) + " workers; name one for each worker, or none");
@@ -44,7 +54,7 @@ void CheckDataplane(const toml::table& root, const DataplaneConfig& config, Comp
                 " is not a power of two; write " +
                 std::to_string(std::bit_ceil(config.transition_ring)));
   }
-  if (config.endpoints < config.workers) {
+  if (config.endpoints < config.workers && IsRead(root, "dataplane", "endpoints", out)) {
     out.Add(PlaceOfKey(root, "dataplane", "workers"),
             "dataplane.workers: more workers than endpoints; lower it");
   }
@@ -57,7 +67,7 @@ void CheckControl(const toml::table& root, const ControlConfig& config, Complain
                 " is not a multiple of 4096 bytes; write \"" +
                 PrintBytes((config.segment / kSegmentUnit + 1) * kSegmentUnit) + "\"");
   }
-  if (config.retain < 2 * config.segment) {
+  if (config.retain < 2 * config.segment && IsRead(root, "control", "segment", out)) {
     out.Add(PlaceOfKey(root, "control", "retain"),
             "control.retain: less than two segments of " + PrintBytes(config.segment) +
                 "; write at least \"" + PrintBytes(2 * config.segment) + "\"");
@@ -118,7 +128,7 @@ void CheckAuthentication(const toml::table& root, const Config& config, Complain
             "authentication: a mode, but no key; make one with `flatline key make FILE` and write "
             "key = \"FILE\"");
   }
-  if (!any && !asked.key.empty()) {
+  if (!any && !asked.key.empty() && IsRead(root, "authentication", "mode", out)) {
     out.Add(PlaceOfKey(root, "authentication", "key"),
             "authentication.key: a key, and no profile for which it is used; write mode = "
             "\"required\", or authentication in a [[profile]]");

@@ -84,7 +84,7 @@ void ReadTable(const toml::table& root,
   }
 }
 
-// [[name]], each entry given to `take` with its place.
+// [[name]], each entry given to `take` with its place, and whether all in it could be read.
 template <typename Section, typename Take>
 void ReadTables(const toml::table& root,
                 std::string_view name,
@@ -104,21 +104,33 @@ void ReadTables(const toml::table& root,
   }
   for (const toml::node& entry : *entries) {
     Section section;
+    const std::size_t before = complaints.size();
     ReadSection(*entry.as_table(), std::string(name) + ".", keys, section, complaints);
-    take(section, PlaceOf(entry));
+    take(section, PlaceOf(entry), complaints.size() == before);
   }
 }
 
-void AddProfile(const ProfileEntry& entry, Place place, Config& config, Complaints& complaints) {
-  Profiles& profiles = config.profiles;
-  if (entry.id == kDefaultProfile || entry.name.empty()) {
-    return;  // complained of already
+// What an entry says of itself, or why it cannot be. Of one with a fault its name alone counts, so
+// that who names it is not blamed too.
+Profile SoundProfile(const ProfileEntry& entry, Place place, bool is_read, Complaints& complaints) {
+  const Profile in_its_place = MakeProfile(entry.name, kLeastTimeout, 1, kLeastTimeout);
+  if (!is_read) {
+    return in_its_place;
   }
   const std::expected<Profile, std::string> profile = ProfileOf(entry);
   if (!profile) {
     complaints.Add(place, profile.error());
-    return;
   }
+  return profile.value_or(in_its_place);
+}
+
+void AddProfile(
+    const ProfileEntry& entry, Place place, bool is_read, Config& config, Complaints& complaints) {
+  Profiles& profiles = config.profiles;
+  if (entry.id == kDefaultProfile || entry.name.empty()) {
+    return;  // complained of already
+  }
+  const Profile profile = SoundProfile(entry, place, is_read, complaints);
   if (profiles[entry.id].in_use()) {
     complaints.Add(place,
                    "profile.id: " + std::to_string(entry.id) + " is already \"" +
@@ -131,7 +143,7 @@ void AddProfile(const ProfileEntry& entry, Place place, Config& config, Complain
                    "profile.name: \"" + entry.name + "\" is already a profile; choose another");
     return;
   }
-  profiles[entry.id] = *profile;
+  profiles[entry.id] = profile;
   config.profile_authentication[entry.id] = entry.authentication;
   config.contracts[entry.id] = ContractOf(entry);
 }
@@ -140,17 +152,20 @@ Config ReadRoot(const toml::table& root, Complaints& complaints) {
   Config config = DefaultConfig();
   ReadSection(root, "", TopKeys(), config, complaints);
   // Profiles first: default_profile names one of them.
-  ReadTables(
-      root, "profile", ProfileKeys(), complaints, [&](const ProfileEntry& entry, Place place) {
-        AddProfile(entry, place, config, complaints);
-      });
+  ReadTables(root,
+             "profile",
+             ProfileKeys(),
+             complaints,
+             [&](const ProfileEntry& entry, Place place, bool is_read) {
+               AddProfile(entry, place, is_read, config, complaints);
+             });
   ReadTable(root, "dataplane", DataplaneKeys(config.profiles), config.dataplane, complaints);
   ReadTable(root, "control", ControlKeys(), config.control, complaints);
   ReadTable(root, "authentication", AuthenticationKeys(), config.authentication, complaints);
   ReadTable(root, "guard", GuardKeys(), config.guard, complaints);
   ReadTable(root, "mass_failure", MassFailureKeys(), config.mass_failure, complaints);
   ReadTable(root, "flapping", FlappingKeys(), config.flapping, complaints);
-  ReadTables(root, "port", PortKeys(), complaints, [&](const PortConfig& port, Place) {
+  ReadTables(root, "port", PortKeys(), complaints, [&](const PortConfig& port, Place, bool) {
     config.ports.push_back(port);
   });
   FindContradictions(root, config, complaints);

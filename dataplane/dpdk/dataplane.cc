@@ -1,6 +1,7 @@
 #include "dataplane/dpdk/dataplane.h"
 
 #include "dataplane/authenticator.h"
+#include "dataplane/bus_error.h"
 #include "dataplane/dpdk/device_string.h"
 #include "dataplane/dpdk/device_watch.h"
 #include "dataplane/dpdk/eal.h"
@@ -304,6 +305,7 @@ std::expected<void, std::string> CheckDevices(const Config& config) {
 
 std::expected<void, std::string> RunDataplane(const Config& config, const Options& options) {
   const StopSignals stop;
+  ExplainBusErrors();
   StartTimes times;
   auto region = SharedRegion::Open(config, options.cold, WallNow());
   if (!region) {

@@ -47,6 +47,19 @@ constexpr std::array<std::string_view, 5> kPciOptions{"-a", "--allow", "-b", "--
 constexpr std::array<std::string_view, 1> kLogOptions{"--log-level"};
 constexpr std::array<std::string_view, 2> kTelemetryOptions{"--telemetry", "--no-telemetry"};
 
+// EAL would answer with a page of its options.
+std::expected<void, std::string> CheckCores(const DataplaneConfig& config, const HostMemory& host) {
+  const auto missing = std::ranges::find_if(
+      config.cores, [&host](std::uint32_t core) { return core >= host.processors; });
+  if (missing == config.cores.end()) {
+    return {};
+  }
+  return std::unexpected(
+      fmt::format("dataplane.cores: needed processors below {}, found {}; name those there are",
+                  host.processors,
+                  *missing));
+}
+
 // Lcore 0 for main, wherever the scheduler likes; lcore w + 1 for worker w, on its core if one is
 // given. Lcore numbers are names here, not processors.
 std::string CoreMap(const DataplaneConfig& config, const std::string& cpus) {
@@ -76,8 +89,15 @@ std::expected<void, std::string> PlanMemory(const Config& config,
                           needed / kMebibyte,
                           host.free / kMebibyte));
   }
-  plan.arguments.push_back(fmt::format("-m{}", (needed + kMebibyte - 1) / kMebibyte));
   plan.hugepages = enough && config.dataplane.hugepages != HugepageMode::kOff;
+  if (!plan.hugepages && host.available < needed) {
+    return std::unexpected(
+        fmt::format("dataplane.memory: needed {} MiB for DPDK's buffers, found {} MiB available; "
+                    "lower it, reserve hugepages, or free memory",
+                    needed / kMebibyte,
+                    host.available / kMebibyte));
+  }
+  plan.arguments.push_back(fmt::format("-m{}", (needed + kMebibyte - 1) / kMebibyte));
   if (plan.hugepages) {
     plan.arguments.push_back("--huge-dir=" + host.hugetlbfs);
     plan.hugetlbfs = host.hugetlbfs;
@@ -129,6 +149,9 @@ std::expected<EalPlan, std::string> PlanEal(const Config& config,
     plan.arguments.push_back("--file-prefix=" + config.instance);
   }
   if (!Settles(extra, kCoreOptions)) {
+    if (const auto there = CheckCores(config.dataplane, host); !there) {
+      return std::unexpected(there.error());
+    }
     plan.arguments.push_back(CoreMap(config.dataplane, host.cpus));
     plan.arguments.emplace_back("--main-lcore=0");
   }

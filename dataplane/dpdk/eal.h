@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,7 +21,9 @@ struct HostMemory {
   std::string hugetlbfs;   // a writable mount of it; empty: none
   std::uint64_t page = 0;  // of that mount, bytes
   std::uint64_t free = 0;  // in free pages of that size, bytes
-  std::string cpus;        // those we may run on: "0-3,8"
+  std::uint64_t available = std::numeric_limits<std::uint64_t>::max();  // in ordinary pages, bytes
+  unsigned processors = std::numeric_limits<unsigned>::max();           // numbered from 0
+  std::string cpus;  // those we may run on: "0-3,8"
 };
 
 [[nodiscard]] HostMemory LookAtHost();

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sched.h>
 #include <string>
+#include <sys/sysinfo.h>
 #include <vector>
 
 namespace flatline::dpdk {
@@ -43,6 +44,8 @@ HostMemory LookAtHost() {
   return {.hugetlbfs = mounts.empty() ? std::string() : mounts.front(),
           .page = kPage,
           .free = FreePages() * kPage,
+          .available = AvailableMemory(),
+          .processors = static_cast<unsigned>(::get_nprocs_conf()),
           .cpus = AllowedCpus()};
 }
 

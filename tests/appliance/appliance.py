@@ -23,6 +23,7 @@ PROGRAMS = {
     "flatline": BUILD / "control/cli/flatline",
     "generator": BUILD / "bench/generator/flatline-generator",
 }
+JOURNALS_IN_MEMORY = "/dev/shm/flatline-journal-*"
 NOBODY = pwd.getpwnam("nobody")
 NOBODYS_GROUP = grp.getgrgid(NOBODY.pw_gid).gr_name
 _numbers = itertools.count()
@@ -53,6 +54,7 @@ class Appliance:
         self.instance = f"test-{os.getpid()}-{next(_numbers)}"
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"flatline-{self.instance}-"))
         self._namespace = namespace
+        self._journals_in_memory = set(glob.glob(JOURNALS_IN_MEMORY))
         self._open = contextlib.ExitStack()
         self._open.callback(self._clean)
         self.socket = f"unix:{self.directory}/control.sock"
@@ -104,6 +106,8 @@ class Appliance:
                     f"{mount}/{self.instance}map_*"):
                 os.unlink(path)
         shutil.rmtree(f"/var/run/dpdk/{self.instance}", ignore_errors=True)
+        for path in set(glob.glob(JOURNALS_IN_MEMORY)) - self._journals_in_memory:
+            shutil.rmtree(path, ignore_errors=True)  # of a control that was killed on a full disk
 
     def start(self, name, command, prefix=()):
         process = Process(name, command, self.directory, prefix)

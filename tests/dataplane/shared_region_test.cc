@@ -1,11 +1,14 @@
 // The region file's life: made, adopted, refused, replaced. In a directory of the test's own.
 #include "dataplane/shared_region.h"
 
+#include "dataplane/bus_error.h"
 #include "tests/temporary_directory.h"
 
 #include <flatline/config.h>
 #include <flatline/region.h>
 
+#include <csignal>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -179,6 +182,33 @@ TEST_F(SharedRegionTest, BeginsColdOverAnotherReleasesLayoutAndSaysSo) {
   }
 }
 
+// Whoever may write the file can cut it: no start may fail of that for ever.
+TEST_F(SharedRegionTest, BeginsColdOverAFileThatWasCutShortAndSaysSo) {
+  for (const std::uintmax_t bytes : {8U, 100U, 4096U, 1U << 20}) {
+    {
+      const auto region = SharedRegion::Open(config_, true, kWall);
+      ASSERT_TRUE(region.has_value()) << region.error();
+    }
+    std::filesystem::resize_file(path(), bytes);
+    const auto region = SharedRegion::Open(config_, false, kWall + Duration{1});
+    ASSERT_TRUE(region.has_value()) << region.error();
+    EXPECT_FALSE(region->adopted());
+    EXPECT_NE(region->begins_cold_for().find("was cut short, to " + std::to_string(bytes)),
+              std::string::npos)
+        << region->begins_cold_for();
+  }
+}
+
+TEST_F(SharedRegionTest, SaysOfWhichKindTheErrorIsThatAFileCutShortIs) {
+  const auto die = [this] {
+    ExplainBusErrors();
+    const auto region = SharedRegion::Open(config_, false, kWall);
+    std::filesystem::resize_file(path(), kSmallPage);
+    region->view().records()[900].id.store(1);
+  };
+  EXPECT_EXIT(die(), testing::KilledBySignal(SIGBUS), "somebody who may write the file");
+}
+
 TEST_F(SharedRegionTest, LeavesAnotherReleasesDataplaneInPeace) {
   const auto first = SharedRegion::Open(config_, false, kWall);
   ASSERT_TRUE(first.has_value());
@@ -253,7 +283,10 @@ TEST_F(SharedRegionTest, RefusesAGroupThatDoesNotExist) {
 
 TEST_F(SharedRegionTest, RefusesADirectoryThatDoesNotExist) {
   config_.region_directory = directory_.Path("nowhere");
-  EXPECT_NE(Refusal().find("needed "), std::string::npos) << Refusal();
+  EXPECT_NE(Refusal().find("found No such file or directory; make it"), std::string::npos)
+      << Refusal();
+  std::ofstream(config_.region_directory) << "mine";
+  EXPECT_NE(Refusal().find("found Not a directory"), std::string::npos) << Refusal();
 }
 
 TEST(ShapeFor, HasRoomForAllEndpointsAndTheImbalanceOfTheHash) {

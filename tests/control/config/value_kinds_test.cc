@@ -2,6 +2,7 @@
 // found, by place and in words.
 #include <flatline/config.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -49,6 +50,22 @@ TEST(ValueKinds, SaysWhatWasNeeded) {
 TEST(ValueKinds, ASizeHasItsBounds) {
   EXPECT_THAT(ErrorsOf("[control]\nsegment = \"1B\"\n"),
               HasSubstr("control.segment: \"1B\" is out of range; write \""));
+}
+
+// One mistake is told of once, and nothing that would be right without it.
+TEST(ValueKinds, NobodyElseIsBlamedForAValueThatCannotBeRead) {
+  for (const char* text :
+       {"[control]\nretain = \"1M\"\nsegment = \"100\"\n",
+        "[dataplane]\ncores = [1, 0]\nworkers = \"2\"\n",
+        "[dataplane]\nworkers = 2\nendpoints = 0\n",
+        "[authentication]\nkey = \"/k\"\nmode = \"requird\"\n",
+        "[dataplane]\ndefault_profile = \"quick\"\n[[profile]]\nid = 16\nname = \"quick\"\n"
+        "interval = \"10xs\"\n",
+        "[dataplane]\ndefault_profile = \"quick\"\n[[profile]]\nid = 16\nname = \"quick\"\n"
+        "interval = \"1s\"\nmargin = \"1s\"\n"}) {
+    const std::string errors = ErrorsOf(text);
+    EXPECT_EQ(std::ranges::count(errors, '\n'), 0) << text << errors;
+  }
 }
 
 }  // namespace

@@ -94,6 +94,20 @@ TEST(EalPlanTest, EachWorkerHasAnLcoreAndItsOwnCoreIfGiven) {
   EXPECT_THAT(Planned(config, {}, Host(0)), Contains("--lcores=0@(0,1),1@5,2@3"));
 }
 
+TEST(EalPlanTest, WhatTheMachineHasNotIsSaidBeforeEalIsAsked) {
+  Config config = Plain();
+  config.dataplane.cores = {1, 2};
+  HostMemory host = Host(0);
+  host.processors = 2;
+  EXPECT_THAT(PlanEal(config, {}, host, {}).error(), HasSubstr("below 2, found 2"));
+  config.dataplane.cores.clear();
+  host.available = 255 * kMebibyte;
+  EXPECT_THAT(PlanEal(config, {}, host, {}).error(),
+              HasSubstr("needed 256 MiB for DPDK's buffers, found 255 MiB available"));
+  host.free = 256 * kMebibyte;
+  EXPECT_TRUE(PlanEal(config, {}, host, {})) << "huge pages have been taken already";
+}
+
 TEST(EalPlanTest, WhatFollowsTheDashesReplacesOursAndComesLast) {
   const auto cores = Planned(Plain(), {}, Host(0), {"-l", "4-6"});
   EXPECT_THAT(cores, Not(Contains(StartsWith("--lcores"))));
