@@ -62,7 +62,10 @@ LeaseStart StartLeases(const Config& config, const RegionView& region) {
   const bool goes_on = last->epoch != 0 && EpochOf(region) == last->epoch;
   if (!goes_on) {
     if (last->epoch == kMostLeaseEpoch) {
-      out.complaint = path + ": needed an epoch of leases that is left, found none";
+      out.complaint = path +
+                      ": needed an epoch of leases that is left, found none; nothing is granted: "
+                      "`flatline lease begin` writes another file, with --above the highest token "
+                      "that was seen";
       return out;
     }
     ++next.epoch;

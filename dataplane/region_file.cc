@@ -204,6 +204,11 @@ std::expected<void, std::string> RegionFile::Populate() {
   return {};
 }
 
+bool RegionFile::has_name() const noexcept {
+  struct stat status{};
+  return ::fstat(descriptor_, &status) != 0 || status.st_nlink != 0;
+}
+
 void RegionFile::Unlink() noexcept {
   ::unlink(path_.c_str());
 }

@@ -36,6 +36,8 @@ class RegionFile {
 
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
+  [[nodiscard]] bool has_name() const noexcept;
+
   // Pages of a mapped file may still be missing after a predecessor was killed while formatting.
   [[nodiscard]] std::expected<void, std::string> Populate();
 

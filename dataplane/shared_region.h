@@ -41,6 +41,9 @@ class SharedRegion {
   // was none.
   [[nodiscard]] const std::string& begins_cold_for() const noexcept { return begins_cold_for_; }
 
+  // Its file has not been removed by anybody.
+  [[nodiscard]] bool has_name() const noexcept { return file_.has_name(); }
+
   [[nodiscard]] bool on_hugepages() const noexcept { return view_.shape().page == kHugePage; }
 
   // Says that this dataplane ended on purpose: the last thing done before destruction. The file

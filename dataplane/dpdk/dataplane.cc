@@ -11,6 +11,7 @@
 #include "dataplane/dpdk/poll_loop.h"
 #include "dataplane/dpdk/port.h"
 #include "dataplane/dpdk/process_watch.h"
+#include "dataplane/dpdk/region_watch.h"
 #include "dataplane/dpdk/tsc_clock.h"
 #include "dataplane/engine.h"
 #include "dataplane/lease_start.h"
@@ -157,11 +158,13 @@ struct Watches {
   DeviceWatch devices;
   ProcessWatch processes;
   EnrolmentWatch enrolment;
+  RegionWatch region;
 
   void Look(Instant now) {
     devices.Look(now);
     processes.Look(now);
     enrolment.Look(now);
+    region.Look(now);
   }
 };
 
@@ -199,10 +202,11 @@ struct Host {
 };
 
 std::expected<void, std::string> RunEngine(const Config& config,
-                                           const RegionView& region,
+                                           const SharedRegion& shared,
                                            const Host& host,
                                            const StopSignals& stop,
                                            StartTimes& times) {
+  const RegionView& region = shared.view();
   Supervisor supervisor = Supervisor::FromEnvironment();
   auto authenticator = Authenticator::Load(config);
   if (!authenticator) {
@@ -231,7 +235,8 @@ std::expected<void, std::string> RunEngine(const Config& config,
   AttachPorts(host.devices, **engine);
   Watches watches{.devices{host.devices.ports, (*engine)->port_watch(), clock.Now()},
                   .processes{region, supervisor},
-                  .enrolment = EnrolmentWatch(region)};
+                  .enrolment = EnrolmentWatch(region),
+                  .region = RegionWatch(shared)};
   PollLoops loops(**engine, region, config.dataplane.idle);
   if (const auto launched = loops.Launch(host.eal.worker_lcores()); !launched) {
     return launched;
@@ -283,7 +288,7 @@ std::expected<void, std::string> RunOn(const SharedRegion& region,
   auto outcome = OpenPorts(config, devices);
   times.Mark(StartTimes::Part::kPorts);
   if (outcome) {
-    outcome = RunEngine(config, region.view(), {*eal, devices}, stop, times);
+    outcome = RunEngine(config, region, {*eal, devices}, stop, times);
   }
   CloseDevices(devices);
   return outcome;

@@ -109,6 +109,13 @@ class Appliance:
         for path in set(glob.glob(JOURNALS_IN_MEMORY)) - self._journals_in_memory:
             shutil.rmtree(path, ignore_errors=True)  # of a control that was killed on a full disk
 
+    @property
+    def region(self):
+        """The file of the region, once the dataplane has made it."""
+        paths = (pathlib.Path(mount, f"flatline-{self.instance}")
+                 for mount in [*hugetlbfs_mounts(), "/dev/shm"])
+        return next(path for path in paths if path.exists())
+
     def start(self, name, command, prefix=()):
         process = Process(name, command, self.directory, prefix)
         self._open.callback(process.kill)

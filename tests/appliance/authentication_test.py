@@ -5,14 +5,13 @@ starts that a bad key must prevent.
 """
 
 import os
-import pathlib
 import socket
 import subprocess
 import unittest
 
 import case
 import delivery
-from appliance import MEMIF_PORT, PROGRAMS, Appliance, hugetlbfs_mounts
+from appliance import MEMIF_PORT, PROGRAMS, Appliance
 from heartbeat import PORT, acknowledged, heartbeat, siphash, tagged
 
 OURS = "10.8.0.1"
@@ -124,16 +123,13 @@ class AuthenticationTest(unittest.TestCase):
             self.assertEqual(0, status)
             self.assertIn(str(key), printed)
             derived = flatline.derive(40)
-            region = next(path for path in (pathlib.Path(mount, f"flatline-{flatline.instance}")
-                                            for mount in [*hugetlbfs_mounts(), "/dev/shm"])
-                          if path.exists())
             found = subprocess.run(
                 ["python3", "-c",
                  "import mmap, os, sys\n"
                  "f = os.open(sys.argv[1], os.O_RDONLY)\n"
                  "m = mmap.mmap(f, os.fstat(f).st_size, prot=mmap.PROT_READ)\n"
                  "sys.exit(any(m.find(bytes.fromhex(key)) >= 0 for key in sys.argv[2:]))\n",
-                 region, secret, derived.hex()], check=False)
+                 flatline.region, secret, derived.hex()], check=False)
             self.assertEqual(0, found.returncode)
             self.assertNotIn(secret, printed + process.output)
 

@@ -4,13 +4,12 @@ and ends with a status that is not zero.
 """
 
 import os
+import signal
 import subprocess
 import unittest
 
 import case
-from appliance import MEMIF_PORT, PROGRAMS, Appliance, hugetlbfs_mounts
-
-SHARED_MEMORY = "/dev/shm"
+from appliance import MEMIF_PORT, PROGRAMS, Appliance
 
 
 class BadStartTest(unittest.TestCase):
@@ -41,18 +40,31 @@ class BadStartTest(unittest.TestCase):
     def test_region_of_another_version(self):
         with Appliance([MEMIF_PORT]) as flatline:
             flatline.start_dataplane().stop()
-            path = next(path for path in (os.path.join(mount, "flatline-" + flatline.instance)
-                                          for mount in [*hugetlbfs_mounts(), SHARED_MEMORY])
-                        if os.path.exists(path))
             # hugetlbfs has no write(); it can be mapped
             subprocess.run(["python3", "-c",
                             "import mmap, os, struct, sys\n"
                             "f = os.open(sys.argv[1], os.O_RDWR)\n"
                             "m = mmap.mmap(f, os.fstat(f).st_size)\n"
-                            "m[8:12] = struct.pack('<I', 99)\n", path], check=True)
+                            "m[8:12] = struct.pack('<I', 99)\n", flatline.region], check=True)
             self.assert_refused(flatline.start_control(ready=None), "found version 99; ")
             flatline.start_dataplane(ready=r"another release \(version 99, .*begins cold")
             flatline.start_control()
+
+    def test_region_that_somebody_cut_short(self):
+        with Appliance([MEMIF_PORT], {"hugepages": "off"}) as flatline:
+            dataplane = flatline.start_dataplane()
+            os.truncate(flatline.region, 4096)
+            self.assertEqual(-signal.SIGBUS, dataplane.wait(10))
+            self.assertIn("somebody who may write the file has cut it short", dataplane.output)
+            flatline.start_dataplane(ready="was cut short, to 4096 bytes, .*begins cold")
+            flatline.start_control()
+
+    def test_region_that_somebody_removed(self):
+        with Appliance([MEMIF_PORT]) as flatline:
+            dataplane = flatline.start_dataplane()
+            flatline.region.unlink()
+            dataplane.wait_for_line("found it removed; .*restart this one", 10)
+            self.assertEqual(0, dataplane.stop())
 
     def test_bad_configuration(self):
         with Appliance([MEMIF_PORT]) as flatline:

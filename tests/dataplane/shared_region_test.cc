@@ -59,6 +59,9 @@ TEST_F(SharedRegionTest, FormatsWhatValidates) {
   struct stat status{};
   ASSERT_EQ(::stat(path().c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0660U) << "whatever the umask";
+  EXPECT_TRUE(region->has_name());
+  std::filesystem::remove(path());
+  EXPECT_FALSE(region->has_name());
 }
 
 TEST_F(SharedRegionTest, AdoptsWhatItsPredecessorLeft) {
