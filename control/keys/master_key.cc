@@ -20,15 +20,23 @@ constexpr char kContext[] = "flatline";  // NOLINT(modernize-avoid-c-arrays): ei
 constexpr std::uint64_t kRootKey = 1;    // the only subkey there is
 constexpr std::size_t kHex = std::size_t{2} * crypto_kdf_KEYBYTES;
 constexpr std::size_t kLine = kHead.size() + kHex + 1;
-constexpr Secret kSecret{.what = "a master key", .remedy = "make one with `flatline key make`"};
+constexpr const char* kMakeOne = "make one with `flatline key make`";
 
 static_assert(sizeof kContext == crypto_kdf_CONTEXTBYTES + 1);
 
 std::unexpected<std::string> Trouble(const std::string& path, const char* remedy) {
   return std::unexpected(fmt::format("{}: needed a master key, found: {}; {}",
                                      path,
-                                     std::generic_category().message(errno),
+                                     errno == ELOOP ? "a symbolic link, which is not followed"
+                                                    : std::generic_category().message(errno),
                                      remedy));
+}
+
+// What to do about a file that cannot be read as a key.
+const char* RemedyFor(const std::string& path) {
+  return path.ends_with(PreviousKeyPath("")) ? "it is the key of before the rotation: put it back, "
+                                               "or end the rotation with `flatline key retire`"
+                                             : kMakeOne;
 }
 
 // Closes at the end of the scope, and wipes what was read.
@@ -83,9 +91,10 @@ void MasterKey::Wipe::operator()(unsigned char* secret) const noexcept {
 std::expected<MasterKey, std::string> MasterKey::Load(const std::string& path) {
   Reading reading(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (reading.file < 0) {
-    return Trouble(path, "make one with `flatline key make`, or mend the path");
+    return Trouble(path, RemedyFor(path));
   }
-  if (auto guarded = CheckGuarded(path, reading.file, kSecret); !guarded) {
+  const Secret secret{.what = "a master key", .remedy = RemedyFor(path)};
+  if (auto guarded = CheckGuarded(path, reading.file, secret); !guarded) {
     return std::unexpected(guarded.error());
   }
   const ssize_t size = ::read(reading.file, reading.line.data(), reading.line.size());
@@ -109,11 +118,11 @@ std::expected<MasterKey, std::string> MasterKey::Load(const std::string& path) {
                        bytes == crypto_kdf_KEYBYTES;
   if (!is_ours) {
     return std::unexpected(
-        fmt::format("{}: needed one line, `{}` and {} hexadecimal digits, found something else; "
-                    "make a key with `flatline key make`",
+        fmt::format("{}: needed one line, `{}` and {} hexadecimal digits, found something else; {}",
                     path,
                     kHead,
-                    kHex));
+                    kHex,
+                    RemedyFor(path)));
   }
   ::sodium_mprotect_readonly(out.secret_.get());
   return out;

@@ -110,7 +110,17 @@ TEST_F(MasterKeyTest, RefusesWhatIsNoKey) {
   ExpectRefused("no regular file");
   fs::remove(path_);
   fs::create_symlink("/dev/zero", path_);
-  ExpectRefused("symbolic links");
+  ExpectRefused("a symbolic link");
+}
+
+TEST_F(MasterKeyTest, SaysOfEachFileWhatToDoAboutIt) {
+  ExpectRefused("No such file or directory; make one with `flatline key make`");
+  fs::create_symlink("elsewhere", path_);
+  ExpectRefused("a symbolic link, which is not followed");
+  path_ = PreviousKeyPath(path_);
+  ExpectRefused("end the rotation with `flatline key retire`");
+  Write("something");
+  ExpectRefused("end the rotation with `flatline key retire`");
 }
 
 TEST_F(MasterKeyTest, RotatesAndRetires) {
