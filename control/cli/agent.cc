@@ -3,6 +3,7 @@
 #include "control/cli/agent_run.h"
 #include "control/cli/agent_socket.h"
 #include "control/cli/lease_text.h"
+#include "control/cli/option_values.h"
 
 #include <flatline/liveness.h>
 
@@ -222,9 +223,10 @@ void AddTiming(CLI::App& verb, Options& options) {
       ->check(duration)
       ->capture_default_str();
   verb.add_option("--jitter", options.jitter, "at most this part of the interval early or late")
-      ->check(CLI::Range(0.0, 0.9))
+      ->check(RealNumber(0.0, 0.9))
       ->capture_default_str();
-  verb.add_option("--seed", options.seed, "of the jitter; drawn, and printed, if left out");
+  verb.add_option("--seed", options.seed, "of the jitter; drawn, and printed, if left out")
+      ->transform(Number<std::uint64_t>("a seed"));
   verb.add_option("--for", options.duration, "end after this time; else with SIGINT or SIGTERM")
       ->check(duration);
 }
@@ -241,36 +243,35 @@ void AddAgentVerb(CLI::App& app, Invocation& invocation) {
       ->type_name("ADDRESS:PORT");
   verb->add_option("--id", options->id, "of the endpoint")
       ->required()
-      ->check(CLI::Validator(
-          [](const std::string& text) {
-            return text == "0" ? std::string{"0 is no id"} : std::string{};
-          },
-          "ID",
-          "id"));
+      ->type_name("ID")
+      ->transform(Number<EndpointId>("an id", 1));
   verb->add_option("--count", options->count, "of endpoints, with ids from --id on")
-      ->check(CLI::Range(std::size_t{1}, kMostAgents))
+      ->transform(WholeNumber("a count", 1, kMostAgents))
       ->capture_default_str();
   AddTiming(*verb, *options);
   verb->add_option("--profile", options->profile, "to ask for, by name")->type_name("NAME");
-  verb->add_option("--group", options->group, "failure domain to enrol under");
+  verb->add_option("--group", options->group, "failure domain to enrol under")
+      ->transform(Number<Group>("a group"));
   verb->add_option("--health", options->health, "to report")
       ->check(CLI::IsMember(std::vector<std::string>(kHealthNames.begin(), kHealthNames.end())))
       ->capture_default_str();
   verb->add_option("--load", options->load, "to tell, such as 1.25: work for each processor")
-      ->check(CLI::Range(0.0, kMostNumber));
+      ->check(RealNumber(0.0, kMostNumber));
   verb->add_option("--memory", options->memory, "to tell, the share in use: 0 to 1")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(RealNumber(0.0, 1.0));
   verb->add_option("--text", options->text, "to tell, of which 128 bytes are sent; may be empty");
-  verb->add_option("--incarnation", options->incarnation, "which life it is; else the time in s");
+  verb->add_option("--incarnation", options->incarnation, "which life it is; else the time in s")
+      ->transform(Number<std::uint32_t>("an incarnation"));
   verb->add_option("--keys", options->keys, "file of `flatline key derive`: heartbeats have tags")
       ->type_name("PATH");
   verb->add_option("--tag-bits", options->tag_bits, "of the tags, as flatline's configuration says")
-      ->check(CLI::IsMember(std::vector<unsigned>{64, 128}))
+      ->check(CLI::IsMember(std::vector<std::string>{"64", "128"}))
       ->capture_default_str();
   verb->add_flag("--ack", options->acknowledge, "ask for acknowledgements, and carry the handle");
   verb->add_flag("--answer-only", options->answer_only, "send no heartbeats, only answer probes");
   verb->add_option("--bind-port", options->bind_port, "to be asked at; else the kernel's choice")
-      ->type_name("PORT");
+      ->type_name("PORT")
+      ->transform(Number<std::uint16_t>("a port"));
   verb->add_flag("--leave", options->leave, "take leave at the end");
   verb->add_option("--bind-device", options->device, "network interface to send through");
   verb->callback([options, &invocation] {

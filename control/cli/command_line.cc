@@ -11,6 +11,7 @@
 #include "control/cli/list.h"
 #include "control/cli/maintain.h"
 #include "control/cli/metrics.h"
+#include "control/cli/option_values.h"
 #include "control/cli/roster.h"
 #include "control/cli/status.h"
 #include "control/cli/token.h"
@@ -101,6 +102,7 @@ int RunCommandLine(std::span<const std::string> arguments, const Streams& stream
       ->type_name("FILE");
   app.add_flag("--json", invocation.json, "JSON; streams and lists have one object a line");
   AddVerbs(app, invocation);
+  RefuseEmpty(app);
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
   try {
     app.parse(std::move(reversed));

@@ -4,6 +4,7 @@
 #include "control/cli/admin_tally.h"
 #include "control/cli/agent_socket.h"
 #include "control/cli/arguments.h"
+#include "control/cli/option_values.h"
 #include "control/cli/roster_lines.h"
 #include "control/roster/roster.h"
 
@@ -180,7 +181,7 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
   if (!entries) {
     return invocation.Fail(ExitCode::kUsage, entries.error());
   }
-  if (options.ids.empty() && options.file.empty() && !options.whole_roster) {
+  if (entries->empty() && options.file.empty() && !options.whole_roster) {
     return invocation.Fail(ExitCode::kUsage,
                            "needed ids, --file or --roster, found none; name some");
   }
@@ -215,7 +216,8 @@ void AddVerb(CLI::App& app,
     verb->add_option("--profile", options->profile, "of those for whom none is given")
         ->type_name("PROFILE");
     verb->add_option("--group", options->group, "of those for whom none is given")
-        ->type_name("GROUP");
+        ->type_name("GROUP")
+        ->transform(Number<Group>("a group"));
     verb->add_option("--at", options->at, "where it is asked, if its profile asks: 10.0.0.7[:PORT]")
         ->type_name("ADDRESS");
   }

@@ -1,6 +1,7 @@
 #include "control/cli/guard.h"
 
 #include "control/cli/admin_options.h"
+#include "control/cli/option_values.h"
 
 #include <flatline/client.h>
 #include <flatline/command_ring.h>
@@ -96,7 +97,7 @@ void AddMode(CLI::App& guard, Invocation& invocation, GuardMode mode, const char
         ->check(FaultInDuration);
   }
   verb->add_option("--group", options->group, "of this group alone; of the fleet if left out")
-      ->check(CLI::PositiveNumber)
+      ->transform(Number<Group>("a group", 1))
       ->type_name("GROUP");
   AddAdminOptions(*verb, options->admin);
   verb->callback([options, &invocation] {

@@ -2,6 +2,7 @@
 
 #include "control/cli/lease_text.h"
 #include "control/cli/observation.h"
+#include "control/cli/option_values.h"
 #include "control/cli/record_text.h"
 #include "control/cli/status_text.h"
 #include "control/region/region_file.h"
@@ -25,7 +26,7 @@ namespace {
 
 struct BeginOptions {
   std::string file;  // empty: the configuration's
-  FencingToken above = 0;
+  std::optional<FencingToken> above;
 };
 
 // Hearing time of now, as far as the region says.
@@ -115,13 +116,7 @@ ExitCode Begin(const BeginOptions& options, const Invocation& invocation) {
     return invocation.Fail(ExitCode::kUsage, config.error());
   }
   const std::string path = options.file.empty() ? config->dataplane.lease_epoch : options.file;
-  if (options.above != 0 && EpochOf(options.above) == 0) {
-    return invocation.Fail(
-        ExitCode::kUsage,
-        fmt::format(
-            "--above: needed a fencing token, from {} on, found {}", TokenOf(1, 0), options.above));
-  }
-  const LeaseEpoch epoch{.epoch = EpochOf(options.above),
+  const LeaseEpoch epoch{.epoch = EpochOf(options.above.value_or(0)),
                          .longest = config->dataplane.lease_term_most};
   if (const auto begun = BeginLeaseEpoch(path, epoch); !begun) {
     return invocation.Fail(ExitCode::kFailed, begun.error());
@@ -147,7 +142,10 @@ void AddLeaseVerb(CLI::App& app, Invocation& invocation) {
       ->add_option("--above",
                    options->above,
                    "the highest token that anybody has seen, where leases were granted before")
-      ->type_name("TOKEN");
+      ->type_name("TOKEN")
+      ->transform(WholeNumber("a fencing token that leaves an epoch above it",
+                              TokenOf(1, 0),
+                              TokenOf(kMostLeaseEpoch, 0) - 1));
   verb->callback([options, verb, begin, &invocation] {
     const bool begins = !verb->get_subcommands().empty() && verb->got_subcommand(begin);
     invocation.run = [options, begins, &invocation] {

@@ -4,6 +4,7 @@
 #include "control/cli/endpoint_row.h"
 #include "control/cli/observation.h"
 #include "control/cli/oddities.h"
+#include "control/cli/option_values.h"
 #include "control/cli/printable.h"
 #include "control/cli/record_text.h"
 #include "control/region/region_file.h"
@@ -170,26 +171,24 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
 void AddListVerb(CLI::App& app, Invocation& invocation) {
   const auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("list", "the endpoints of the table");
-  verb->add_option("--liveness", options->liveness, "unknown, alive, suspect, dead, left")
-      ->delimiter(',')
+  AddList(*verb, "--liveness", options->liveness, "unknown, alive, suspect, dead, left")
       ->type_name("NAME,...");
-  verb->add_option("--health", options->health, "unknown, ready, degraded, failing")
-      ->delimiter(',')
+  AddList(*verb, "--health", options->health, "unknown, ready, degraded, failing")
       ->type_name("NAME,...");
-  verb->add_option("--group", options->groups, "of these groups only")
-      ->delimiter(',')
-      ->type_name("GROUP,...");
+  AddGroups(*verb, options->groups, kNoGroup, "of these groups only");
   verb->add_option("--profile", options->profile, "by name or number")->type_name("PROFILE");
-  CLI::Option* const odd = verb->add_option("--odd",
-                                            options->odd,
-                                            "what is odd and no death: never-heard, other-port, "
-                                            "interval, clock; all where none is named");
-  odd->delimiter(',')->type_name("[NAME,...]")->expected(0, static_cast<int>(kOddityNames.size()));
+  CLI::Option* const odd = AddList(*verb,
+                                   "--odd",
+                                   options->odd,
+                                   "what is odd and no death: never-heard, other-port, interval, "
+                                   "clock; all where none is named");
+  odd->type_name("[NAME,...]")->expected(0, static_cast<int>(kOddityNames.size()));
   verb->add_flag("--names", options->names, "with the names of the roster");
-  verb->add_option("--limit", options->limit, "at most so many; 0: all")->type_name("N");
+  verb->add_option("--limit", options->limit, "at most so many; 0: all")
+      ->type_name("N")
+      ->transform(Number<std::uint64_t>("a limit"));
   verb->callback([options, odd, &invocation] {
     options->odd_only = odd->count() != 0;
-    std::erase(options->odd, "");  // what the command line has for an option without a value
     invocation.run = [options, &invocation] { return Run(*options, invocation); };
   });
 }

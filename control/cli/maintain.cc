@@ -2,6 +2,7 @@
 
 #include "control/cli/admin_options.h"
 #include "control/cli/admin_tally.h"
+#include "control/cli/option_values.h"
 #include "control/cli/printable.h"
 #include "control/cli/record_text.h"
 #include "control/cli/roster_lines.h"
@@ -121,8 +122,10 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
     return List(*config, invocation);
   }
   const auto entries = EntriesOf(options, *config);
-  if (!entries) {
-    return invocation.Fail(ExitCode::kUsage, entries.error());
+  if (!entries || entries->empty()) {
+    return invocation.Fail(
+        ExitCode::kUsage,
+        entries ? "needed ids or --group, found blanks; name some" : entries.error());
   }
   const auto address = FindControl(options.admin, *config);
   if (!address) {
@@ -146,14 +149,12 @@ void AddMaintainVerb(CLI::App& app, Invocation& invocation) {
   CLI::App* verb = app.add_subcommand(
       "maintain", "expect endpoints to fall silent until a time; without any: who is silenced");
   verb->add_option("ids", options->ids, "42, 0x2a, 1000-1999")->type_name("ID...");
-  verb->add_option("--group", options->groups, "all of these groups")
-      ->delimiter(',')
-      ->check(CLI::PositiveNumber)
-      ->type_name("GROUP");
+  AddGroups(*verb, options->groups, 1, "all of these groups");
   verb->add_option("--for", options->length, "so long from now; again: so long from then")
       ->type_name("DURATION")
       ->check(FaultInDuration);
-  verb->add_option("--reason", options->reason, "for who asks, up to 80 bytes")->type_name("TEXT");
+  verb->add_option("--reason", options->reason, "for who asks, up to 80 bytes")
+      ->type_name("TEXT");
   verb->add_flag("--end", options->ends, "it is over now");
   AddAdminOptions(*verb, options->admin);
   verb->callback([options, &invocation] {

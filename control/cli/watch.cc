@@ -2,8 +2,10 @@
 
 #include "control/cli/arguments.h"
 #include "control/cli/observation.h"
+#include "control/cli/option_values.h"
 #include "control/cli/record_text.h"
 #include "control/cli/trust_options.h"
+#include "control/client/socket.h"
 #include "control/delivery/subscription_text.h"
 #include "control/filter/filter_text.h"
 
@@ -80,6 +82,9 @@ std::expected<Subscription, std::string> SubscriptionOf(const Options& options,
   }
   Subscription out;
   out.address = options.address.empty() ? AddressOf(config.control) : options.address;
+  if (const auto address = ParseSocketAddress(out.address); !address) {
+    return std::unexpected(address.error());
+  }
   out.start = options.snapshot ? RequestKind::kSubscribeSnapshot
               : options.from   ? RequestKind::kSubscribeFrom
                                : RequestKind::kSubscribeNow;
@@ -198,14 +203,11 @@ void AddWatchVerb(CLI::App& app, Invocation& invocation) {
                    "unix:PATH, IPV4:PORT or [IPV6]:PORT; tls: or plain: before a number says how")
       ->type_name("ADDRESS");
   CLI::Option* from = verb->add_option("--from", options->from, "the records after this sequence")
-                          ->type_name("SEQ");
+                          ->type_name("SEQ")
+                          ->transform(Number<std::uint64_t>("a sequence"));
   verb->add_flag("--snapshot", options->snapshot, "first every endpoint as it is")->excludes(from);
-  verb->add_option("--liveness", options->liveness, "changes to these only")
-      ->delimiter(',')
-      ->type_name("NAME,...");
-  verb->add_option("--group", options->groups, "of these groups only")
-      ->delimiter(',')
-      ->type_name("GROUP,...");
+  AddList(*verb, "--liveness", options->liveness, "changes to these only")->type_name("NAME,...");
+  AddGroups(*verb, options->groups, kNoGroup, "of these groups only");
   verb->add_option("--filter", options->filter, "liveness:dead and rack=r7 and not group:12, say")
       ->type_name("EXPRESSION");
   verb->add_flag("--names", options->names, "with the names of the roster");
@@ -229,7 +231,8 @@ void AddWatchVerb(CLI::App& app, Invocation& invocation) {
       ->type_name("TOKEN");
   AddTrustOptions(*verb, options->trust);
   verb->add_option("--count", options->count, "end after so many records; 0: no limit")
-      ->type_name("N");
+      ->type_name("N")
+      ->transform(Number<std::uint64_t>("a count"));
   verb->callback([options, &invocation] {
     invocation.run = [options, &invocation] { return Run(*options, invocation); };
   });

@@ -1,5 +1,6 @@
 #include "control/sinks/options.h"
 
+#include "control/cli/option_values.h"
 #include "control/cli/trust_options.h"
 #include "control/sinks/signature.h"
 
@@ -52,11 +53,12 @@ void AddSource(CLI::App& app, SinkOptions& out, Written& written) {
       ->required();
   app.add_option("--position", out.position, "file that remembers which batch was being offered")
       ->required();
-  app.add_option("--from", out.from, "where there is neither: the records after this sequence");
+  app.add_option("--from", out.from, "where there is neither: the records after this sequence")
+      ->transform(cli::Number<std::uint64_t>("a sequence"));
   app.add_option("--batch-records", out.limits.records, "most records in a batch")
-      ->check(CLI::Range(1, 100'000));
+      ->transform(cli::WholeNumber("a count", 1, 100'000));
   app.add_option("--batch-bytes", out.limits.bytes, "most bytes in a batch")
-      ->check(CLI::Range(1024, kMostBatchBytes));
+      ->transform(cli::WholeNumber("bytes", 1024, kMostBatchBytes));
   app.add_option("--batch-age", written.batch_age, "a record waits no longer for others")
       ->check(FaultInDuration);
   app.add_option("--time-limit", written.time_limit, "of one attempt to deliver")
@@ -82,6 +84,9 @@ void AddPlaces(CLI::App& app, SinkOptions& out, Written& written) {
 std::string Contradiction(const SinkOptions& out, const Written& written) {
   if ((out.kind == SinkKind::kCommand) == out.command.empty()) {
     return "--command is for --to command, which needs it";
+  }
+  if (out.kind == SinkKind::kCommand && out.command.front().empty()) {
+    return "--command: needed a program, found an empty name; write its path";
   }
   if (out.kind == SinkKind::kWebhook && out.webhook.url.empty()) {
     return "--to webhook needs --url";
@@ -136,6 +141,7 @@ std::expected<SinkOptions, int> ParseSinkOptions(int argc, const char* const* ar
   app.set_version_flag("--version", "flatline-sink " FLATLINE_VERSION);
   AddSource(app, out, written);
   AddPlaces(app, out, written);
+  cli::RefuseEmpty(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

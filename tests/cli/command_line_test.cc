@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <unistd.h>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -61,6 +62,71 @@ TEST(CommandLine, NonsenseIsUsage) {
   EXPECT_EQ(Flatline({"status", "--frob"}).code, 2);
   EXPECT_EQ(Flatline({"get"}).code, 2);
   EXPECT_EQ(Flatline({"list", "--limit", "x"}).code, 2);
+}
+
+// Of an unsigned number CLI11 makes 0 of nothing, and 2^64-1 of -1 and of what is too large.
+TEST(CommandLine, ANumberIsOneOfItsType) {
+  const std::vector<std::vector<std::string>> numbers{
+      {"list", "--limit"},
+      {"list", "--group"},
+      {"watch", "--from"},
+      {"watch", "--count"},
+      {"watch", "--group"},
+      {"maintain", "--for", "1h", "--group"},
+      {"guard", "hold", "--group"},
+      {"enrol", "1", "--group"},
+      {"agent", "--to", "[::1]:9", "--for", "1ms", "--id"},
+      {"agent", "--to", "[::1]:9", "--for", "1ms", "--id", "1", "--count"},
+      {"agent", "--to", "[::1]:9", "--for", "1ms", "--id", "1", "--group"},
+      {"agent", "--to", "[::1]:9", "--for", "1ms", "--id", "1", "--seed"},
+      {"agent", "--to", "[::1]:9", "--for", "1ms", "--id", "1", "--incarnation"},
+      {"agent", "--to", "[::1]:9", "--for", "1ms", "--id", "1", "--bind-port"},
+      {"agent", "--to", "[::1]:9", "--for", "1ms", "--id", "1", "--load"},
+      {"agent", "--to", "[::1]:9", "--for", "1ms", "--id", "1", "--memory"},
+      {"agent", "--to", "[::1]:9", "--for", "1ms", "--id", "1", "--jitter"}};
+  for (std::vector<std::string> arguments : numbers) {
+    arguments.emplace_back();
+    for (const char* value : {"", "-1", "99999999999999999999", "x", "1x", "nan", "inf", " 1"}) {
+      arguments.back() = value;
+      const Ran ran = Flatline(arguments);
+      EXPECT_EQ(ran.code, 2) << testing::PrintToString(arguments);
+      EXPECT_THAT(ran.err, HasSubstr(": needed a")) << testing::PrintToString(arguments);
+    }
+  }
+  EXPECT_THAT(Flatline({"maintain", "--group", "0", "--for", "1h"}).err,
+              HasSubstr("--group: needed a group, a whole number from 1 to 4294967295, found "
+                        "\"0\""));
+  EXPECT_THAT(Flatline({"agent", "--to", "[::1]:9", "--for", "1ms", "--id", "010"}).out,
+              HasSubstr("agents 10 to 10"))
+      << "nobody counts in eights";
+}
+
+TEST(CommandLine, WhatIsGivenIsNotEmpty) {
+  const std::vector<std::vector<std::string>> empty{
+      {"token", "new", "x", "--file", "/nonexistent/tokens", "--filter", ""},
+      {"token", "revoke", ""},
+      {"agent", "--to", "[::1]:9", "--for", "1ms", "--id", "1", "--keys", ""},
+      {"agent", "--to", "[::1]:9", "--for", "1ms", "--id", "1", "--lease", ""},
+      {"enrol", ""},
+      {"retire", "1", ""},
+      {"maintain", "", "--for", "1h"},
+      {"list", "--profile", ""},
+      {"list", "--group", ""},
+      {"list", "--liveness", ""},
+      {"watch", "--filter", ""},
+      {"status", "--config", ""}};
+  for (const auto& arguments : empty) {
+    const Ran ran = Flatline(arguments);
+    EXPECT_EQ(ran.code, 2) << testing::PrintToString(arguments);
+    EXPECT_THAT(ran.err, HasSubstr("needed a value, found an empty one"));
+  }
+  for (const char* list : {",", "1,", ",1", "1,,2"}) {
+    EXPECT_THAT(Flatline({"list", "--group", list}).err, HasSubstr("remove the comma")) << list;
+    EXPECT_THAT(Flatline({"list", "--odd", list}).err, HasSubstr("remove the comma")) << list;
+  }
+  EXPECT_THAT(Flatline({"agent", "--to", "[::1]:9", "--for", "1ms", "--id", "1", "--text", ""}).out,
+              HasSubstr("agents 1 to 1"))
+      << "a text may be empty";
 }
 
 TEST(CommandLine, BadConfigurationIsUsageForEveryVerb) {

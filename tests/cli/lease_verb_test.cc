@@ -78,6 +78,26 @@ TEST_F(LeaseVerb, BeginsTheEpochOnce) {
   ::unlink(path.c_str());
 }
 
+// An epoch too low hands out tokens again, one too high leaves none to hand out.
+TEST_F(LeaseVerb, BeginsAboveNothingButAToken) {
+  const std::string path = disk_.directory() + "/epoch";
+  for (const std::string& above : {std::string(),
+                                   std::string("0"),
+                                   std::string("-1"),
+                                   std::string("-5"),
+                                   std::string("18446744073709551615"),
+                                   std::string("99999999999999999999999"),
+                                   std::to_string(TokenOf(1, 0) - 1),
+                                   std::to_string(TokenOf(kMostLeaseEpoch, 0))}) {
+    EXPECT_EQ(Run({"lease", "begin", "--file", path, "--above", above}).code, 2) << above;
+    EXPECT_FALSE(ReadLeaseEpoch(path)) << above;
+  }
+  const std::string last = std::to_string(TokenOf(kMostLeaseEpoch - 1, kMostTokenCounter));
+  EXPECT_EQ(Run({"lease", "begin", "--file", path, "--above", last}).code, 0);
+  EXPECT_EQ(ReadLeaseEpoch(path).value().epoch, kMostLeaseEpoch - 1);
+  ::unlink(path.c_str());
+}
+
 TEST(LeaseText, ReadsTheNamesThatItWrites) {
   for (const LeaseName& name : {LeaseName{.number = 42},
                                 LeaseName{.space = LeaseSpace::kOwn, .number = 1},

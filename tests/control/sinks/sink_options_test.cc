@@ -34,6 +34,12 @@ TEST(SinkOptions, SaysWhatItDoesWithoutBeingTold) {
   EXPECT_FALSE(options->from);
 }
 
+TEST(SinkOptions, ACommandMayHaveAnEmptyArgument) {
+  const auto options = Parse({"--to", "command", "--command", "/bin/true", ""});
+  ASSERT_TRUE(options);
+  EXPECT_EQ(options->command, (std::vector<std::string>{"/bin/true", ""}));
+}
+
 TEST(SinkOptions, OneTimeLimitAndOnePlaceHoldForEveryKind) {
   const auto options = Parse({"--to",
                               "nats",
@@ -69,6 +75,14 @@ TEST(SinkOptions, RefusesWhatDoesNotGoTogether) {
       {"--to", "webhook", "--url", "http://h", "--batch-bytes", "1048576"},
       {"--to", "webhook", "--url", "http://h", "--batch-records", "0"},
       {"--to", "webhook", "--url", "http://h", "--batch-age", "never"},
+      {"--to", "webhook", "--url", "http://h", "--from", ""},
+      {"--to", "webhook", "--url", "http://h", "--from", "-1"},
+      {"--to", "webhook", "--url", "http://h", "--from", "18446744073709551616"},
+      {"--to", "webhook", "--url", "http://h", "--batch-records", ""},
+      {"--to", "webhook", "--url", "http://h", "--batch-bytes", "-1"},
+      {"--to", "webhook", "--url", "http://h", "--filter", ""},
+      {"--to", "webhook", "--url", "http://h", "--secret-file", ""},
+      {"--to", "command", "--command", ""},
       {"--to", "webhook", "--url", "http://h", "--secret-file", "/nonexistent"},
       {"--to", "webhook", "--url", "http://h", "--token-file", "/nonexistent"},
   };
