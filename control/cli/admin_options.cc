@@ -4,8 +4,31 @@
 #include "control/client/socket.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <poll.h>
+#include <system_error>
 
 namespace flatline::cli {
+namespace {
+
+// 0: somebody is there; else errno. Over TCP it takes until the answer to know.
+int Reach(const SocketAddress& address, Duration patience) {
+  const auto socket = Socket::Connect(address);
+  if (!socket) {
+    return socket.error();
+  }
+  const std::int64_t most = std::numeric_limits<int>::max();
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(patience).count();
+  pollfd entry{.fd = socket->get(), .events = POLLOUT, .revents = 0};
+  const int came = ::poll(&entry, 1, static_cast<int>(std::clamp<std::int64_t>(wait, 0, most)));
+  return came > 0 ? socket->ConnectError() : came == 0 ? ETIMEDOUT : errno;
+}
+
+}  // namespace
 
 void AddAdminOptions(CLI::App& verb, AdminOptions& options) {
   verb.add_option("--socket", options.socket, "control's; the configuration's if left out")
@@ -29,10 +52,14 @@ std::expected<std::string, Failure> FindControl(const AdminOptions& options, con
   if (!address) {
     return std::unexpected(Failure{ExitCode::kUsage, address.error()});
   }
-  if (!Socket::Connect(*address)) {
-    return std::unexpected(Failure{ExitCode::kAbsent,
-                                   out + ": needed flatline-control, found nobody who answers; "
-                                         "start it, or run as a member of its group"});
+  const Duration patience = ParseDuration(options.timeout).value_or(Duration{});
+  if (const int error = Reach(*address, patience); error != 0) {
+    return std::unexpected(
+        Failure{ExitCode::kAbsent,
+                out + ": needed flatline-control, found nobody who answers (" +
+                    std::generic_category().message(error) +
+                    (options.address.empty() ? "); start it, or run as a member of its group"
+                                             : "); start it, or name its address")});
   }
   return out;
 }

@@ -4,6 +4,7 @@
 #include "control/cli/admin_tally.h"
 #include "control/cli/agent_socket.h"
 #include "control/cli/arguments.h"
+#include "control/cli/input_file.h"
 #include "control/cli/option_values.h"
 #include "control/cli/roster_lines.h"
 #include "control/roster/roster.h"
@@ -19,7 +20,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
-#include <fstream>
 #include <istream>
 #include <memory>
 #include <optional>
@@ -130,11 +130,11 @@ std::expected<void, std::string> AddFile(const std::string& file,
     lines.AddAll(in, "stdin");
     return {};
   }
-  std::ifstream opened(file);
+  auto opened = OpenInput(file);
   if (!opened) {
-    return std::unexpected(file + ": needed a readable file, found none; name another");
+    return std::unexpected(std::move(opened.error()));
   }
-  lines.AddAll(opened, file);
+  lines.AddAll(*opened, file);
   return {};
 }
 

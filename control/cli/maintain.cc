@@ -6,12 +6,14 @@
 #include "control/cli/printable.h"
 #include "control/cli/record_text.h"
 #include "control/cli/roster_lines.h"
+#include "control/cli/utf8.h"
 #include "control/commentary/maintenance_file.h"
 
 #include <flatline/client.h>
 #include <flatline/command_ring.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdint>
 #include <expected>
 #include <fmt/format.h>
@@ -36,6 +38,22 @@ struct Options {
 
   [[nodiscard]] bool names_nobody() const { return ids.empty() && groups.empty(); }
 };
+
+// Control would not say what it cannot be.
+std::string FaultInReason(const std::string& text) {
+  const bool is_line = std::ranges::none_of(
+      text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7F'; });
+  return text.size() <= kMostMaintenanceReason && is_line && IsUtf8(text)
+             ? ""
+             : fmt::format(
+                   "needed one line of UTF-8 of at most {} bytes, found {} bytes{}; "
+                   "shorten it, or write it in UTF-8",
+                   kMostMaintenanceReason,
+                   text.size(),
+                   !is_line        ? " with control characters"
+                   : !IsUtf8(text) ? " that are no UTF-8"
+                                   : "");
+}
 
 // What the options contradict each other in, or empty.
 std::string FaultIn(const Options& options) {
@@ -154,7 +172,8 @@ void AddMaintainVerb(CLI::App& app, Invocation& invocation) {
       ->type_name("DURATION")
       ->check(FaultInDuration);
   verb->add_option("--reason", options->reason, "for who asks, up to 80 bytes")
-      ->type_name("TEXT");
+      ->type_name("TEXT")
+      ->check(FaultInReason);
   verb->add_flag("--end", options->ends, "it is over now");
   AddAdminOptions(*verb, options->admin);
   verb->callback([options, &invocation] {

@@ -1,6 +1,8 @@
 // Text of strangers: what is harmless stays, what would act on the terminal becomes '?'.
 #include "control/cli/printable.h"
 
+#include "control/cli/utf8.h"
+
 #include <string>
 #include <string_view>
 
@@ -42,6 +44,16 @@ TEST(Printable, TakesOutWhatActs) {
            Harm{"beyond all characters", "\xf4\x90\x80\x80\xf8\x88\x80\x80\x80", "??????"},
        }) {
     EXPECT_EQ(Printable(harm.text), harm.printed) << harm.sentence;
+  }
+}
+
+TEST(Utf8, IsMoreThanWhatIsShown) {
+  for (const std::string_view text : {""sv, "Zürich"sv, "a\u200db"sv, "\x1b"sv, "🔥"sv}) {
+    EXPECT_TRUE(IsUtf8(text)) << text;
+  }
+  for (const std::string_view text :
+       {"\x80"sv, "\xff"sv, "a\xe2\x82"sv, "\xc0\x8a"sv, "\xed\xa0\x80"sv, "\xf4\x90\x80\x80"sv}) {
+    EXPECT_FALSE(IsUtf8(text)) << Printable(text);
   }
 }
 

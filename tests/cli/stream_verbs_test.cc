@@ -342,6 +342,23 @@ TEST(Maintain, SaysWhatCannotBe) {
   EXPECT_EQ(code({"42", "--for", "1h"}), 3) << "nobody is there";
 }
 
+TEST(Maintain, SaysWhatAReasonIsBeforeItAsks) {
+  const auto run = [](const std::string& reason) {
+    return Flatline(
+        {"maintain", "1", "--for", "1h", "--socket", "/nonexistent", "--reason", reason});
+  };
+  for (const std::string& reason : {std::string(81, 'x'),
+                                    std::string("a\nb"),
+                                    std::string("\xFF"),
+                                    std::string("\xED\xA0\x80")}) {
+    const Ran ran = run(reason);
+    EXPECT_EQ(ran.code, 2);
+    EXPECT_THAT(ran.err, HasSubstr("--reason: needed one line of UTF-8 of at most 80 bytes"));
+  }
+  EXPECT_EQ(run(std::string(78, 'x') + "\xC3\xBC").code, 3) << "nobody is there";
+  EXPECT_EQ(Flatline({"maintain", " ", "--for", "1h", "--socket", "/nonexistent"}).code, 2);
+}
+
 TEST(Guard, SaysWhatCannotBe) {
   EXPECT_EQ(Flatline({"guard"}).code, 2);
   EXPECT_EQ(Flatline({"guard", "maybe"}).code, 2);
@@ -370,7 +387,23 @@ TEST(Enrol, WithoutControlOrWithoutIds) {
   EXPECT_EQ(Flatline({"enrol", "--socket", "/nonexistent", "1"}).code, 3);
   EXPECT_EQ(Flatline({"enrol", "--socket", "/nonexistent"}).code, 2);
   EXPECT_EQ(Flatline({"enrol", "--file", "/nonexistent"}).code, 2);
+  EXPECT_EQ(Flatline({"enrol", "--socket", "/nonexistent", " "}).code, 2);
+  for (const char* verb : {"enrol", "retire"}) {
+    const Ran ran = Flatline({verb, "--socket", "/nonexistent", "--file", "/"});
+    EXPECT_EQ(ran.code, 2);
+    EXPECT_THAT(ran.err, HasSubstr("/: needed a readable file, found Is a directory"));
+  }
   EXPECT_EQ(Flatline({"enrol", "1-18446744073709551615", "--socket", "/nonexistent"}).code, 2);
+}
+
+TEST(Address, IsWrongOrDeserted) {
+  for (const char* address : {"nonsense", "127.0.0.1", "127.0.0.1:0", "localhost:17997"}) {
+    EXPECT_EQ(Flatline({"enrol", "1", "--address", address}).code, 2) << address;
+    EXPECT_EQ(Flatline({"watch", "--for", "1ms", "--address", address}).code, 2) << address;
+  }
+  const Ran ran = Flatline({"enrol", "1", "--address", "127.0.0.1:1"});
+  EXPECT_EQ(ran.code, 3) << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("found nobody who answers (Connection refused); start it, or"));
 }
 
 }  // namespace
