@@ -102,6 +102,11 @@ std::expected<void, std::string> PlanLease(const Options& options, AgentPlan& pl
     if (!name) {
       return std::unexpected("--lease: " + name.error());
     }
+    const bool is_its_own = options.count == 1 && name->number == options.id;
+    if (name->space == LeaseSpace::kOwn && !is_its_own) {
+      return std::unexpected("--lease: needed a lease of the agent's own id, found " +
+                             options.lease + "; write own");
+    }
     plan.lease = *name;
   }
   const std::int64_t ms = ParseDuration(options.term).value_or(Duration{}).count() / 1'000'000;
@@ -136,6 +141,10 @@ std::expected<AgentPlan, std::string> MakePlan(const Options& options,
                  .seed = options.seed};
   if (!options.duration.empty()) {
     plan.duration = ParseDuration(options.duration).value();
+    if (plan.duration <= Duration{}) {
+      return std::unexpected("--for: needed a time above 0, found " + options.duration +
+                             "; leave it out to go on until a signal");
+    }
   }
   if (const auto lease = PlanLease(options, plan); !lease) {
     return std::unexpected(lease.error());

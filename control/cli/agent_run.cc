@@ -1,10 +1,11 @@
 #include "control/cli/agent_run.h"
 
+#include "control/cli/input_file.h"
+
 #include <algorithm>
 #include <array>
 #include <ctime>
 #include <fmt/ostream.h>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <poll.h>
@@ -78,11 +79,14 @@ AgentRun::AgentRun(const AgentPlan& plan,
 }
 
 std::expected<void, std::string> AgentRun::ReadKeys(const std::string& path, unsigned tag_bits) {
-  std::ifstream file(path);
+  auto file = OpenInput(path);
+  if (!file) {
+    return std::unexpected("--keys: " + file.error());
+  }
   std::set<EndpointId> given;
   EndpointId id = kNoEndpoint;
   std::string text;
-  while (file >> id >> text) {
+  while (*file >> id >> text) {
     std::array<std::uint8_t, 16> key{};
     if (!FlatlineReadKey(text.c_str(), key.data())) {
       break;
@@ -91,7 +95,7 @@ std::expected<void, std::string> AgentRun::ReadKeys(const std::string& path, uns
       given.insert(id);
     }
   }
-  if (!file.eof() || given.size() < fleet_.size()) {
+  if (!file->eof() || given.size() < fleet_.size()) {
     return std::unexpected(
         fmt::format("{}: needed a line `id key` for each of {} agents, as `flatline key derive` "
                     "prints them, found {} of them",

@@ -78,6 +78,7 @@ std::vector<LeaseChange> LeaseKeeper::Look(std::uint64_t now_ns) {
     const bool is_other = lease.answer != std::exchange(kept.answer, lease.answer);
     const bool is_others =
         lease.holder != std::exchange(kept.holder, lease.holder) && NamesHolder(lease.answer);
+    const bool is_released = std::exchange(kept.is_released, false);
     if (is_news || (!may_act && (is_other || is_others))) {
       out.push_back(
           {.agent = fleet_->agent(agent).id,
@@ -86,7 +87,8 @@ std::vector<LeaseChange> LeaseKeeper::Look(std::uint64_t now_ns) {
            .answer = lease.answer,
            .token = lease.token,
            .holder = lease.holder,
-           .left_ns = may_act ? lease.until_ns - now_ns : 0});
+           .left_ns = may_act ? lease.until_ns - now_ns : 0,
+           .is_released = is_released && !may_act});
     }
   }
   return out;
@@ -97,6 +99,7 @@ std::span<const std::uint8_t> LeaseKeeper::GiveUp(std::size_t agent, std::uint64
   if (!FlatlineMayAct(&lease, now_ns)) {
     return {};
   }
+  kept_[agent].is_released = true;
   return std::span(datagram_).first(
       FlatlineEncodeLeaseRelease(&fleet_->agent(agent), &lease, now_ns, datagram_.data()));
 }
@@ -109,6 +112,9 @@ std::string LeaseChangeText(const LeaseChange& change) {
                        name,
                        ShortDuration(Duration{static_cast<std::int64_t>(change.left_ns)}),
                        change.token);
+  }
+  if (change.is_released) {
+    return fmt::format("agent {}: may not act by {} (it was released)", change.agent, name);
   }
   const std::string why = change.answer == kFlatlineLeaseNothing
                               ? "not answered"
@@ -137,6 +143,7 @@ std::string LeaseChangeJson(const LeaseChange& change) {
   out["token"] = change.token;
   out["holder"] = change.holder;
   out["left_ns"] = change.left_ns;
+  out["released"] = change.is_released;
   return out.dump();
 }
 

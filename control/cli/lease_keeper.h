@@ -27,6 +27,7 @@ struct LeaseChange {
   FencingToken token = 0;
   EndpointId holder = kNoEndpoint;
   std::uint64_t left_ns = 0;  // to act
+  bool is_released = false;   // by the agent itself: why it may not act
 };
 
 class LeaseKeeper {
@@ -56,6 +57,7 @@ class LeaseKeeper {
     bool may_act = false;  // at the last look
     std::uint8_t answer = kFlatlineLeaseNothing;
     EndpointId holder = kNoEndpoint;
+    bool is_released = false;  // since the last look
   };
 
   const AgentFleet* fleet_;

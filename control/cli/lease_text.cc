@@ -26,8 +26,8 @@ std::expected<LeaseName, std::string> ParseLeaseName(std::string_view text) {
   if (found == kLeaseSpaceNames.end() || error != std::errc{} ||
       end != number.data() + number.size()) {
     return std::unexpected(
-        fmt::format("needed a lease: name:42 or 42, own:4711 (of an endpoint), leader:7 (of a "
-                    "group), found \"{}\"",
+        fmt::format("needed a lease: name:42 or 42, own (of each endpoint itself), leader (of its "
+                    "--group) or leader:7, found \"{}\"",
                     text));
   }
   out.space = static_cast<LeaseSpace>(found - kLeaseSpaceNames.begin());

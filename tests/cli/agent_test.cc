@@ -242,6 +242,27 @@ TEST(AgentVerb, EachAgentNeedsAKeyOfItsOwn) {
   EXPECT_EQ(run("1 " + key + "\n2 " + key + "\n").err.find("needed a line"), std::string::npos);
 }
 
+TEST(AgentVerb, SaysThatThereIsNoFileOfKeys) {
+  const TemporaryDirectory directory;
+  const auto run = [&](const std::string& path) {
+    return Flatline({"agent", "--to", "[::1]:9", "--id", "1", "--for", "1ms", "--keys", path});
+  };
+  const Outcome missing = run(directory.Path("nope"));
+  EXPECT_EQ(missing.code, 2);
+  EXPECT_NE(missing.err.find("nope: needed a readable file, found No such file"), std::string::npos)
+      << missing.err;
+  EXPECT_NE(run(directory.Path("")).err.find("found Is a directory"), std::string::npos);
+}
+
+TEST(AgentVerb, KeepsTheLeaseOfItsOwnIdByEitherName) {
+  for (const char* lease : {"own", "own:7"}) {
+    Listener listener;
+    const Outcome outcome = Flatline(
+        {"agent", "--to", listener.address(), "--id", "7", "--for", "1ms", "--lease", lease});
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+  }
+}
+
 TEST(AgentVerb, FailsWhereNobodyListens) {
   Listener listener;
   const std::string address = listener.address();
@@ -260,6 +281,19 @@ TEST(AgentVerb, RefusesWhatMakesNoSense) {
       {"agent", "--to", "127.0.0.1", "--id", "7", "--health", "splendid"},
       {"agent", "--to", "127.0.0.1", "--id", "7", "--interval", "1 fortnight"},
       {"agent", "--to", "127.0.0.1", "--id", "7", "--interval", "0s"},
+      {"agent", "--to", "127.0.0.1", "--id", "7", "--for", "0s"},
+      {"agent", "--to", "127.0.0.1", "--id", "7", "--for", "1ms", "--lease", "own:99"},
+      {"agent",
+       "--to",
+       "127.0.0.1",
+       "--id",
+       "7",
+       "--for",
+       "1ms",
+       "--lease",
+       "own:7",
+       "--count",
+       "2"},
       {"agent", "--to", "127.0.0.1", "--id", "7", "--jitter", "1"},
       {"agent", "--to", "127.0.0.1", "--id", "7", "--profile", "unheard-of"},
       {"agent", "--to", "127.0.0.1", "--id", "18446744073709551615", "--count", "2"},

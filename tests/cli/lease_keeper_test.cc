@@ -116,7 +116,11 @@ TEST_F(LeaseKeeperTest, GivesUpBeforeItSaysSo) {
   ASSERT_TRUE(message);
   EXPECT_EQ(message->token, 77U);
   EXPECT_EQ(message->what, static_cast<std::uint8_t>(LeaseWish::kRelease));
-  EXPECT_FALSE(keeper_.Look(1020 * kMs)[0].may_act);
+  const auto news = keeper_.Look(1020 * kMs);
+  ASSERT_EQ(news.size(), 1U);
+  EXPECT_FALSE(news[0].may_act);
+  EXPECT_EQ(LeaseChangeText(news[0]), "agent 7: may not act by leader:5 (it was released)");
+  EXPECT_NE(LeaseChangeJson(news[0]).find("\"released\":true"), std::string::npos);
   EXPECT_FALSE(keeper_.Receive(granted, 1021 * kMs)) << "asked for before it was given up";
   EXPECT_TRUE(keeper_.GiveUp(1, 1020 * kMs).empty());
 }
