@@ -5,12 +5,16 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
+#include <grp.h>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <string>
 #include <system_error>
+#include <unistd.h>
+#include <vector>
 
 namespace flatline::cli {
 namespace {
@@ -36,6 +40,42 @@ void LetItHold(const Options& options, const Invocation& in) {
     in.err << "flatline-control could not be told: " << told.error() << "\n";
   }
   in.err << "flatline-control goes by it once it is told: systemctl reload flatline-control\n";
+}
+
+// A file that is new is of whoever made it; control reads it by its group. What is to be done by
+// hand before control can, or empty.
+std::string GiveToGroup(const std::string& path, const std::string& name) {
+  ::group entry{};
+  ::group* found = nullptr;
+  std::vector<char> names(16384);
+  int error = ::getgrnam_r(name.c_str(), &entry, names.data(), names.size(), &found);
+  if (error == 0 && found == nullptr) {
+    error = ENOENT;
+  }
+  if (error == 0 && ::chown(path.c_str(), static_cast<uid_t>(-1), entry.gr_gid) != 0) {
+    error = errno;
+  }
+  return error == 0
+             ? ""
+             : path + ": needed it to be of group " + name +
+                   " (region_group), found: " + std::generic_category().message(error) +
+                   "; chgrp " + name + " " + path + " && systemctl reload flatline-control\n";
+}
+
+// The file was made, and not just changed.
+void HandOver(const Options& options, const std::string& path, const Invocation& in) {
+  const auto config = in.Load();
+  const std::string group = config ? config->region_group : "";
+  const std::string by_hand = group.empty() ? "" : GiveToGroup(path, group);
+  if (!by_hand.empty()) {
+    in.err << by_hand;
+    return;
+  }
+  LetItHold(options, in);
+  if (group.empty() && ::geteuid() == 0) {
+    in.err << path << ": root's group alone can read it; where flatline-control runs as another "
+           << "user, chgrp it to that one's group, and systemctl reload flatline-control\n";
+  }
 }
 
 std::expected<std::string, std::string> FileOf(const Options& options,
@@ -76,6 +116,8 @@ ExitCode New(const Options& options, const std::string& path, Tokens tokens, con
   if (tokens.size() == kMostTokens) {
     return in.Fail(ExitCode::kFailed, "there are too many tokens; revoke some");
   }
+  std::error_code ignored;
+  const bool is_first = !std::filesystem::exists(path, ignored);
   const std::string text = MakeTokenText();
   tokens.push_back({.name = options.name,
                     .hash = HashOf(text),
@@ -87,7 +129,11 @@ ExitCode New(const Options& options, const std::string& path, Tokens tokens, con
   }
   in.out << (in.json ? nlohmann::json{{"name", options.name}, {"token", text}}.dump() : text)
          << "\n";
-  LetItHold(options, in);
+  if (is_first) {
+    HandOver(options, path, in);
+  } else {
+    LetItHold(options, in);
+  }
   return ExitCode::kOk;
 }
 

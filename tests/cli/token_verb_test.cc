@@ -5,10 +5,12 @@
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <grp.h>
 #include <string>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -129,6 +131,35 @@ TEST_F(TokenVerb, KeepsTheFileToItsOwnerAndGroup) {
   struct stat about{};
   ASSERT_EQ(::stat(path().c_str(), &about), 0);
   EXPECT_EQ(about.st_mode & 0777U, 0640U);
+}
+
+// Another user's control reads the file as a member of region_group.
+TEST_F(TokenVerb, AFileThatIsNewGoesToTheGroupOfTheConfiguration) {
+  std::array<gid_t, 1024> groups{};
+  const int count = ::getgroups(static_cast<int>(groups.size()), groups.data());
+  const gid_t mine =
+      ::geteuid() == 0 ? 1 : groups.at(count > 0 ? static_cast<std::size_t>(count) - 1 : 0);
+  const ::group* const group = ::getgrgid(mine);
+  if (group == nullptr || (::geteuid() != 0 && count <= 0)) {
+    GTEST_SKIP() << "there is no group to give it to";
+  }
+  const auto configure = [&](const std::string& name) {
+    std::ofstream(directory_ + "/config.toml")
+        << "region_group = \"" << name << "\"\n[control]\ntokens = \"" << path()
+        << "\"\nsocket = \"" << socket() << "\"\n";
+  };
+  configure(group->gr_name);
+  EXPECT_EQ(Run({"new", "a"}).code, 0);
+  struct stat about{};
+  ASSERT_EQ(::stat(path().c_str(), &about), 0);
+  EXPECT_EQ(about.st_gid, mine);
+  EXPECT_EQ(about.st_mode & 0777U, 0640U);
+  std::filesystem::remove(path());
+  configure("no-such-group");
+  const Ran by_hand = Run({"new", "a"});
+  EXPECT_EQ(by_hand.code, 0) << "it is made";
+  EXPECT_THAT(by_hand.err, HasSubstr("chgrp no-such-group " + path()));
+  EXPECT_THAT(by_hand.err, Not(HasSubstr("in a moment")));
 }
 
 TEST_F(TokenVerb, WritesNothingWhereSomethingIsWrong) {
