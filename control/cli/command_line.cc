@@ -58,6 +58,28 @@ void AddVerbs(CLI::App& app, Invocation& invocation) {
   AddMetricsVerb(app, invocation);
 }
 
+// The word in the place of a verb where none is, or nothing.
+std::string StrangeWord(const CLI::App& app) {
+  const auto words = app.remaining(true);
+  const auto found =
+      std::ranges::find_if(words, [](const std::string& word) { return !word.starts_with('-'); });
+  return found == words.end() ? "" : *found;
+}
+
+// What CLI11 calls no more than a subcommand that is required; or empty.
+std::string FaultInVerb(const CLI::App& app) {
+  const CLI::App* at = &app;
+  std::string path = "flatline";
+  for (auto chosen = at->get_subcommands(); !chosen.empty(); chosen = at->get_subcommands()) {
+    at = chosen.front();
+    path += " " + at->get_name();
+  }
+  const std::string word = StrangeWord(app);
+  return word.empty() || at->get_require_subcommand_min() == 0
+             ? ""
+             : "\"" + word + "\" is no verb of `" + path + "`; `" + path + " --help` lists them";
+}
+
 }  // namespace
 
 std::expected<Config, std::string> Invocation::Load() const {
@@ -107,6 +129,9 @@ int RunCommandLine(std::span<const std::string> arguments, const Streams& stream
   try {
     app.parse(std::move(reversed));
   } catch (const CLI::ParseError& error) {
+    if (const std::string fault = FaultInVerb(app); error.get_exit_code() != 0 && !fault.empty()) {
+      return static_cast<int>(invocation.Fail(ExitCode::kUsage, fault));
+    }
     const int code = app.exit(error, streams.out, streams.err);
     return code == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
   }

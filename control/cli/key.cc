@@ -83,7 +83,13 @@ void AddAction(CLI::App* verb,
                Invocation& invocation,
                const std::shared_ptr<Options>& options,
                Action action) {
-  verb->add_option("--file", options->file, "of the master key; the configuration's if left out")
+  // By its place too, where nothing else has one.
+  const bool has_arguments =
+      !verb->get_options([](const CLI::Option* option) { return option->get_positional(); })
+           .empty();
+  verb->add_option(has_arguments ? "--file" : "file,--file",
+                   options->file,
+                   "of the master key; the configuration's if left out")
       ->type_name("PATH");
   verb->callback([options, &invocation, action] {
     invocation.run = [options, &invocation, action] {

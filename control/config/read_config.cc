@@ -197,11 +197,15 @@ std::expected<Config, std::string> ParseConfig(std::string_view text, const std:
 
 std::expected<Config, std::string> LoadConfig(const std::string& path) {
   std::error_code ignored;
-  std::ifstream file;
-  errno = EISDIR;
-  if (!std::filesystem::is_directory(path, ignored)) {
-    file.open(path, std::ios::binary);
+  const std::filesystem::file_status status = std::filesystem::status(path, ignored);
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+    // A device may have no end, and a pipe nobody who writes.
+    return std::unexpected(
+        path + ": needed a plain file, found " +
+        (std::filesystem::is_directory(status) ? "a directory" : "a device, a pipe or a socket") +
+        "; name another with --config");
   }
+  std::ifstream file(path, std::ios::binary);
   if (!file.is_open()) {
     return std::unexpected(path + ": needed a readable file, found " +
                            std::generic_category().message(errno) +

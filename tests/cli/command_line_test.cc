@@ -5,6 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
 
@@ -62,6 +63,17 @@ TEST(CommandLine, NonsenseIsUsage) {
   EXPECT_EQ(Flatline({"status", "--frob"}).code, 2);
   EXPECT_EQ(Flatline({"get"}).code, 2);
   EXPECT_EQ(Flatline({"list", "--limit", "x"}).code, 2);
+}
+
+TEST(CommandLine, AWordThatIsNoVerbIsNamed) {
+  EXPECT_THAT(Flatline({"stat"}).err,
+              HasSubstr("\"stat\" is no verb of `flatline`; `flatline --help`"));
+  EXPECT_THAT(Flatline({"--json", "Status"}).err, HasSubstr("\"Status\" is no verb"));
+  const Ran below = Flatline({"key", "mak"});
+  EXPECT_EQ(below.code, 2);
+  EXPECT_THAT(below.err, HasSubstr("\"mak\" is no verb of `flatline key`"));
+  EXPECT_THAT(Flatline({"key"}).err, HasSubstr("subcommand is required"));
+  EXPECT_THAT(Flatline({"agent", "x"}).err, HasSubstr("--to is required"));
 }
 
 // Of an unsigned number CLI11 makes 0 of nothing, and 2^64-1 of -1 and of what is too large.
@@ -156,6 +168,17 @@ TEST(CheckConfig, APathThatIsNoUtf8IsJsonToo) {
   const Ran ran = Flatline({"check-config", "/nowhere/\xFF.toml", "--json"});
   EXPECT_EQ(ran.code, 2) << ran.err;
   EXPECT_THAT(json::parse(ran.out)["errors"][0], HasSubstr("/nowhere/"));
+}
+
+TEST(CheckConfig, WhatHasNoEndIsNotRead) {
+  const std::string pipe = "/tmp/flatline-cli-test-" + std::to_string(::getpid()) + ".pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  for (const std::string& path : {std::string("/dev/zero"), std::string("/"), pipe}) {
+    const Ran ran = Flatline({"check-config", path});
+    EXPECT_EQ(ran.code, 2) << path;
+    EXPECT_THAT(ran.err, HasSubstr(path + ": needed a plain file, found a d"));
+  }
+  ::unlink(pipe.c_str());
 }
 
 TEST(CheckConfig, PrintsWhatIsInEffect) {

@@ -43,6 +43,15 @@ TEST_F(KeyVerb, MakesDerivesRotatesAndRetires) {
   EXPECT_THAT(Run({"derive", "41", "--json"}).out, HasSubstr("{\"id\":41,\"key\":\""));
 }
 
+TEST_F(KeyVerb, TakesTheFileByItsPlace) {
+  const std::string path = directory_.Path("other");
+  EXPECT_EQ(Run({"make", path}).code, 0);
+  EXPECT_EQ(Run({"derive", "41", "--file", path}).code, 0);
+  EXPECT_EQ(Run({"derive", "41"}).code, 1) << "the configuration's was not made";
+  EXPECT_EQ(Run({"rotate", path}).code, 0);
+  EXPECT_EQ(Run({"retire", path}).code, 0);
+}
+
 TEST_F(KeyVerb, SaysWhatIsInTheWay) {
   EXPECT_THAT(Run({"derive", "41"}).err, HasSubstr("flatline key make"));
   EXPECT_EQ(Run({"make"}).code, 0);
