@@ -189,13 +189,13 @@ ExitCode Run(const Options& options, const Invocation& invocation) {
   if (!socket) {
     return invocation.Fail(ExitCode::kFailed, socket.error());
   }
-  Announce(options, invocation);
   AgentRun run{*plan, options.count, *socket, invocation};
   if (!options.keys.empty()) {
     if (const auto read = run.ReadKeys(options.keys, options.tag_bits); !read) {
       return invocation.Fail(ExitCode::kUsage, read.error());
     }
   }
+  Announce(options, invocation);
   run.Beat();
   run.GiveUpLeases();
   if (options.leave) {

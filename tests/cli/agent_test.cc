@@ -249,6 +249,7 @@ TEST(AgentVerb, SaysThatThereIsNoFileOfKeys) {
   };
   const Outcome missing = run(directory.Path("nope"));
   EXPECT_EQ(missing.code, 2);
+  EXPECT_EQ(missing.out, "") << "nothing beats";
   EXPECT_NE(missing.err.find("nope: needed a readable file, found No such file"), std::string::npos)
       << missing.err;
   EXPECT_NE(run(directory.Path("")).err.find("found Is a directory"), std::string::npos);
