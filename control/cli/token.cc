@@ -52,7 +52,7 @@ std::string GiveToGroup(const std::string& path, const std::string& name) {
   if (error == 0 && found == nullptr) {
     error = ENOENT;
   }
-  if (error == 0 && ::chown(path.c_str(), static_cast<uid_t>(-1), entry.gr_gid) != 0) {
+  if (error == 0 && ::lchown(path.c_str(), static_cast<uid_t>(-1), entry.gr_gid) != 0) {
     error = errno;
   }
   return error == 0
