@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <expected>
 #include <fmt/format.h>
+#include <iterator>
 #include <string_view>
 #include <system_error>
 
@@ -104,14 +105,18 @@ CLI::Option* AddGroups(CLI::App& app,
 }
 
 void RefuseEmpty(CLI::App& app) {
-  for (CLI::Option* const option : app.get_options()) {
-    const bool takes_one = option->get_items_expected_max() != 0;
-    if (takes_one && std::ranges::find(kMayBeEmpty, option->get_name()) == kMayBeEmpty.end()) {
-      option->check(FaultInEmpty);
+  std::vector<CLI::App*> verbs{&app};
+  while (!verbs.empty()) {
+    CLI::App* const verb = verbs.back();
+    verbs.pop_back();
+    for (CLI::Option* const option : verb->get_options()) {
+      const bool takes_one = option->get_items_expected_max() != 0;
+      if (takes_one && std::ranges::find(kMayBeEmpty, option->get_name()) == kMayBeEmpty.end()) {
+        option->check(FaultInEmpty);
+      }
     }
-  }
-  for (CLI::App* const verb : app.get_subcommands([](const CLI::App*) { return true; })) {
-    RefuseEmpty(*verb);
+    std::ranges::copy(verb->get_subcommands([](const CLI::App*) { return true; }),
+                      std::back_inserter(verbs));
   }
 }
 
