@@ -178,6 +178,7 @@ void Journal::Housekeep(Instant now) {
   TakeDamage();
   LookForLostPages();
   MoveToDisk(now);
+  LookForLostFiles(now);
   if (segments_.empty() || next_) {
     return;
   }

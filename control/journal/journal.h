@@ -74,7 +74,8 @@ class Journal {
   // was not taken is to be offered again; room on the disk is looked for at most once a second.
   std::size_t Append(std::span<DeliveryRecord> records, Instant now);
 
-  // Prepares the next segment before it is needed, and takes to the log what readers found damaged.
+  // Prepares the next segment before it is needed, takes to the log what readers found damaged, and
+  // looks once a second whether the file that is written is in its place; if not, writes it anew.
   // To be called often; mostly does nothing.
   void Housekeep(Instant now);
 
@@ -101,7 +102,13 @@ class Journal {
 
   // True while something of what it is for cannot be done; and the line that says what.
   [[nodiscard]] bool has_trouble() const noexcept {
-    return !refusal_.empty() || IsInMemory() || sync_failing_since_ != Instant{};
+    return !refusal_.empty() || IsInMemory() || sync_failing_since_ != Instant{} ||
+           missing_since_ != Instant{};
+  }
+
+  // True where nobody need do anything about it: the disk is taking what memory has.
+  [[nodiscard]] bool is_recovering() const noexcept {
+    return refusal_.empty() && IsInMemory() && sync_failing_since_ == Instant{};
   }
 
   [[nodiscard]] std::string Trouble(Instant now) const;
@@ -151,6 +158,11 @@ class Journal {
   void ReturnToDisk(Instant now);
   void LookForLostPages();
 
+  // When somebody removes its files (journal_in_place.cc):
+  void LookForLostFiles(Instant now);
+  void LookAtTheNewest(Instant now);
+  void WriteAnew();
+
   friend class JournalRecovery;
 
   JournalOptions options_;
@@ -173,7 +185,11 @@ class Journal {
   std::shared_ptr<const Segment> unsynced_mark_;       // not on the disk yet
   Instant sync_failing_since_{};
   Instant sync_retry_at_{};
-  std::uint64_t lost_pages_ = 0;  // of the segments there are
+  Instant look_at_{};                         // next, whether files are in their places
+  Instant missing_since_{};                   // the file that is written; zero: it is in its place
+  std::unique_ptr<SegmentMove> restoration_;  // of a missing file
+  SegmentError no_restoration_{};             // why there is none, at the last attempt
+  std::uint64_t lost_pages_ = 0;              // of the segments there are
   std::uint64_t lost_pages_of_all_ = 0;
   std::uint64_t given_up_ = 0;  // records in memory that the disk never had
   std::uint64_t moved_ = 0;     // records, since memory was needed

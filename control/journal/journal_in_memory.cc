@@ -224,19 +224,40 @@ JournalHealth Journal::health() const noexcept {
   out.sync_failing_since = sync_failing_since_;
   out.records_damaged = damaged_;
   out.fault = fault_;
+  if (missing_since_ != Instant{} && sync_failing_since_ == Instant{}) {
+    out.sync_failing_since = missing_since_;
+    out.fault = no_restoration_.number != 0 ? no_restoration_.number : ENOENT;
+  }
   return out;
 }
 
 std::string Journal::Trouble(Instant now) const {
   const JournalHealth health = this->health();
+  if (is_recovering()) {
+    return fmt::format(
+        "{}: the disk takes the journal again; {} records are still to be written to it from "
+        "memory, {} were given up: nothing need be done",
+        options_.directory,
+        health.records_in_memory,
+        health.records_given_up);
+  }
   if (IsInMemory()) {
     return fmt::format(
         "{}; the journal is in memory since {:.1f} s ago: {} records are not on the disk, {} were "
         "given up: make room, or mend the disk",
-        refusal_.empty() ? options_.directory + ": the disk takes it again" : refusal_,
+        refusal_.empty() ? options_.directory + ": cannot be synced" : refusal_,
         static_cast<double>((now - health.in_memory_since).count()) / 1e9,
         health.records_in_memory,
         health.records_given_up);
+  }
+  if (missing_since_ != Instant{}) {
+    return fmt::format(
+        "{}: needed the file that is being written, found it missing for {:.1f} s; {}: if control "
+        "is killed now its records are lost, and their numbers are given out again",
+        segments_.back()->path(),
+        static_cast<double>((now - missing_since_).count()) / 1e9,
+        restoration_ ? "it is being written anew from memory"
+                     : no_restoration_.text + ", tried every second: mend the directory");
   }
   if (sync_failing_since_ != Instant{}) {
     return fmt::format(

@@ -179,6 +179,13 @@ std::expected<void, SegmentError> Segment::Map(std::uint64_t bytes) {
   return {};
 }
 
+bool Segment::IsInPlace() const noexcept {
+  struct stat ours{};
+  struct stat named{};
+  return ::fstat(descriptor_, &ours) == 0 && ::stat(path_.c_str(), &named) == 0 &&
+         named.st_ino == ours.st_ino && named.st_dev == ours.st_dev;
+}
+
 void Segment::WriteHeader() noexcept {
   SegmentHeader header;
   header.first = first_;

@@ -114,6 +114,9 @@ class Segment {
 
   void SayInMemory() noexcept { is_in_memory_ = true; }
 
+  // True while its name leads to this file: whoever comes next will find it.
+  [[nodiscard]] bool IsInPlace() const noexcept;
+
   // False when the header was not as it should be when the file was opened.
   [[nodiscard]] bool is_header_sound() const noexcept { return is_header_sound_; }
 

@@ -25,6 +25,7 @@ namespace {
 
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 constexpr Duration kSecond{1'000'000'000};
 constexpr std::uint64_t kRecords = 63;  // to a segment, on the disk and in memory
@@ -105,7 +106,12 @@ TEST_F(MemoryJournalTest, GoesOnWhateverTheDiskSays) {
     EXPECT_GT(health.records_in_memory, 500 - 2 * kRecords);
     EXPECT_THAT(journal_->Trouble(now_), HasSubstr("the journal is in memory since"));
     EXPECT_GT(FilesInMemory(), 0U);
+    EXPECT_FALSE(journal_->is_recovering());
     refuses_with_ = 0;
+    Housekeep(1);
+    EXPECT_TRUE(journal_->is_recovering());
+    EXPECT_THAT(journal_->Trouble(now_), HasSubstr("nothing need be done"));
+    EXPECT_THAT(journal_->Trouble(now_), Not(HasSubstr("make room")));
     Housekeep();
     EXPECT_FALSE(journal_->has_trouble());
     EXPECT_EQ(journal_->health().records_in_memory, 0U);
