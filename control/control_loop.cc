@@ -88,7 +88,7 @@ std::expected<bool, std::string> ControlLoop::Turn(Instant now, WallInstant wall
     ControlSection& section = region->view().control();
     section.control_turn_ns.store(now.time_since_epoch().count(), std::memory_order_relaxed);
     TellOfFlapping(service_->damping(), section);
-    TellOfJournal(service_->journal().health(), section);
+    TellOfJournal(service_->health(), section);
   }
   LeaveWhenDrained(now);
   if (now >= sync_at_) {

@@ -84,8 +84,9 @@ bool Service::drained() const noexcept {
   return !scribe_ || HasReleased(scribe_->reader().region(), HeadsOf(scribe_->reader().region()));
 }
 
-std::expected<void, Refusal> Service::TakePlace() {
-  if (subscribers_.fetch_add(1) >= options_.subscribers) {
+std::expected<void, Refusal> Service::TakePlace(bool is_local) {
+  const std::uint32_t kept = is_local ? 0 : std::min(kLocalPlaces, options_.subscribers / 8);
+  if (subscribers_.fetch_add(1) >= options_.subscribers - kept) {
     subscribers_.fetch_sub(1);
     return Refuse(DeliveryError::kTooManySubscribers, "see control.subscribers");
   }
@@ -123,6 +124,7 @@ std::expected<bool, std::string> Service::Turn(Instant now, WallInstant wall) {
   commentary_.Turn(scribe_ ? &scribe_->reader().region() : nullptr, now, wall);
   journal_->Housekeep(now);
   journal_->Expire(wall);
+  MendKeptFiles(now);
   ReportTrouble(now);
   if (const auto roster = roster_.Poll(now)) {
     GoBy(*roster);
@@ -150,9 +152,35 @@ SnapshotOrigin Service::OriginNow() {
   return out;
 }
 
+JournalHealth Service::health() const noexcept {
+  JournalHealth out = journal_->health();
+  if (kept_fault_ != 0 && out.sync_failing_since == Instant{}) {
+    out.sync_failing_since = kept_failing_since_;
+    out.fault = kept_fault_;
+  }
+  return out;
+}
+
+// Somebody may have cut them short, or removed them.
+void Service::MendKeptFiles(Instant now) {
+  if (now < mend_at_) {
+    return;
+  }
+  mend_at_ = now + kMendInterval;
+  kept_fault_ = std::max(commentary_.Mend(), cursors_ ? cursors_->Mend() : 0);
+  if (kept_fault_ == 0) {
+    kept_failing_since_ = {};
+  } else if (kept_failing_since_ == Instant{}) {
+    kept_failing_since_ = now;
+  }
+}
+
+// That all is on its way to be well is no error, and keeps none back.
 void Service::ReportTrouble(Instant now) {
-  if (journal_->has_trouble() && now >= complain_at_) {
-    spdlog::error("{}", journal_->Trouble(now));
+  const bool is_error = journal_->has_trouble() && !journal_->is_recovering();
+  if (journal_->has_trouble() && (now >= complain_at_ || (is_error && !has_complained_))) {
+    has_complained_ = is_error;
+    spdlog::log(is_error ? spdlog::level::err : spdlog::level::info, "{}", journal_->Trouble(now));
     complain_at_ = now + kComplaintInterval;
   }
   if (const std::string news = dismissals_.News(now); !news.empty()) {

@@ -49,8 +49,13 @@ struct ServiceOptions {
 
 class Service {
  public:
-  // Connections beyond the subscribers: administrators, and those about to be told to go.
+  // Connections beyond the subscribers, for the Unix socket alone: administrators, and those about
+  // to be told to go.
   static constexpr std::size_t kSpareSessions = 64;
+  // Of the subscribers' places so many at most, and an eighth, are not for TCP.
+  static constexpr std::uint32_t kLocalPlaces = 16;
+  // How often is looked whether the files that are kept are what they should be.
+  static constexpr Duration kMendInterval{1'000'000'000};
 
   Service(const ServiceOptions& options, std::unique_ptr<Journal> journal);
   ~Service();
@@ -68,6 +73,9 @@ class Service {
   [[nodiscard]] std::expected<bool, std::string> Turn(Instant now, WallInstant wall);
 
   [[nodiscard]] Journal& journal() noexcept { return *journal_; }
+
+  // The journal's, or, where that is well, of the files kept beside it.
+  [[nodiscard]] JournalHealth health() const noexcept;
 
   // Something that is read anew on SIGHUP: what is in force then, in words, or why that stays as it
   // was. Called on the control loop.
@@ -115,8 +123,9 @@ class Service {
 
   [[nodiscard]] Dismissals& dismissals() noexcept { return dismissals_; }
 
-  // A place among the subscribers, to be left again.
-  [[nodiscard]] std::expected<void, Refusal> TakePlace();
+  // A place among the subscribers, to be left again. The last ones are for the Unix socket, so that
+  // no crowd on the network keeps the operator out.
+  [[nodiscard]] std::expected<void, Refusal> TakePlace(bool is_local);
 
   void LeavePlace() noexcept { subscribers_.fetch_sub(1); }
 
@@ -133,6 +142,7 @@ class Service {
   [[nodiscard]] SnapshotOrigin OriginNow();
   void PutAtHand(std::shared_ptr<const RegionAtHand> region);
   void ReportTrouble(Instant now);
+  void MendKeptFiles(Instant now);
   void GoBy(const RosterWatch::Opened& roster);
 
   ServiceOptions options_;
@@ -150,6 +160,10 @@ class Service {
   std::shared_ptr<std::atomic<bool>> left_;
   SnapshotQueue snapshots_;
   Instant complain_at_{};
+  bool has_complained_ = false;  // of an error, the last time
+  Instant mend_at_{};
+  Instant kept_failing_since_{};  // zero: the files beside the journal are as they should be
+  int kept_fault_ = 0;            // errno of why one of them cannot be made anew
   RosterWatch roster_;
   FilterPool filters_;
 

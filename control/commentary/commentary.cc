@@ -39,6 +39,13 @@ void Commentary::Turn(const RegionView* region, Instant now, WallInstant wall) {
   }
 }
 
+int Commentary::Mend() {
+  const int maintenance = maintenance_ ? maintenance_->Mend() : 0;
+  const int damping = damping_ ? damping_->Mend() : 0;
+  const int contracts = contracts_ ? contracts_->Mend() : 0;
+  return std::max({maintenance, damping, contracts});
+}
+
 void Commentary::ForgetMembers() {
   members_.Forget();
   if (contracts_) {

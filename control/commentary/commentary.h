@@ -48,6 +48,9 @@ class Commentary {
   // Null: none is kept here.
   [[nodiscard]] Damping* damping() noexcept { return damping_.get(); }
 
+  // As KeptFile::Mend, of all files that are kept here; one errno of several.
+  [[nodiscard]] int Mend();
+
   // As time passes. Null: there is no region.
   void Turn(const RegionView* region, Instant now, WallInstant wall);
 

@@ -39,11 +39,15 @@ void Damping::Load(std::uint64_t newest) {
   if (file_->magic != kDampingMagic) {
     file_->upto = newest;
     file_->magic = kDampingMagic;
+    kept_.Save(file_->upto);
+    kept_.Save(file_->magic);
   }
   upto_ = std::min(file_->upto, newest);
+  std::size_t torn = 0;
   for (Slot slot = kMostDamped; slot-- > 0;) {
     DampingEntry& entry = entries_[slot];
     entry = Latest(file_->slots[slot]);
+    torn += IsTorn(file_->slots[slot]) ? 1 : 0;
     if (entry.endpoint == kNoEndpoint) {
       Forget(slot);
       continue;
@@ -56,6 +60,7 @@ void Damping::Load(std::uint64_t newest) {
       Forget(is_later ? std::exchange(twin->second, slot) : slot);
     }
   }
+  kept_.SayTorn(torn);
   for (Slot slot = kMostDamped; slot-- > 0;) {
     DampingEntry& entry = entries_[slot];
     entry.sequence = std::min(entry.sequence, newest);
@@ -81,7 +86,13 @@ void Damping::Forget(Slot slot) {
   free_.push_back(slot);
   if (entries_[slot].endpoint != kNoEndpoint) {
     Erase(entries_[slot], file_->slots[slot]);
+    kept_.Save(file_->slots[slot]);
   }
+}
+
+void Damping::Put(Slot slot) {
+  Keep(entries_[slot], file_->slots[slot]);
+  kept_.Save(file_->slots[slot]);
 }
 
 void Damping::Clear() {
@@ -140,6 +151,7 @@ void Damping::Take(const DeliveryRecord& record) {
   }
   upto_ = record.sequence;
   file_->upto = upto_;
+  kept_.Save(file_->upto);
 }
 
 // Silence that was expected is nobody's fault; who was never heard has not died.
@@ -190,7 +202,7 @@ void Damping::TakeChange(const DeliveryRecord& record) {
   } else if (by != 0) {
     Raise(*slot, by, record.at_ns);
   }
-  Keep(entries_[*slot], file_->slots[*slot]);
+  Put(*slot);
 }
 
 void Damping::Raise(Slot slot, std::uint32_t by, std::int64_t at_ns) {
@@ -267,7 +279,7 @@ void Damping::TakeOwn(const DeliveryRecord& record) {
       entry.suppressed = 0;
       Suppress(slot);
     }
-    Keep(entries_[slot], file_->slots[slot]);
+    Put(slot);
     return;
   }
   Unsuppress(slot);
@@ -277,7 +289,7 @@ void Damping::TakeOwn(const DeliveryRecord& record) {
   if (entry.liveness == Liveness::kUnknown || !settings_.damps()) {
     Free(slot);
   } else {
-    Keep(entries_[slot], file_->slots[slot]);
+    Put(slot);
   }
 }
 

@@ -66,6 +66,9 @@ class Damping {
   // Endpoints with a penalty.
   [[nodiscard]] std::size_t size() const noexcept { return slots_of_.size(); }
 
+  // As KeptFile::Mend.
+  [[nodiscard]] int Mend() { return kept_.Mend(); }
+
  private:
   using Slot = std::size_t;
 
@@ -88,6 +91,7 @@ class Damping {
   void Unsuppress(Slot slot);
   void Free(Slot slot);
   void Forget(Slot slot);
+  void Put(Slot slot);
   void Clear();
 
   KeptFile kept_;

@@ -28,8 +28,10 @@ std::expected<std::unique_ptr<Maintenance>, std::string> Maintenance::Open(
 }
 
 Maintenance::Maintenance(KeptFile file) : file_(std::move(file)), slots_(file_.As<Slot>()) {
+  std::size_t torn = 0;
   for (std::size_t slot = 0; slot < kMost; ++slot) {
     entries_[slot] = Latest(slots_[slot]);
+    torn += IsTorn(slots_[slot]) ? 1 : 0;
     if (entries_[slot].state == MaintenanceEntry::State::kFree) {
       continue;
     }
@@ -40,8 +42,10 @@ Maintenance::Maintenance(KeptFile file) : file_(std::move(file)), slots_(file_.A
       const bool is_later = entries_[slot].begun_ns > entries_[known->second].begun_ns;
       const std::size_t gone = is_later ? std::exchange(known->second, slot) : slot;
       Erase(entries_[gone], slots_[gone]);
+      file_.Save(slots_[gone]);
     }
   }
+  file_.SayTorn(torn);
   for (const MaintenanceEntry& entry : entries_) {
     if (entry.state == MaintenanceEntry::State::kBegun) {
       Tell(entry, true, true, WallInstant{Duration{entry.begun_ns}});
@@ -80,7 +84,7 @@ bool Maintenance::Begin(const MaintenanceTarget& target,
     slots_of_.emplace(target, slot);
     Tell(entry, true, true, now);
   }
-  Keep(entries_[slot], slots_[slot]);
+  Put(slot);
   return true;
 }
 
@@ -91,7 +95,7 @@ bool Maintenance::End(const MaintenanceTarget& target, WallInstant now) {
   }
   MaintenanceEntry& entry = entries_[known->second];
   entry.until_ns = now.time_since_epoch().count();
-  Keep(entries_[known->second], slots_[known->second]);
+  Put(known->second);
   ends_[known->second] = true;
   Tell(entry, false, true, now);
   return true;
@@ -126,7 +130,7 @@ void Maintenance::Take(const DeliveryRecord& record) {
   MaintenanceEntry& entry = entries_[known->second];
   if (IsBeginOf(entry, record)) {
     entry.state = MaintenanceEntry::State::kTold;
-    Keep(entries_[known->second], slots_[known->second]);
+    Put(known->second);
   } else if (record.to == 0 && record.at_ns - record.silence_ns == entry.begun_ns) {
     Free(known->second);
   }
@@ -155,6 +159,12 @@ void Maintenance::Free(std::size_t slot) {
   slots_of_.erase(entries_[slot].target());
   ends_[slot] = false;
   Erase(entries_[slot], slots_[slot]);
+  file_.Save(slots_[slot]);
+}
+
+void Maintenance::Put(std::size_t slot) {
+  Keep(entries_[slot], slots_[slot]);
+  file_.Save(slots_[slot]);
 }
 
 }  // namespace flatline

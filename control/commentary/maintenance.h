@@ -60,6 +60,9 @@ class Maintenance {
 
   [[nodiscard]] std::size_t size() const noexcept { return slots_of_.size(); }
 
+  // As KeptFile::Mend.
+  [[nodiscard]] int Mend() { return file_.Mend(); }
+
  private:
   using Slot = MaintenanceSlot;
 
@@ -78,9 +81,10 @@ class Maintenance {
 
   void Tell(const MaintenanceEntry& entry, bool begins, bool by_order, WallInstant now);
   void Free(std::size_t slot);
+  void Put(std::size_t slot);
 
   KeptFile file_;
-  Slot* slots_;  // mapped, kMost of them
+  Slot* slots_;  // in it, kMost of them
   std::vector<MaintenanceEntry> entries_ = std::vector<MaintenanceEntry>(kMost);
   std::unordered_map<MaintenanceTarget, std::size_t, KeyHash> slots_of_;
   std::vector<bool> ends_ = std::vector<bool>(kMost);  // its end is news, or on its way

@@ -49,6 +49,9 @@ class ContractWatch {
   // Another region.
   void Forget();
 
+  // As KeptFile::Mend.
+  [[nodiscard]] int Mend() { return record_->Mend(); }
+
   [[nodiscard]] const TrackRecord& record() const noexcept { return *record_; }
 
  private:

@@ -30,11 +30,15 @@ void TrackRecord::Load(const Contracts& contracts, std::uint64_t newest, WallIns
   if (file_->magic != kTrackMagic) {
     file_->upto = newest;
     file_->magic = kTrackMagic;
+    kept_.Save(file_->upto);
+    kept_.Save(file_->magic);
   }
+  std::size_t torn = 0;
   upto_ = std::min(file_->upto, newest);
   for (ProfileId profile = 0; profile < kMaxProfiles; ++profile) {
     ContractTrack& track = tracks_.at(profile);
     track = Latest(file_->profiles.at(profile));
+    torn += IsTorn(file_->profiles.at(profile)) ? 1 : 0;
     track.sequence = std::min(track.sequence, newest);
     const Promise& promise = contracts.at(profile).promise;
     if (contracts.at(profile).is_made() ? track.is_kept_for(promise) : track.since_ns == 0) {
@@ -54,19 +58,27 @@ void TrackRecord::Load(const Contracts& contracts, std::uint64_t newest, WallIns
   }
   std::uint64_t latest = 0;
   for (std::size_t place = 0; place < kMostOpenDeaths; ++place) {
-    OpenDeath& death = file_->deaths.at(place);
+    const OpenDeath death = file_->deaths.at(place);
     if (!death.is_possible() || death.crc != CrcOf(death) || death.sequence > newest ||
         !places_.emplace(death.endpoint, place).second) {
-      death = {};
+      torn += death.endpoint != kNoEndpoint && death.crc != CrcOf(death) ? 1 : 0;
+      PutDeath(place, {});
     } else if (death.sequence > latest) {
       latest = death.sequence;
       next_ = (place + 1) % kMostOpenDeaths;
     }
   }
+  kept_.SayTorn(torn);
+}
+
+void TrackRecord::PutDeath(std::size_t place, const OpenDeath& death) {
+  file_->deaths.at(place) = death;
+  kept_.Save(file_->deaths.at(place));
 }
 
 void TrackRecord::KeepTrack(ProfileId profile) {
   Keep(tracks_.at(profile), file_->profiles.at(profile));
+  kept_.Save(file_->profiles.at(profile));
 }
 
 void TrackRecord::Take(const DeliveryRecord& record) {
@@ -85,6 +97,7 @@ void TrackRecord::Take(const DeliveryRecord& record) {
   }
   upto_ = record.sequence;
   file_->upto = upto_;
+  kept_.Save(file_->upto);
 }
 
 void TrackRecord::TakeChange(const DeliveryRecord& record) {
@@ -166,19 +179,19 @@ void TrackRecord::Remember(const DeliveryRecord& record) {
                   .at_ns = record.at_ns,
                   .marks = record.marks};
   death.crc = CrcOf(death);
-  file_->deaths.at(place) = death;
+  PutDeath(place, death);
 }
 
 void TrackRecord::Forget(EndpointId id) {
   if (const auto known = places_.find(id); known != places_.end()) {
-    file_->deaths.at(known->second) = {};
+    PutDeath(known->second, {});
     places_.erase(known);
   }
 }
 
 void TrackRecord::ForgetAll() {
   for (const auto& [id, place] : places_) {
-    file_->deaths.at(place) = {};
+    PutDeath(place, {});
   }
   places_.clear();
   next_ = 0;

@@ -51,6 +51,9 @@ class TrackRecord {
                 bool can_be_kept,
                 WallInstant wall);
 
+  // As KeptFile::Mend.
+  [[nodiscard]] int Mend() { return kept_.Mend(); }
+
   [[nodiscard]] const ContractTrack& of(ProfileId profile) const { return tracks_.at(profile); }
 
  private:
@@ -64,6 +67,7 @@ class TrackRecord {
   void Forget(EndpointId id);
   void ForgetAll();
   void KeepTrack(ProfileId profile);
+  void PutDeath(std::size_t place, const OpenDeath& death);
 
   KeptFile kept_;
   TrackFile* file_;  // in it

@@ -18,8 +18,10 @@ std::expected<std::unique_ptr<Cursors>, std::string> Cursors::Open(const std::st
 Cursors::Cursors(KeptFile file, Duration expiry)
     : file_(std::move(file)), slots_(file_.As<Slot>()), expiry_(expiry) {
   std::unordered_map<std::string, std::size_t> slots_of;
+  std::size_t torn = 0;
   for (std::size_t slot = 0; slot < kMost; ++slot) {
     entries_[slot] = Latest(slots_[slot]);
+    torn += IsTorn(slots_[slot]) ? 1 : 0;
     if (NameOf(entries_[slot]).empty()) {
       continue;
     }
@@ -30,8 +32,20 @@ Cursors::Cursors(KeptFile file, Duration expiry)
       const bool is_later = entries_[slot].touched_ns > entries_[known->second].touched_ns;
       const std::size_t gone = is_later ? std::exchange(known->second, slot) : slot;
       Erase(entries_[gone], slots_[gone]);
+      file_.Save(slots_[gone]);
     }
   }
+  file_.SayTorn(torn);
+}
+
+void Cursors::Put(std::size_t slot) {
+  Keep(entries_[slot], slots_[slot]);
+  file_.Save(slots_[slot]);
+}
+
+int Cursors::Mend() {
+  const std::lock_guard lock(mutex_);
+  return file_.Mend();
 }
 
 std::string_view Cursors::NameOf(const Entry& entry) noexcept {
@@ -71,7 +85,7 @@ std::expected<Cursors::Hold, Refusal> Cursors::Take(std::string_view name, WallI
     entries_[out.slot] = fresh;
   }
   entries_[out.slot].touched_ns = wall.time_since_epoch().count();
-  Keep(entries_[out.slot], slots_[out.slot]);
+  Put(out.slot);
   out.holder = holders_[out.slot] = ++last_holder_;
   return out;
 }
@@ -85,7 +99,7 @@ bool Cursors::Move(const Hold& hold, std::uint64_t sequence, WallInstant wall) {
   entry.sequence = std::max(entry.sequence, sequence);
   entry.has_moved = 1;
   entry.touched_ns = wall.time_since_epoch().count();
-  Keep(entry, slots_[hold.slot]);
+  Put(hold.slot);
   return true;
 }
 

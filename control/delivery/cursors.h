@@ -53,6 +53,9 @@ class Cursors {
 
   [[nodiscard]] bool IsHeld(const Hold& hold) const;
 
+  // As KeptFile::Mend.
+  [[nodiscard]] int Mend();
+
  private:
   struct Entry {
     std::array<char, kMostName> name{};
@@ -74,10 +77,11 @@ class Cursors {
   Cursors(KeptFile file, Duration expiry);
 
   [[nodiscard]] std::optional<std::size_t> RoomFor(WallInstant wall) const;
+  void Put(std::size_t slot);
   [[nodiscard]] static std::string_view NameOf(const Entry& entry) noexcept;
 
   KeptFile file_;
-  Slot* slots_;  // mapped, kMost of them
+  Slot* slots_;  // in it, kMost of them
   Duration expiry_;
   mutable std::mutex mutex_;  // of all that follows, and of the file
   std::vector<Entry> entries_ = std::vector<Entry>(kMost);

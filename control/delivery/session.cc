@@ -241,7 +241,7 @@ bool Session::KeepsGrant() {
 
 void Session::Subscribe(const Request& asked, Instant now, WallInstant wall) {
   Service& service = outlet_->service();
-  if (const auto place = service.TakePlace(); !place) {
+  if (const auto place = service.TakePlace(origin_ == Origin::kLocal); !place) {
     Refuse(place.error());
     return;
   }

@@ -7,6 +7,7 @@
 
 #include <flatline/crc32c.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -37,6 +38,14 @@ template <typename Entry>
     }
   }
   return out;
+}
+
+// Something stands there, and none of it can be believed.
+template <typename Entry>
+[[nodiscard]] bool IsTorn(const TwoCopies<Entry>& copies) noexcept {
+  return Latest(copies).version == 0 &&
+         std::ranges::any_of(std::as_bytes(std::span{copies}),
+                             [](std::byte byte) { return byte != std::byte{0}; });
 }
 
 // Makes it the later one, and seals it.

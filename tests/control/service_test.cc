@@ -6,7 +6,9 @@
 #include "tests/control/journal/journal_in_a_directory.h"
 #include "tests/control/roster/roster_on_disk.h"
 
+#include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <string>
 #include <thread>
 #include <vector>
@@ -233,6 +235,28 @@ TEST_F(ServiceTest, RefusesASnapshotOfNothing) {
   Session& session = Connect();
   Ask(session, RequestKind::kSubscribeSnapshot);
   EXPECT_EQ(ErrorOf(session), DeliveryError::kNoDataplane);
+}
+
+TEST_F(ServiceTest, MendsTheFilesBesideTheJournalOrSaysThatItCannot) {
+  const std::string path = place_.options.directory + "/cursors";
+  service_.KeepCursors(Cursors::Open(path, Duration{1}).value());
+  Turn(Duration{});
+  const auto bytes = std::filesystem::file_size(path);
+  std::filesystem::remove(path);
+  Turn(Service::kMendInterval);
+  EXPECT_EQ(std::filesystem::file_size(path), bytes);
+  EXPECT_EQ(service_.health().fault, 0);
+  std::filesystem::remove(path);
+  std::filesystem::create_directory(path);
+  Turn(Service::kMendInterval);
+  const Instant since = now_;
+  Turn(Service::kMendInterval);
+  EXPECT_EQ(service_.health().fault, EISDIR);
+  EXPECT_EQ(service_.health().sync_failing_since, since);
+  std::filesystem::remove(path);
+  Turn(Service::kMendInterval);
+  EXPECT_EQ(service_.health().fault, 0);
+  EXPECT_EQ(service_.health().sync_failing_since, Instant{});
 }
 
 TEST_F(ServiceTest, CountsItsSubscribers) {

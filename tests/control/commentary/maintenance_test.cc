@@ -2,14 +2,18 @@
 // end told once.
 #include "control/commentary/maintenance.h"
 
+#include "control/files/page_shield.h"
+#include "tests/captured_log.h"
 #include "tests/control/journal/journal_in_a_directory.h"
 
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace flatline {
@@ -169,9 +173,24 @@ TEST_F(MaintenanceTest, ADamagedEntryIsNotBelieved) {
       file.put('\x55');
     }
   }
+  const CapturedLog log;
   Open();
   EXPECT_FALSE(Covers(1, 7));
   EXPECT_TRUE(Covers(1, 8));
+  EXPECT_THAT(log.text(), testing::HasSubstr("of maintenance, found 1 that are torn"));
+}
+
+TEST_F(MaintenanceTest, LivesOnWhenItsFileIsCutShort) {
+  page_shield::Install();
+  ASSERT_TRUE(maintenance_->Begin({.group = 7}, kHour, "", now_));
+  std::filesystem::resize_file(Path(), 0);
+  ASSERT_TRUE(maintenance_->Begin({.group = 8}, kHour, "", now_));
+  EXPECT_EQ(maintenance_->Mend(), 0);
+  ASSERT_TRUE(maintenance_->Begin({.group = 9}, kHour, "", now_));
+  Open();
+  EXPECT_TRUE(Covers(1, 7));
+  EXPECT_TRUE(Covers(1, 8));
+  EXPECT_TRUE(Covers(1, 9));
 }
 
 // A loss of power kept the page of the slot that it has now, and not that of the one it left.

@@ -2,6 +2,7 @@
 // when they have expired, and survive a write that was torn.
 #include "control/delivery/cursors.h"
 
+#include "control/files/page_shield.h"
 #include "tests/control/journal/journal_in_a_directory.h"
 
 #include <filesystem>
@@ -88,6 +89,22 @@ TEST_F(CursorsTest, SurviveATornWrite) {
     ASSERT_TRUE(found);
     EXPECT_EQ(found->sequence.value_or(0), entry == 0 ? 0U : 7U) << "the last that is whole";
   }
+}
+
+TEST_F(CursorsTest, LiveOnWhenTheirFileIsCutShort) {
+  page_shield::Install();
+  {
+    const auto cursors = Open();
+    ASSERT_TRUE(cursors->Move(*cursors->Take("a", kWall), 7, kWall));
+    std::filesystem::resize_file(path_, 0);
+    ASSERT_TRUE(cursors->Move(*cursors->Take("b", kWall), 8, kWall));
+    EXPECT_EQ(cursors->Mend(), 0);
+    ASSERT_TRUE(cursors->Move(*cursors->Take("c", kWall), 9, kWall));
+  }
+  const auto cursors = Open();
+  EXPECT_EQ(cursors->Take("a", kWall)->sequence, 7U);
+  EXPECT_EQ(cursors->Take("b", kWall)->sequence, 8U);
+  EXPECT_EQ(cursors->Take("c", kWall)->sequence, 9U);
 }
 
 // A loss of power kept the page of the slot that it has now, and not that of the one it left.
