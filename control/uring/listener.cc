@@ -114,6 +114,22 @@ std::string WhoAnswers(const sockaddr_un& address) {
   return std::generic_category().message(number) + "; stop who has it, or set control.socket";
 }
 
+// A socket that listens there, or -1 and an errno.
+int ListenOn(const std::string& path, const sockaddr_un& address) {
+  const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) {
+    return -1;
+  }
+  if (::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
+      ::chmod(path.c_str(), 0660) != 0 || ::listen(descriptor, kBacklog) != 0) {
+    const int number = errno;
+    ::close(descriptor);
+    errno = number;
+    return -1;
+  }
+  return descriptor;
+}
+
 }  // namespace
 
 std::expected<std::unique_ptr<Listener>, std::string> Listener::ListenTcp(
@@ -165,28 +181,75 @@ std::expected<std::unique_ptr<Listener>, std::string> Listener::ListenUnix(Ring&
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
   ::unlink(path.c_str());
-  const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int descriptor = ListenOn(path, *address);
   if (descriptor < 0) {
-    return Fail(path, "raise the limit of open files");
+    return Fail(path,
+                errno == EMFILE || errno == ENFILE
+                    ? "raise the limit of open files"
+                    : "give its directory to the user that runs flatline-control");
   }
   std::unique_ptr<Listener> out(
       new Listener(ring, descriptor, Session::Origin::kLocal, std::move(on_accept)));
-  if (::bind(descriptor, reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0 ||
-      ::chmod(path.c_str(), 0660) != 0 || ::listen(descriptor, kBacklog) != 0) {
-    return Fail(path, "give its directory to the user that runs flatline-control");
-  }
   out->path_ = path;
+  out->place_ = PlaceOf(path).value_or(Place{});
   return out;
 }
 
 Listener::~Listener() {
   ::close(descriptor_);
-  if (!path_.empty()) {
+  if (!path_.empty() && PlaceOf(path_) == place_) {
     ::unlink(path_.c_str());
   }
 }
 
+std::optional<Listener::Place> Listener::PlaceOf(const std::string& path) {
+  struct stat status{};
+  if (::lstat(path.c_str(), &status) != 0) {
+    return std::nullopt;
+  }
+  return Place{status.st_dev, status.st_ino};
+}
+
+// Nobody comes in by a socket whose name is gone.
+void Listener::LookForPath(Instant now) {
+  if (path_.empty() || now < look_at_) {
+    return;
+  }
+  look_at_ = now + kLook;
+  const auto found = PlaceOf(path_);
+  if (found == place_) {
+    return;
+  }
+  const std::string outcome =
+      found ? "another file in its place, which is left there: stop who made it, then start "
+              "flatline-control anew"
+            : "that somebody has removed it; " + ListenAnew();
+  if (now >= complain_of_path_at_) {
+    spdlog::error("{}: needed the socket on which control listens, found {}", path_, outcome);
+    complain_of_path_at_ = now + kComplaintInterval;
+  }
+}
+
+// What came of it, for the log. Connections that are there stay.
+std::string Listener::ListenAnew() {
+  const auto address = UnixAddress(path_);
+  const int fresh = address ? ListenOn(path_, *address) : -1;
+  if (fresh < 0) {
+    return fmt::format(
+        "it cannot be made anew: {}, tried every second: give its directory to the "
+        "user that runs flatline-control",
+        std::generic_category().message(errno));
+  }
+  if (armed_) {
+    ring_->Cancel(*this, kNewConnection);  // who waited in its queue has to come again
+  }
+  ::close(std::exchange(descriptor_, fresh));
+  place_ = PlaceOf(path_).value_or(Place{});
+  return "made anew: leave it to flatline-control";
+}
+
 void Listener::Arm(Instant now) {
+  LookForPath(now);
   if (fault_ != 0) {
     retry_at_ = now + kPause;
     if (now >= complain_at_) {

@@ -1,8 +1,11 @@
 #include "control/uring/server.h"
 
+#include "control/delivery/frames.h"
+
 #include <algorithm>
 #include <cstring>
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 #include <system_error>
 #include <unistd.h>
 #include <utility>
@@ -64,17 +67,40 @@ void Server::Accept(int descriptor, Session::Origin origin, bool encrypted) {
   for (const OutletServer* const outlet : outlets_) {
     connections += outlet->connections();
   }
-  if (connections >= most_connections_) {
-    ::close(descriptor);
+  // The last ones are the Unix socket's: a crowd on the network keeps no operator out.
+  const std::size_t kept = origin == Session::Origin::kLocal ? 0 : Service::kSpareSessions;
+  if (connections >= most_connections_ - kept) {
+    TurnAway(descriptor, encrypted);
     return;
   }
   (*std::ranges::min_element(outlets_, {}, &OutletServer::connections))
       ->HandOver(descriptor, origin, encrypted ? credentials_->current() : nullptr);
 }
 
+// As far as the socket takes it at once; over TLS there is nobody yet to say it to.
+void Server::TurnAway(int descriptor, bool encrypted) {
+  ++turned_away_;
+  if (!encrypted) {
+    const DeliveryRecord said =
+        frames::Error({DeliveryError::kTooManySubscribers, "see control.subscribers"});
+    static_cast<void>(::send(descriptor, &said, sizeof(said), MSG_DONTWAIT | MSG_NOSIGNAL) > 0);
+  }
+  ::close(descriptor);
+}
+
 void Server::Serve(Instant now) {
   for (const auto& listener : listeners_) {
     listener->Arm(now);
+  }
+  if (turned_away_ != told_turned_away_ && now >= complain_at_) {
+    spdlog::warn(
+        "connections: needed a place for {} more, found all {} taken (the last {} are the Unix "
+        "socket's), and turned them away: see who connects, or raise control.subscribers",
+        turned_away_ - told_turned_away_,
+        most_connections_,
+        Service::kSpareSessions);
+    told_turned_away_ = turned_away_;
+    complain_at_ = now + kComplaintInterval;
   }
 }
 

@@ -1,7 +1,7 @@
 // The control loop's ring: it listens, hands each connection to the publisher thread that has the
 // fewest, and has the journal put on the disk. Used by the control loop: Serve, then Wait, turn by
-// turn. Single-threaded. Bounds: as many connections as there are subscribers and a few more;
-// others are closed at once. Cost of an idle turn: one system call.
+// turn. Single-threaded. Bounds: as many connections as there are subscribers, and a few more on
+// the Unix socket; others are told so and closed at once. Cost of an idle turn: one system call.
 #pragma once
 
 #include "control/service.h"
@@ -13,6 +13,8 @@
 #include <flatline/config.h>
 #include <flatline/time.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <expected>
 #include <memory>
 #include <span>
@@ -34,8 +36,13 @@ class Server final : private Completer {
   Server& operator=(const Server&) = delete;
   ~Server() override;
 
-  // Asks for connections.
+  static constexpr Duration kComplaintInterval{10'000'000'000};
+
+  // Asks for connections; says in the log that some were turned away.
   void Serve(Instant now);
+
+  // Turned away because all places were taken, ever.
+  [[nodiscard]] std::uint64_t turned_away() const noexcept { return turned_away_; }
 
   // Lets the kernel work, at most until `timeout` has passed; true when anything came in.
   bool Wait(Duration timeout) { return ring_->Wait(timeout) != 0; }
@@ -59,6 +66,7 @@ class Server final : private Completer {
 
   [[nodiscard]] std::expected<void, std::string> Listen(const ControlConfig& config);
   void Accept(int descriptor, Session::Origin origin, bool encrypted);
+  void TurnAway(int descriptor, bool encrypted);
   void Complete(unsigned operation, const io_uring_cqe& completion) override;
 
   std::unique_ptr<Ring> ring_;
@@ -68,6 +76,9 @@ class Server final : private Completer {
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::shared_ptr<const Segment> syncing_;
   Service* sync_for_ = nullptr;
+  std::uint64_t turned_away_ = 0;
+  std::uint64_t told_turned_away_ = 0;  // of these in the log
+  Instant complain_at_{};
 };
 
 }  // namespace flatline::uring

@@ -2,6 +2,7 @@
 // becomes of who knocks while no descriptor is left. Skips where the kernel forbids rings.
 #include "control/uring/listener.h"
 
+#include "tests/captured_log.h"
 #include "tests/resource_limit.h"
 #include "tests/temporary_directory.h"
 
@@ -26,6 +27,7 @@ namespace flatline::uring {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 class ListenerTest : public testing::Test {
@@ -66,6 +68,15 @@ class ListenerTest : public testing::Test {
     to.sin_port = htons(static_cast<std::uint16_t>(port));
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    open_.push_back(descriptor);
+    return ::connect(descriptor, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
+  }
+
+  [[nodiscard]] bool KnockOn(const std::string& path) {
+    sockaddr_un to{};
+    to.sun_family = AF_UNIX;
+    std::memcpy(to.sun_path, path.data(), path.size());
+    const int descriptor = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     open_.push_back(descriptor);
     return ::connect(descriptor, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
   }
@@ -160,6 +171,41 @@ TEST_F(ListenerTest, TakesOverFromTheDeadAndNotFromTheLiving) {
     EXPECT_THAT(second.error(), HasSubstr("found another flatline-control answering"));
   }
   EXPECT_FALSE(std::filesystem::exists(path)) << "it is taken away at the end";
+}
+
+TEST_F(ListenerTest, ASocketThatSomebodyRemovesIsMadeAnewAndSaid) {
+  const std::string path = directory_.Path("control.sock");
+  const auto listener = Unix(path);
+  ASSERT_TRUE(listener) << listener.error();
+  for (int time = 1; time <= 3; ++time) {
+    Turns(**listener, 3);
+    std::filesystem::remove(path);
+    const CapturedLog log;
+    now_ += Listener::kComplaintInterval;
+    Turns(**listener, 3);
+    EXPECT_THAT(log.text(), HasSubstr("[error] " + path + ": needed the socket"));
+    EXPECT_THAT(log.text(), HasSubstr("somebody has removed it; made anew"));
+    ASSERT_TRUE(KnockOn(path));
+    Turns(**listener, 3);
+    EXPECT_EQ(origins_.size(), static_cast<std::size_t>(time));
+    EXPECT_THAT(log.text(), Not(HasSubstr("cannot be taken")));
+  }
+}
+
+TEST_F(ListenerTest, WhatAnotherHasPutInItsPlaceIsLeftThere) {
+  const std::string path = directory_.Path("control.sock");
+  {
+    const auto listener = Unix(path);
+    ASSERT_TRUE(listener) << listener.error();
+    Turns(**listener, 1);
+    std::filesystem::remove(path);
+    std::ofstream(path) << "another's";
+    const CapturedLog log;
+    now_ += Listener::kLook;
+    Turns(**listener, 1);
+    EXPECT_THAT(log.text(), HasSubstr("another file in its place"));
+  }
+  EXPECT_TRUE(std::filesystem::exists(path)) << "not ours to take away";
 }
 
 TEST_F(ListenerTest, WhomItCannotAskMayBeAlive) {

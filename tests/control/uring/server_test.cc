@@ -1,6 +1,7 @@
 // The sockets, really: a good subscriber, one that never reads and one that talks nonsense, on a
 // Unix socket and over TCP; and a million entries of administration. One thread, no sleep: the test
 // turns the service and reads its own sockets in between. Skips where the kernel forbids the ring.
+#include "tests/captured_log.h"
 #include "tests/control/uring/peer.h"
 #include "tests/control/uring/served.h"
 
@@ -200,11 +201,57 @@ TEST_F(ServerTest, WhoIsOneTooManyIsClosedAndNobodyElse) {
     late.Read();
     return late.closed;
   }));
-  EXPECT_EQ(late.size(), 0U);
+  ASSERT_EQ(late.size(), 1U);
+  EXPECT_EQ(late.Records().front().kind, RecordKind::kError);
+  EXPECT_EQ(static_cast<DeliveryError>(late.Records().front().reason),
+            DeliveryError::kTooManySubscribers);
+  EXPECT_EQ(server_->turned_away(), 1U);
   for (const auto& peer : peers) {
     peer->Read();
     EXPECT_FALSE(peer->closed);
   }
+}
+
+// Who connects over TCP and says nothing has his place for ten seconds.
+TEST_F(ServerTest, ACrowdOverTcpKeepsNobodyOutOfTheUnixSocket) {
+  const CapturedLog log;
+  std::vector<std::unique_ptr<Peer>> crowd;
+  for (std::size_t i = 0; i < config_.subscribers + Service::kSpareSessions; ++i) {
+    crowd.push_back(std::make_unique<Peer>(port()));
+    Turn();
+  }
+  EXPECT_TRUE(TurnUntil([&] { return server_->turned_away() == Service::kSpareSessions; }));
+  EXPECT_THAT(log.text(), testing::HasSubstr("[warning] connections: needed a place for 1 more"));
+  crowd.back()->Read();
+  ASSERT_GE(crowd.back()->size(), 1U);
+  EXPECT_EQ(crowd.back()->Records().front().kind, RecordKind::kError);
+  Peer local(config_.socket);
+  local.Ask(RequestKind::kSubscribeNow);
+  EXPECT_TRUE(TurnUntil([&] {
+    local.Read();
+    return local.size() >= 1;
+  }));
+  EXPECT_EQ(local.Records().front().kind, RecordKind::kHello);
+}
+
+TEST_F(ServerTest, TheLastPlaceOfASubscriberIsNotForTcp) {
+  std::vector<std::unique_ptr<Peer>> peers;
+  const auto ask = [&](auto where) {
+    peers.push_back(std::make_unique<Peer>(where));
+    Peer& peer = *peers.back();
+    peer.Ask(RequestKind::kSubscribeNow);
+    EXPECT_TRUE(TurnUntil([&] {
+      peer.Read();
+      return peer.size() >= 1;
+    }));
+    return peer.Records().front().kind;
+  };
+  for (int i = 0; i < 7; ++i) {
+    EXPECT_EQ(ask(port()), RecordKind::kHello);
+  }
+  EXPECT_EQ(ask(port()), RecordKind::kError);
+  EXPECT_EQ(ask(config_.socket), RecordKind::kHello);
+  EXPECT_EQ(ask(config_.socket), RecordKind::kError);
 }
 
 class SyncingServerTest : public Served {
