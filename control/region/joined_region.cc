@@ -12,14 +12,19 @@ namespace flatline {
 
 namespace {
 
+struct flock OfFirstByte() {
+  struct flock out{};
+  out.l_type = F_WRLCK;
+  out.l_whence = SEEK_SET;
+  out.l_start = 0;
+  out.l_len = 1;
+  return out;
+}
+
 // A lock on one byte, by open file: it does not meet the dataplane's flock on the whole.
 std::expected<int, std::string> Lock(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
-  struct flock lock{};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  lock.l_start = 0;
-  lock.l_len = 1;
+  struct flock lock = OfFirstByte();
   if (descriptor < 0 || ::fcntl(descriptor, F_OFD_SETLK, &lock) != 0) {
     const bool is_taken = errno == EAGAIN || errno == EACCES;
     std::string found =
@@ -29,6 +34,18 @@ std::expected<int, std::string> Lock(const std::string& path) {
         region::Complaint(path, "to be its only control", found, "stop the other one"));
   }
   return descriptor;
+}
+
+// Whether it is another control that keeps us out.
+bool IsTaken(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (descriptor < 0) {
+    return false;
+  }
+  struct flock lock = OfFirstByte();
+  const bool is_taken = ::fcntl(descriptor, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  ::close(descriptor);
+  return is_taken;
 }
 
 // Whether the file is a region that is complete, and not of the version that we speak.
@@ -97,7 +114,12 @@ RegionWatch::Event RegionWatch::Poll(Instant now) {
     if (joined.error() != complaint_) {
       complaint_ = joined.error();
       if (!is_foreign) {
-        spdlog::info("{}", complaint_);
+        if (IsTaken(path)) {
+          spdlog::warn("{}; until then this one waits for its turn, and tells nobody of anything",
+                       complaint_);
+        } else {
+          spdlog::info("{}", complaint_);
+        }
       }
     }
     return is_foreign ? Event::kForeign : Event::kNothing;

@@ -2,6 +2,7 @@
 // what the watch makes of each, turn by turn.
 #include "control/region/joined_region.h"
 
+#include "tests/captured_log.h"
 #include "tests/control/region/region_on_disk.h"
 
 #include <flatline/config.h>
@@ -54,6 +55,19 @@ TEST_F(JoinedRegionTest, HasOneControlAndSaysSoToTheSecond) {
                       HasSubstr("stop the other one")));
   }
   EXPECT_TRUE(JoinedRegion::Join(disk_.path()));
+}
+
+TEST_F(JoinedRegionTest, TheSecondSaysThatItWaitsForItsTurn) {
+  auto first = JoinedRegion::Join(disk_.path());
+  ASSERT_TRUE(first) << first.error();
+  {
+    const CapturedLog log;
+    EXPECT_EQ(Poll(), Event::kNothing);
+    EXPECT_THAT(log.text(), HasSubstr("[warning] "));
+    EXPECT_THAT(log.text(), HasSubstr("stop the other one; until then this one waits"));
+  }
+  first->reset();
+  EXPECT_EQ(Poll(), Event::kJoined);
 }
 
 // A dataplane locks the whole file, by flock.
