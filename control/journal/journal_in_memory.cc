@@ -235,7 +235,7 @@ std::string Journal::Trouble(Instant now) const {
   const JournalHealth health = this->health();
   if (is_recovering()) {
     return fmt::format(
-        "{}: the disk takes the journal again; {} records are still to be written to it from "
+        "{}: the disk takes files again; {} records are still to be written to it from "
         "memory, {} were given up: nothing need be done",
         options_.directory,
         health.records_in_memory,
