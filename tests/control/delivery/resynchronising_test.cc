@@ -96,7 +96,7 @@ class ResynchronisingTest : public testing::Test {
   Instant now_{Duration{1'000'000'000'000}};
   JournalInADirectory place_{16383, 8};
   Service service_{{.bookmark = Duration{60'000'000'000},
-                    .subscribers = kReturning + kStayed,
+                    .subscribers = kReturning + kStayed + Service::kLocalPlaces,
                     .first_serial = 1},
                    place_.Open()};
   Outlet outlet_{
