@@ -33,7 +33,7 @@ class KeptFile {
   // What is in it, in memory. Of a type that any bytes are a value of.
   template <typename T>
   [[nodiscard]] T* As() noexcept {
-    return static_cast<T*>(static_cast<void*>(memory_.data()));
+    return reinterpret_cast<T*>(memory_.data());
   }
 
   // Writes a part of it, which has been changed, to the file.

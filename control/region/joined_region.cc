@@ -48,6 +48,16 @@ bool IsTaken(const std::string& path) {
   return is_taken;
 }
 
+// To wait for a dataplane is nothing; behind another control it may be for ever.
+void SayOfWaiting(const std::string& path, const std::string& complaint) {
+  if (IsTaken(path)) {
+    spdlog::warn("{}; until then this one waits for its turn, and tells nobody of anything",
+                 complaint);
+  } else {
+    spdlog::info("{}", complaint);
+  }
+}
+
 // Whether the file is a region that is complete, and not of the version that we speak.
 bool IsOfAnotherVersion(const std::string& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -114,12 +124,7 @@ RegionWatch::Event RegionWatch::Poll(Instant now) {
     if (joined.error() != complaint_) {
       complaint_ = joined.error();
       if (!is_foreign) {
-        if (IsTaken(path)) {
-          spdlog::warn("{}; until then this one waits for its turn, and tells nobody of anything",
-                       complaint_);
-        } else {
-          spdlog::info("{}", complaint_);
-        }
+        SayOfWaiting(path, complaint_);
       }
     }
     return is_foreign ? Event::kForeign : Event::kNothing;
