@@ -47,7 +47,7 @@ void Damping::Load(std::uint64_t newest) {
   for (Slot slot = kMostDamped; slot-- > 0;) {
     DampingEntry& entry = entries_[slot];
     entry = Latest(file_->slots[slot]);
-    torn += IsTorn(file_->slots[slot]) ? 1 : 0;
+    torn += static_cast<std::size_t>(IsTorn(file_->slots[slot]));
     if (entry.endpoint == kNoEndpoint) {
       Forget(slot);
       continue;

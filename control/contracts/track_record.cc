@@ -10,6 +10,16 @@ bool IsLiveness(std::uint8_t value, Liveness liveness) {
   return value == static_cast<std::uint8_t>(liveness);
 }
 
+// Of what stands in the file, what cannot be believed.
+std::size_t CountTorn(const TrackFile& file) {
+  const auto tracks = std::ranges::count_if(
+      file.profiles, [](const TwoCopies<ContractTrack>& copies) { return IsTorn(copies); });
+  const auto deaths = std::ranges::count_if(file.deaths, [](const OpenDeath& death) {
+    return death.endpoint != kNoEndpoint && death.crc != CrcOf(death);
+  });
+  return static_cast<std::size_t>(tracks + deaths);
+}
+
 }  // namespace
 
 std::expected<std::unique_ptr<TrackRecord>, std::string> TrackRecord::Open(
@@ -33,12 +43,11 @@ void TrackRecord::Load(const Contracts& contracts, std::uint64_t newest, WallIns
     kept_.Save(file_->upto);
     kept_.Save(file_->magic);
   }
-  std::size_t torn = 0;
+  kept_.SayTorn(CountTorn(*file_));
   upto_ = std::min(file_->upto, newest);
   for (ProfileId profile = 0; profile < kMaxProfiles; ++profile) {
     ContractTrack& track = tracks_.at(profile);
     track = Latest(file_->profiles.at(profile));
-    torn += IsTorn(file_->profiles.at(profile)) ? 1 : 0;
     track.sequence = std::min(track.sequence, newest);
     const Promise& promise = contracts.at(profile).promise;
     if (contracts.at(profile).is_made() ? track.is_kept_for(promise) : track.since_ns == 0) {
@@ -61,14 +70,12 @@ void TrackRecord::Load(const Contracts& contracts, std::uint64_t newest, WallIns
     const OpenDeath death = file_->deaths.at(place);
     if (!death.is_possible() || death.crc != CrcOf(death) || death.sequence > newest ||
         !places_.emplace(death.endpoint, place).second) {
-      torn += death.endpoint != kNoEndpoint && death.crc != CrcOf(death) ? 1 : 0;
       PutDeath(place, {});
     } else if (death.sequence > latest) {
       latest = death.sequence;
       next_ = (place + 1) % kMostOpenDeaths;
     }
   }
-  kept_.SayTorn(torn);
 }
 
 void TrackRecord::PutDeath(std::size_t place, const OpenDeath& death) {
