@@ -82,9 +82,14 @@ class ContractTest(unittest.TestCase):
             self.assertIn('flatline_contract_can_be_kept{profile="promised"} 0', output)
 
     def measure(self):
-        status, output = self.flatline.flatline("contract", "--for", "3s", "--json")
-        self.assertEqual(0, status, output)
-        seen = json.loads(output)
+        # A host that gives us no core for a moment makes us blind, and who is followed begins anew:
+        # where that was in the last second, once more. The first die behind both.
+        for _ in range(2):
+            status, output = self.flatline.flatline("contract", "--for", "3s", "--json")
+            self.assertEqual(0, status, output)
+            seen = json.loads(output)
+            if seen["endpoints"] == ENDPOINTS:
+                break
         self.assertEqual(ENDPOINTS, seen["endpoints"], output)
         self.assertEqual(ENDPOINTS, seen["kept_by"], output)
         self.assertLess(abs(seen["loss"] - 0.05), 0.02, output)
