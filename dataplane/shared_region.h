@@ -23,10 +23,10 @@ namespace flatline {
 class SharedRegion {
  public:
   // Adopts the region of this configuration where there is one of the same layout, shape and boot;
-  // formats one where there is none, where that which is there has another release's layout, or
-  // where `cold` asks for it. Another shape is the configuration's doing, which can be undone, and
-  // refused. The error is one line: what was needed, what was found, what to do. `wall` becomes the
-  // generation of a new region.
+  // formats one where there is none, where that which is there has another release's layout or
+  // was cut short, or where `cold` asks for it. Another shape is the configuration's doing, which
+  // can be undone, and refused. The error is one line: what was needed, what was found, what to do.
+  // `wall` becomes the generation of a new region.
   [[nodiscard]] static std::expected<SharedRegion, std::string> Open(const Config& config,
                                                                      bool cold,
                                                                      WallInstant wall);
