@@ -72,15 +72,26 @@ void PathSample::Line::Add(double steps, double late) noexcept {
   yy += last_y * last_y;
 }
 
+void PathSample::Lines::Add(const Line& line) noexcept {
+  if (line.count == 0) {
+    return;
+  }
+  steps += line.count - 1;
+  xx += line.xx - line.x * line.x / line.count;
+  xy += line.xy - line.x * line.y / line.count;
+  yy += line.yy - line.y * line.y / line.count;
+}
+
 void PathSample::Follow(const std::vector<Slot>& slots) {
   followed_.clear();
   for (const Slot slot : slots) {
-    followed_.push_back({.slot = slot, .heard = {}, .line = {}});
+    followed_.push_back({.slot = slot, .heard = {}, .before = {}, .line = {}});
   }
 }
 
 void PathSample::ForgetBeats() {
   for (Followed& one : followed_) {
+    one.before = {};
     one.line = {};
   }
 }
@@ -108,12 +119,20 @@ void PathSample::LookAt(Followed& one, const EndpointRecord& record, bool was_de
   const std::uint32_t incarnation = record.incarnation.load(std::memory_order_relaxed);
   const auto state = EndpointState::Unpack(record.state.load(std::memory_order_relaxed));
   const Heard heard = Heard::Unpack(record.heard.load(std::memory_order_relaxed));
-  if (one.id != id || one.incarnation != incarnation || state.profile != profile_ || was_deaf) {
+  if (one.id != id || one.incarnation != incarnation || state.profile != profile_) {
     one = {.slot = one.slot,
            .id = state.profile == profile_ ? id : kNoEndpoint,
            .incarnation = incarnation,
            .heard = heard,
+           .is_stamp_late = was_deaf,
+           .before = {},
            .line = {}};
+    return;
+  }
+  if (was_deaf) {
+    one.before.Add(std::exchange(one.line, {}));
+    one.heard = heard;
+    one.is_stamp_late = true;
     return;
   }
   const std::uint32_t steps = heard.sequence - one.heard.sequence;
@@ -125,11 +144,15 @@ void PathSample::LookAt(Followed& one, const EndpointRecord& record, bool was_de
   const double beats = InStampUnits(interval_) * static_cast<double>(steps);
   const double most = kAway * InStampUnits(detection_);
   if (static_cast<double>(gap) > most || (steps > 1 && beats > most)) {
-    one.line = {};  // it was away
+    one.before = {};  // it was away
+    one.line = {};
     return;
   }
   if (counts) {
     Count(steps);
+  }
+  if (std::exchange(one.is_stamp_late, false)) {
+    return;
   }
   if (one.line.count == 0) {
     one.line.Add(0, 0);
@@ -150,18 +173,16 @@ BeatFindings PathSample::Findings(const Contract& contract, double loss, Doubt d
   std::vector<Duration> jitters;
   std::vector<Duration> intervals;
   for (const Followed& one : followed_) {
-    const Line& line = one.line;
-    if (line.count < kLeastHeard) {
+    Lines all = one.before;
+    all.Add(one.line);
+    if (all.steps + 1 < kLeastHeard) {
       continue;
     }
-    const double xx = line.xx - line.x * line.x / line.count;
-    const double xy = line.xy - line.x * line.y / line.count;
-    const double yy = line.yy - line.y * line.y / line.count;
-    const double drift = xx > 0 ? xy / xx : 0;
-    const double variance = std::max(0.0, yy - drift * xy) / (line.count - 2);
+    const double drift = all.xx > 0 ? all.xy / all.xx : 0;
+    const double variance = std::max(0.0, all.yy - drift * all.xy) / (all.steps - 1);
     jitters.push_back(FromStampUnits(std::sqrt(variance)));
     intervals.push_back(std::max(FromStampUnits(InStampUnits(interval_) + drift), Duration{1}));
-    const double believed = doubt == Doubt::kNone ? 1 : 1 - 3 / std::sqrt(2 * line.count);
+    const double believed = doubt == Doubt::kNone ? 1 : 1 - 3 / std::sqrt(2 * (all.steps + 1));
     const Promise quality =
         QualityOf(intervals.back(),
                   contract.promise.detection,

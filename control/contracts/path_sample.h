@@ -3,8 +3,9 @@
 // often they leave. Looked at by `flatline contract` and by control's loop, kLooks times in an
 // interval; reads the region and no clock. Assumes that no two heartbeats of an endpoint come
 // between two looks: of two that do, one counts as lost, so that loss is no less than the truth. A
-// silence of four times what is called a death is no loss but an absence. Cost: a line of the table
-// for each endpoint and look.
+// silence of four times what is called a death is no loss but an absence. When flatline did not
+// hear nothing counts, and what was found before does. Cost: a line of the table for each endpoint
+// and look.
 #pragma once
 
 #include <flatline/config.h>
@@ -54,7 +55,7 @@ struct BeatFindings {
 class PathSample {
  public:
   static constexpr int kLooks = 8;
-  // Heartbeats, until an endpoint is spoken of.
+  // Heartbeats, until an endpoint is spoken of; after a blindness the first is not among them.
   static constexpr std::uint32_t kLeastHeard = 8;
 
   PathSample(ProfileId profile, Duration interval, Duration detection)
@@ -83,7 +84,7 @@ class PathSample {
 
  private:
   // Sums of a line through (sequence, instant), the beat taken off: both from its first point on,
-  // in stamp units.
+  // in stamp units. Without a blindness in it.
   struct Line {
     double count = 0;
     double x = 0;
@@ -97,11 +98,23 @@ class PathSample {
     void Add(double steps, double late) noexcept;
   };
 
+  // Lines of one slope, each through its own middle.
+  struct Lines {
+    double steps = 0;  // from point to point
+    double xx = 0;
+    double xy = 0;
+    double yy = 0;
+
+    void Add(const Line& line) noexcept;
+  };
+
   struct Followed {
     Slot slot = kNoSlot;
     EndpointId id = kNoEndpoint;  // none: not looked at yet
     std::uint32_t incarnation = 0;
     Heard heard;
+    bool is_stamp_late = false;  // flatline was deaf as it came
+    Lines before;                // what came before the last blindness
     Line line;
   };
 

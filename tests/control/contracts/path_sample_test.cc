@@ -178,6 +178,34 @@ TEST_F(PathSampleTest, PausesOfOursAreNobodysLoss) {
   EXPECT_EQ(sample.TakeLosses().sent, 0) << "nobody heard for so long";
 }
 
+TEST_F(PathSampleTest, BlindnessThatComesAgainAndAgainTakesOnlyWhatCameInIt) {
+  constexpr double kJitter = 20e6;
+  std::vector<Slot> slots;
+  for (Slot slot = 0; slot < 100; ++slot) {
+    Enrol(slot, {.interval = Milliseconds(510), .jitter_ns = kJitter});
+    slots.push_back(slot);
+  }
+  PathSample sample(kProfile, kInterval, kDetection);
+  sample.Follow(slots);
+  constexpr int kBeatsBetween = 6;  // fewer than one is spoken of for
+  static_assert(kBeatsBetween < PathSample::kLeastHeard);
+  for (int blindness = 0; blindness < 30; ++blindness) {
+    Live(sample, kBeatsBetween * kInterval, kNothingIsLost);
+    region_.view().header().blind_total_ns.fetch_add(300'000'000);
+    now_ += Milliseconds(300);
+    for (const Slot slot : slots) {  // all of them are heard as hearing comes back, too late
+      senders_[slot].beats = (now_ - begin_) / senders_[slot].interval;
+      Hear(slot, now_.time_since_epoch());
+    }
+    sample.Look(region_.view(), now_);
+  }
+  const BeatFindings found = sample.Findings(Promised(Duration{1}), 0, PathSample::Doubt::kNone);
+  EXPECT_EQ(found.endpoints, 100U);
+  EXPECT_NEAR(static_cast<double>(found.jitter.count()), kJitter, kJitter / 10) << "seed " << seed_;
+  EXPECT_NEAR(static_cast<double>(found.interval.count()), 510e6, 1e6) << "seed " << seed_;
+  EXPECT_EQ(sample.TakeLosses().lost, 0);
+}
+
 TEST_F(PathSampleTest, TheDoubtIsTheirs) {
   for (Slot slot = 0; slot < 20; ++slot) {
     Enrol(slot, {.jitter_ns = 50e6});
