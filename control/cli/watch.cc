@@ -131,14 +131,15 @@ class Watch {
     while (left_ > 0 && invocation_.out) {
       const Instant now = MonotonicNow();
       if (!was_there_ && now - began_ >= kArrival) {
-        return NobodyThere();
+        return NotServed();
       }
       if (IsOver(now)) {
-        return was_there_ ? ExitCode::kOk : NobodyThere();
+        return was_there_ ? ExitCode::kOk : NotServed();
       }
       if (const auto heard = Hear(now); !heard) {
         return invocation_.Fail(ExitCode::kFailed, heard.error());
       }
+      TellRefusal();
       was_there_ = was_there_ || client_.connected();
     }
     return invocation_.out ? ExitCode::kOk : ExitCode::kFailed;
@@ -165,7 +166,25 @@ class Watch {
     --left_;
   }
 
-  [[nodiscard]] ExitCode NobodyThere() const {
+  // Each once, and again when it had passed meanwhile: the client tries on.
+  void TellRefusal() {
+    if (refusal_ == client_.refusal()) {
+      return;
+    }
+    refusal_ = client_.refusal();
+    if (!refusal_.empty()) {
+      invocation_.err << "flatline: " << address_ << ": sent away: " << refusal_
+                      << "; trying again\n"
+                      << std::flush;
+    }
+  }
+
+  [[nodiscard]] ExitCode NotServed() const {
+    if (!refusal_.empty()) {
+      return invocation_.Fail(
+          ExitCode::kAbsent,
+          address_ + ": needed flatline-control to take us in, found: " + refusal_ + "; try later");
+    }
     return invocation_.Fail(ExitCode::kAbsent,
                             address_ +
                                 ": needed flatline-control, found nobody; start it, or name its "
@@ -178,6 +197,7 @@ class Watch {
   Client client_;
   Instant began_ = MonotonicNow();
   std::optional<Instant> ends_;
+  std::string refusal_;  // that was told
   bool was_there_ = false;
 };
 

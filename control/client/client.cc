@@ -62,7 +62,11 @@ std::uint64_t Client::sequence() const noexcept {
 }
 
 bool Client::connected() const noexcept {
-  return connection_->state == Connection::State::kOpen;
+  return connection_->state == Connection::State::kOpen && connection_->position.greeted();
+}
+
+const std::string& Client::refusal() const noexcept {
+  return connection_->refusal;
 }
 
 std::uint64_t Client::reconnections() const noexcept {

@@ -320,6 +320,7 @@ StreamPosition::Verdict Client::Connection::Judge(const DeliveryRecord& record,
   }
   const Verdict verdict = after.Take(record);
   if (after.greeted()) {
+    refusal.clear();
     strangers = 0;
     is_known = true;
   }
@@ -336,6 +337,9 @@ StreamPosition::Verdict Client::Connection::Judge(const DeliveryRecord& record,
 void Client::Connection::Stop(Verdict verdict, const DeliveryRecord& record) {
   const bool is_stranger = verdict == Verdict::kBroken && !position.greeted();
   strangers += is_stranger ? 1 : 0;
+  if (verdict == Verdict::kRefused) {
+    refusal = DescribeError(record);
+  }
   Break();
   if (record.kind == RecordKind::kError &&
       static_cast<DeliveryError>(record.reason) == DeliveryError::kWrongTransport) {

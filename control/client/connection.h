@@ -55,6 +55,7 @@ struct Client::Connection {
   std::uint64_t acknowledged = 0;  // and on this connection
   std::uint64_t taken = 0;         // where the subscriber says himself what he has dealt with
   std::string hopeless;            // what no further call will mend; empty: nothing is
+  std::string refusal;             // what one may; empty: nothing, or we are taken in
 
   std::optional<HeldSuspicions> held;  // where the subscriber has a threshold of its own
 

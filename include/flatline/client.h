@@ -92,7 +92,11 @@ class Client {
   // The last sequence accounted for: what to subscribe from after a restart of the subscriber.
   // Where a suspicion is held back, the last before it: what came behind that comes again.
   [[nodiscard]] std::uint64_t sequence() const noexcept;
+  // Flatline has greeted us on this connection.
   [[nodiscard]] bool connected() const noexcept;
+  // Why flatline sent us away, where trying again may mend it, as of too many subscribers; empty:
+  // it did not, or has taken us in since.
+  [[nodiscard]] const std::string& refusal() const noexcept;
   // How often the connection was made anew.
   [[nodiscard]] std::uint64_t reconnections() const noexcept;
   // For callers with an event loop of their own: the socket, or -1; and how long they may wait for

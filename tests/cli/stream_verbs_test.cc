@@ -42,6 +42,16 @@ TEST(Watch, PrintsRecordsAsText) {
   EXPECT_EQ(server.requests()[0].sequence, 7U);
 }
 
+TEST(Watch, TellsWhySomebodyIsSentAway) {
+  const ScriptedServer full(
+      std::vector<Script>(20, Script{}.Send({Refused(DeliveryError::kTooManySubscribers)})));
+  const Ran refused = Flatline({"watch", "--address", full.address(), "--for", "300ms"});
+  EXPECT_EQ(refused.code, 3);
+  EXPECT_THAT(refused.err, HasSubstr("sent away: too many subscribers"));
+  EXPECT_THAT(refused.err, HasSubstr("to take us in, found: too many subscribers"));
+  EXPECT_THAT(refused.err, Not(HasSubstr("found nobody")));
+}
+
 TEST(Watch, PrintsSnapshotsAsJsonAndPassesFilters) {
   const ScriptedServer server(
       {Script{}

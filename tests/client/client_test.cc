@@ -383,7 +383,12 @@ TEST(Client, RefusalThatMayPassIsTriedAgain) {
   const ScriptedServer server({Script{}.Send({Refused(DeliveryError::kTooManySubscribers)}),
                                Script{}.Send({Hello(1), Death(1)}).Stay()});
   Client client(From(server, 0));
+  for (int patience = 20'000; client.refusal().empty() && patience > 0; --patience) {
+    ASSERT_TRUE(client.Poll(Duration{1'000'000}, [](std::span<const DeliveryRecord>) { FAIL(); }));
+  }
+  EXPECT_THAT(client.refusal(), HasSubstr("too many subscribers"));
   EXPECT_EQ(Hear(client, 1).sequences(), OneTo(1));
+  EXPECT_EQ(client.refusal(), "") << "it has passed";
 }
 
 TEST(Client, StrangerIsAnError) {
