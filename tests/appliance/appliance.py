@@ -118,6 +118,9 @@ class Appliance:
 
     def start(self, name, command, prefix=()):
         process = Process(name, command, self.directory, prefix)
+        # what a generator leaves that is killed
+        self._open.callback(shutil.rmtree, f"/var/run/dpdk/flatline-generator-{process.pid}",
+                            ignore_errors=True)
         self._open.callback(process.kill)
         return process
 
