@@ -26,6 +26,7 @@ namespace flatline::cli {
 namespace {
 
 using nlohmann::json;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::SizeIs;
@@ -50,14 +51,15 @@ TEST_F(RegionVerbs, StatusNamesTheWorkerThatHangs) {
   const Ran ran = Run({"status"});
   EXPECT_EQ(ran.code, 1);
   EXPECT_THAT(ran.out, HasSubstr("HUNG"));
-  EXPECT_THAT(ran.out, HasSubstr("worker 1 (thread 101) for 5.0"));
+  EXPECT_THAT(ran.out, ContainsRegex("worker 1 .thread 101. for [5-9][.][0-9]+s"));
   EXPECT_THAT(ran.out, Not(HasSubstr("worker 0 (thread")));
 }
 
 TEST_F(RegionVerbs, StatusNamesTheCpuOfAPinnedWorker) {
   Turn(1, MonotonicNow() - Duration{5'000'000'000});
   disk_.view().dataplane().progress[1].cpu.store(3);
-  EXPECT_THAT(Run({"status"}).out, HasSubstr("worker 1 (thread 101, cpu 3) for 5.0"));
+  EXPECT_THAT(Run({"status"}).out,
+              ContainsRegex("worker 1 .thread 101, cpu 3. for [5-9][.][0-9]+s"));
 }
 
 TEST_F(RegionVerbs, StatusOfADataplaneThatIsStarting) {
@@ -77,11 +79,11 @@ TEST_F(RegionVerbs, StatusOfAControlThatHangsAndOfOneThatIsGone) {
   control.control_pid.store(static_cast<std::uint32_t>(::getpid()));
   const Ran hung = Run({"status"});
   EXPECT_EQ(hung.code, 1);
-  EXPECT_THAT(hung.out, HasSubstr("control    HUNG for 5.0"));
+  EXPECT_THAT(hung.out, ContainsRegex("control    HUNG for [5-9][.][0-9]+s"));
   control.control_pid.store(0x7FFFFFFE);
   const Ran gone = Run({"status"});
   EXPECT_EQ(gone.code, 0);
-  EXPECT_THAT(gone.out, HasSubstr("control    silent for 5.0"));
+  EXPECT_THAT(gone.out, ContainsRegex("control    silent for [5-9][.][0-9]+s"));
 }
 
 TEST_F(RegionVerbs, StatusOfAKilledAndOfAStoppedDataplane) {
@@ -102,13 +104,15 @@ TEST_F(RegionVerbs, StatusIsLoudAboutTheJournal) {
   EXPECT_THAT(Run({"status"}).out,
               HasSubstr("journal    THE DISK REFUSES (No space left on device) the next file"));
   control.journal_sync_failing_since_ns.store(since);
-  EXPECT_THAT(Run({"status"}).out, HasSubstr("journal    NOT SAFE ON THE DISK since 7.0"));
+  EXPECT_THAT(Run({"status"}).out,
+              ContainsRegex("journal    NOT SAFE ON THE DISK since [7-9][.][0-9]+s"));
   control.journal_in_memory_since_ns.store(since);
   control.journal_records_in_memory.store(12'345);
   control.journal_records_given_up.store(67);
   control.journal_records_damaged.store(8);
   const Ran ran = Run({"status"});
-  EXPECT_THAT(ran.out, HasSubstr("journal    IN MEMORY since 7.0"));
+  EXPECT_THAT(ran.out,
+              ContainsRegex("journal    IN MEMORY since [7-9][.][0-9]+s: the disk refuses"));
   EXPECT_THAT(ran.out, HasSubstr("12345 records are not on it"));
   EXPECT_THAT(ran.out, HasSubstr("67 RECORDS GIVEN UP"));
   EXPECT_THAT(ran.out, HasSubstr("8 RECORDS FOUND DAMAGED"));
@@ -152,7 +156,7 @@ TEST_F(RegionVerbs, GetTellsOfOneEndpoint) {
   const Ran ran = Run({"get", "42"});
   EXPECT_EQ(ran.code, 0) << ran.err;
   EXPECT_THAT(ran.out, HasSubstr("liveness     suspect"));
-  EXPECT_THAT(ran.out, HasSubstr("silence      3.0"));
+  EXPECT_THAT(ran.out, ContainsRegex("silence      [3-9][.][0-9]+s"));
   EXPECT_THAT(ran.out, HasSubstr("database (2)"));
   EXPECT_THAT(ran.out, HasSubstr("10.0.0.7:5000 by port 0"));
   const json row = json::parse(Run({"get", "0x2a", "--json"}).out);
