@@ -141,6 +141,7 @@ void PathSample::LookAt(Followed& one, const EndpointRecord& record, bool was_de
   }
   const auto gap = static_cast<std::int32_t>(heard.stamp - one.heard.stamp);
   one.heard = heard;
+  const bool is_gap_true = !std::exchange(one.is_stamp_late, false);
   const double beats = InStampUnits(interval_) * static_cast<double>(steps);
   const double most = kAway * InStampUnits(detection_);
   if (static_cast<double>(gap) > most || (steps > 1 && beats > most)) {
@@ -151,8 +152,8 @@ void PathSample::LookAt(Followed& one, const EndpointRecord& record, bool was_de
   if (counts) {
     Count(steps);
   }
-  if (std::exchange(one.is_stamp_late, false)) {
-    return;
+  if (!is_gap_true) {
+    return;  // the next line begins with this one
   }
   if (one.line.count == 0) {
     one.line.Add(0, 0);

@@ -45,7 +45,7 @@ TEST(Watch, PrintsRecordsAsText) {
 TEST(Watch, TellsWhySomebodyIsSentAway) {
   const ScriptedServer full(
       std::vector<Script>(20, Script{}.Send({Refused(DeliveryError::kTooManySubscribers)})));
-  const Ran refused = Flatline({"watch", "--address", full.address(), "--for", "300ms"});
+  const Ran refused = Flatline({"watch", "--address", full.address(), "--for", "1s"});
   EXPECT_EQ(refused.code, 3);
   EXPECT_THAT(refused.err, HasSubstr("sent away: too many subscribers"));
   EXPECT_THAT(refused.err, HasSubstr("to take us in, found: too many subscribers"));
@@ -207,7 +207,7 @@ TEST(Watch, PrintsSummaries) {
 
 TEST(Watch, EndsInTime) {
   const ScriptedServer server({Script{}.Send({Hello(7)}).Stay()});
-  const Ran ran = Flatline({"watch", "--address", server.address(), "--for", "30ms"});
+  const Ran ran = Flatline({"watch", "--address", server.address(), "--for", "500ms"});
   EXPECT_EQ(ran.code, 0) << ran.err;
   EXPECT_EQ(ran.out, "");
 }
